@@ -1,0 +1,59 @@
+-- title: The four tables of the seed
+-- version: 1.0
+-- breaking: no
+-- transaction: yes
+-- locks: none on what exists; creates tables
+
+create table signals (
+  id serial primary key,
+  signal_id varchar(50) unique not null,
+  symbol varchar(20) not null,
+  side varchar(10) not null,
+  price numeric(20, 8) not null,
+  confidence numeric(3, 2) not null,
+  timestamp bigint not null,
+  metadata jsonb,
+  created_at timestamp default now()
+);
+
+create table orders (
+  id serial primary key,
+  order_id varchar(50) unique not null,
+  signal_id varchar(50) references signals (signal_id),
+  symbol varchar(20) not null,
+  side varchar(10) not null,
+  quantity numeric(20, 8) not null,
+  price numeric(20, 8),
+  status varchar(20) not null,
+  rejection_reason text,
+  created_at timestamp default now(),
+  updated_at timestamp default now()
+);
+
+create table trades (
+  id serial primary key,
+  order_id varchar(50) references orders (order_id),
+  symbol varchar(20) not null,
+  side varchar(10) not null,
+  quantity numeric(20, 8) not null,
+  entry_price numeric(20, 8) not null,
+  entry_timestamp bigint not null,
+  exit_price numeric(20, 8),
+  exit_timestamp bigint,
+  status varchar(20) not null,
+  pnl numeric(20, 8),
+  pnl_pct numeric(10, 4),
+  commission numeric(20, 8) default 0.0,
+  created_at timestamp default now()
+);
+
+create table risk_events (
+  id serial primary key,
+  event_type varchar(50) not null,
+  signal_id varchar(50),
+  symbol varchar(20),
+  reason text not null,
+  details jsonb,
+  timestamp bigint not null,
+  created_at timestamp default now()
+);

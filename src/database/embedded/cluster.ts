@@ -1,0 +1,114 @@
+import { appendFile, chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClaireError } from '../../errors/index.js';
+import type { Programs } from './build.js';
+import { errnoOf, readIfThere, replaceFile, temporaryName } from './files.js';
+import type { Passwords } from './logins.js';
+import { fingerprint } from './passwords.js';
+import { type Account, type Outcome, run } from './programs.js';
+import { scramVerifier } from './scram.js';
+
+/** Appended to postgresql.conf, where the last line of a name wins; ALTER SYSTEM still overrides it. */
+const SETTINGS = `
+# Claire: the same results on every machine.
+timezone = 'UTC'
+log_timezone = 'UTC'
+password_encryption = 'scram-sha-256'
+`;
+
+/**
+ * What the cluster was last given, kept inside it: it travels with a copy or a restored backup, whose passwords
+ * need not be those of the data directory.
+ */
+export interface Marker {
+  superuser?: string;
+  bootstrap?: string;
+}
+
+export const readMarker = async (cluster: string): Promise<Marker> =>
+  JSON.parse((await readIfThere(join(cluster, 'claire.json'))) ?? '{}');
+
+export async function writeMarker(cluster: string, account: Account, marker: Marker): Promise<void> {
+  const path = join(cluster, 'claire.json');
+  await replaceFile(path, `${JSON.stringify(marker)}\n`, 0o600);
+  // A base backup reads every file in here, under the server's account.
+  if (account) await chown(path, account.uid, account.gid);
+}
+
+/** Makes the cluster unless it is there: beside its place, then renamed, so that no kill leaves half of one. */
+export async function createCluster(
+  cluster: string,
+  programs: Programs,
+  passwords: Passwords,
+): Promise<void> {
+  const { account, preload } = programs;
+  const staging = temporaryName(cluster);
+  const fresh = join(staging, 'cluster');
+  const passwordFile = join(staging, 'password');
+  try {
+    await mkdir(staging, { mode: 0o700 });
+    // The verifier, not the password: PostgreSQL stores it as it is.
+    await writeFile(passwordFile, `${scramVerifier(passwords.postgres)}\n`, { mode: 0o600 });
+    if (account) {
+      await chown(passwordFile, account.uid, account.gid);
+      await chown(staging, account.uid, account.gid);
+    }
+    const made = await run(programs.path('initdb'), initdbArguments(fresh, passwordFile, programs.major), {
+      account,
+      environment: programs.environment,
+    });
+    if (!made.ok) {
+      throw new ClaireError('embedded_start_failed', { found: `initdb: ${lastLines(made.text)}` });
+    }
+    const libraries = preload === undefined ? '' : `shared_preload_libraries = '${preload}'\n`;
+    await appendFile(join(fresh, 'postgresql.conf'), SETTINGS + libraries);
+    await writeMarker(fresh, account, { superuser: fingerprint(passwords.postgres) });
+    await putInPlace(fresh, cluster);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+function initdbArguments(directory: string, passwordFile: string, major: number): string[] {
+  // The builtin provider sorts the same on every machine; below 17 only the C locale does.
+  const locale =
+    major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'] : ['--no-locale'];
+  return [
+    ...['-D', directory, '-U', 'postgres', '-E', 'UTF8', ...locale],
+    ...['--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--wal-segsize=1', '--data-checksums'],
+  ];
+}
+
+/** rename() replaces an empty directory and refuses a full one: then another first start was quicker. */
+async function putInPlace(fresh: string, cluster: string): Promise<void> {
+  try {
+    await rename(fresh, cluster);
+  } catch (error) {
+    const isTaken = ['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(errnoOf(error) ?? '');
+    if (!isTaken || (await readIfThere(join(cluster, 'PG_VERSION'))) === undefined) throw error;
+  }
+  if (process.platform !== 'win32') await chmod(cluster, 0o700);
+}
+
+/**
+ * Gives the superuser of a cluster at rest the password of the data directory: pgpass was lost, or the cluster
+ * came from a backup. Fails where another process has the cluster now.
+ */
+export async function resetSuperuser(
+  cluster: string,
+  programs: Programs,
+  passwords: Passwords,
+  environment: Record<string, string>,
+): Promise<Outcome> {
+  const { account } = programs;
+  const statement = `alter role postgres with login superuser password '${scramVerifier(passwords.postgres)}'\n`;
+  const done = await run(
+    programs.path('postgres'),
+    ['--single', '-D', cluster, '-c', 'exit_on_error=on', 'postgres'],
+    { account, environment: { ...programs.environment, ...environment }, input: statement },
+  );
+  if (done.ok) await writeMarker(cluster, account, { superuser: fingerprint(passwords.postgres) });
+  return done;
+}
+
+export const lastLines = (text: string): string => text.trim().split('\n').slice(-12).join('\n');

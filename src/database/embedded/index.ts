@@ -1,0 +1,3 @@
+export type { EmbeddedServer } from './handle.js';
+export { LOGINS, type Login } from './logins.js';
+export { type EmbeddedOptions, findEmbedded, startEmbedded } from './start.js';

@@ -1,0 +1,8 @@
+export { LosslessNumber } from 'lossless-json';
+export { type Claire, type ConnectOptions, connect, type Verbs } from './claire.js';
+export type { TransactionOptions } from './database/index.js';
+export type { Decimal, DecimalInput } from './domain/decimal.js';
+export type { Milliseconds, TimeInput } from './domain/time.js';
+export type { OrderStatus, RiskEventType, Side, TradeStatus } from './domain/vocabulary.js';
+export { ClaireError, type ErrorCode } from './errors/index.js';
+export type { Outcome, Recorded } from './operations/index.js';

@@ -1,0 +1,97 @@
+import type { z } from 'zod';
+import { ClaireError } from '../errors/index.js';
+import { type Context, inputError } from './operation.js';
+import { isRefusal, type Outcome, type Recorded, refused, type Settled, settle } from './outcomes.js';
+
+/** What one statement says of each item it was given, in the order given. `undecided` means: run it again. */
+export type Decided = Settled | 'undecided';
+
+export interface Write<Item> {
+  /** What an item is called, in errors. */
+  what: string;
+  idOf(item: Item): string;
+  /** Writes items, each with an id of its own, in one statement. Throws where a law refuses any of them. */
+  statement(context: Context, items: Item[]): Promise<Decided[]>;
+}
+
+export type Statement<Item> = Write<Item>['statement'];
+
+/** How often a statement is run again because another session was about to write the same id. */
+const ROUNDS = 20;
+
+/**
+ * Writes a batch and tells what became of each item, in order. All items go in one statement; where a law refuses it,
+ * the batch is halved until the refused items stand alone, so good items pay for bad ones with a few statements more
+ * and never with their own place in the record. An id that occurs twice goes into a second statement.
+ */
+export async function writeBatch<Item>(
+  context: Context,
+  schema: z.ZodType<Item>,
+  write: Write<Item>,
+  inputs: readonly unknown[],
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = new Array(inputs.length);
+  const rounds: { at: number; item: Item }[][] = [];
+  const seen = new Map<string, number>();
+  for (const [at, input] of inputs.entries()) {
+    const parsed = schema.safeParse(input);
+    if (!parsed.success) {
+      outcomes[at] = refused(idOfRaw(input), inputError(parsed.error));
+      continue;
+    }
+    const id = write.idOf(parsed.data);
+    const round = seen.get(id) ?? 0;
+    seen.set(id, round + 1);
+    rounds[round] ??= [];
+    rounds[round].push({ at, item: parsed.data });
+  }
+  for (const round of rounds) {
+    const items = round.map(({ item }) => item);
+    const results = await halving(context, write, items);
+    for (const [index, result] of results.entries()) {
+      const { at, item } = round[index]!;
+      outcomes[at] = result instanceof ClaireError ? refused(write.idOf(item), result) : result;
+    }
+  }
+  return outcomes;
+}
+
+/** Writes one item: resolves where it stands in the record, throws where it does not. */
+export async function writeOne<Item>(context: Context, write: Write<Item>, item: Item): Promise<Recorded> {
+  const [result] = await context.once(() => decided(context, write, [item]));
+  return settle(write.what, result!);
+}
+
+async function halving<Item>(context: Context, write: Write<Item>, items: Item[]): Promise<Settled[]> {
+  try {
+    return await context.attempt(() => decided(context, write, items));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    if (items.length === 1) return [error];
+    const middle = items.length >> 1;
+    const left = await halving(context, write, items.slice(0, middle));
+    return left.concat(await halving(context, write, items.slice(middle)));
+  }
+}
+
+async function decided<Item>(context: Context, write: Write<Item>, items: Item[]): Promise<Settled[]> {
+  const results = await write.statement(context, items);
+  for (let round = 1; results.includes('undecided'); round++) {
+    if (round > ROUNDS) {
+      throw new ClaireError('transaction_conflict', { found: `Another session writes the same ${write.what}.` });
+    }
+    const open = results.flatMap((result, at) => (result === 'undecided' ? [at] : []));
+    const again = await write.statement(
+      context,
+      open.map((at) => items[at]!),
+    );
+    for (const [index, at] of open.entries()) results[at] = again[index]!;
+  }
+  return results as Settled[];
+}
+
+function idOfRaw(input: unknown): string {
+  const fields = (input ?? {}) as Record<string, unknown>;
+  const id = fields['signal_id'] ?? fields['order_id'] ?? fields['trade_id'] ?? fields['event_id'];
+  return typeof id === 'string' ? id : '';
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { toJson } from '../database/index.js';
+import { ClaireError } from '../errors/index.js';
+import { id, json, out, reason } from './fields.js';
+import type { Operation } from './operation.js';
+
+/** What can be corrected: the table, and the id by which people name its rows. */
+const CORRECTABLE = {
+  signal: { table: 'signals', key: 'signal_id' },
+  order: { table: 'orders', key: 'order_id' },
+  trade: { table: 'trades', key: 'trade_id' },
+  'risk-event': { table: 'risk_events', key: 'event_id' },
+} as const;
+
+const input = z.strictObject({
+  what: z.enum(['signal', 'order', 'trade', 'risk-event']).meta({ description: 'What is corrected' }),
+  id: id('row, or its number in the table where it has none'),
+  changes: json.meta({ description: 'Columns and their right values; decimals as text' }),
+  reason,
+});
+
+const result = z.object({ corrected: out.count.meta({ description: 'Columns that changed, those that follow included' }) });
+
+/** The only way to change what is recorded. Source of the rule: a closed trade is immutable, a mistake is not. */
+export const correct: Operation<typeof input, z.output<typeof result>> = {
+  summary: 'Corrects columns of a recorded row and records what was changed and why; profit and positions follow.',
+  kind: 'write',
+  input,
+  result,
+  async run({ database, book, once }, { what, id, changes, reason }) {
+    const { table, key } = CORRECTABLE[what];
+    const rows = await database.query<{ id: string }>(
+      `select id::text from ${book}.${table} where ${key} = $1 or (${key} is distinct from $1 and id::text = $1) limit 2`,
+      [id],
+    );
+    if (rows.length !== 1) throw new ClaireError('not_found', { found: `There is no ${what} ${id}.` });
+    const [row] = await once(() =>
+      database.query<{ corrected: number }>(`select ${book}.correct_record($1, $2, $3, $4) as corrected`, [
+        table,
+        rows[0]!.id,
+        toJson(changes),
+        reason,
+      ]),
+    );
+    return { corrected: row!.corrected };
+  },
+};

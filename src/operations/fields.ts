@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { type DecimalInput, toDecimal } from '../domain/decimal.js';
+import { EARLIEST, LATEST, type TimeInput, toMilliseconds } from '../domain/time.js';
+import { ORDER_STATES, RISK_EVENT_TYPES, SIDES, TRADE_STATES } from '../domain/vocabulary.js';
+
+/**
+ * The kinds of fields that inputs are made of. They bring a value to the form in which it travels (decimal text,
+ * milliseconds) and refuse what has no such form. What may be true of a row is for the database to decide.
+ */
+
+function converted<In, Out>(accepts: z.ZodType<In>, convert: (value: In) => Out, meta: z.GlobalMeta) {
+  return accepts
+    .transform((value, context): Out => {
+      try {
+        return convert(value);
+      } catch (error) {
+        context.issues.push({ code: 'custom', message: (error as Error).message, input: value });
+        return z.NEVER;
+      }
+    })
+    .meta(meta);
+}
+
+/** Anything passes here: the conversion refuses with a sentence that says what was found, NaN included. */
+const decimalInput: z.ZodType<DecimalInput> = z.custom<DecimalInput>();
+const timeInput: z.ZodType<TimeInput> = z.custom<TimeInput>();
+
+/** A decimal below 10^digits with at most `scale` decimals; a JS number counts by its shortest decimal form. */
+const decimal = (digits: number, scale: number, description: string) =>
+  converted(decimalInput, (value) => toDecimal(value, digits, scale), { description });
+
+export const price = decimal(12, 8, 'Price as a decimal, above 0 and below 10^12, at most 8 decimals');
+export const quantity = decimal(12, 8, 'Size as a decimal, above 0 and below 10^12, at most 8 decimals');
+export const commission = decimal(12, 8, 'Commission paid, as a decimal; leave it out while it is unknown');
+export const volume = decimal(18, 12, 'Volume as a decimal, at least 0');
+export const confidence = decimal(1, 16, 'Confidence as a decimal from 0 to 1');
+
+export const time = converted(
+  timeInput,
+  toMilliseconds,
+  {
+    description: `Market time: Unix milliseconds (${EARLIEST} to ${LATEST}), a Date, or ISO 8601 with a zone`,
+  },
+);
+
+export const id = (of: string) =>
+  z.string().min(1).max(50).meta({ description: `Id of the ${of}, at most 50 characters` });
+
+export const symbol = z.string().min(1).max(20).meta({ description: 'Symbol as the exchange names it, at most 20 characters' });
+export const side = z.enum(SIDES).meta({ description: 'BUY (long) or SELL (short)' });
+export const orderStatus = z.enum(ORDER_STATES).meta({ description: 'State of the order' });
+export const tradeStatus = z.enum(TRADE_STATES).meta({ description: 'OPEN or CLOSED' });
+export const eventType = z.enum(RISK_EVENT_TYPES).meta({ description: 'Type of the risk event' });
+export const reason = z.string().min(1).meta({ description: 'Why, in words for people' });
+export const json = z
+  .record(z.string(), z.unknown())
+  .meta({ description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber' });
+export const limit = z.coerce.number().int().min(1).max(10_000).default(100).meta({ description: 'Largest number of rows' });
+
+/** Fields as they are read back. */
+export const out = {
+  /** BIGINT as text: a name for the row, neither a clock nor a cursor. */
+  rowId: z.string(),
+  text: z.string(),
+  decimal: z.string().meta({ description: 'Decimal as text' }),
+  time: z.number().int().meta({ description: 'Unix milliseconds, UTC' }),
+  count: z.number().int(),
+  json: z.record(z.string(), z.unknown()),
+} as const;

@@ -1,0 +1,49 @@
+import { closeTrade, closeTrades } from './close-trade.js';
+import { correct } from './correct.js';
+import { cancelOrder, cancelOrders, fillOrder, fillOrders, rejectOrder, rejectOrders } from './move-order.js';
+import { openTrade, openTrades } from './open-trade.js';
+import { placeOrder, placeOrders } from './place-order.js';
+import { profit } from './profit.js';
+import { candles, exposure, orders, positions, riskEvents, signals, trades } from './reads.js';
+import { recordCandles } from './record-candles.js';
+import { recordRiskEvent, recordRiskEvents } from './record-risk-event.js';
+import { recordSignal, recordSignals } from './record-signal.js';
+import { summary } from './summary.js';
+import { verify } from './verify.js';
+
+/** Every verb of Claire, once. The library's methods and the command's reads are made from this. */
+export const operations = {
+  recordSignal,
+  recordSignals,
+  placeOrder,
+  placeOrders,
+  fillOrder,
+  fillOrders,
+  rejectOrder,
+  rejectOrders,
+  cancelOrder,
+  cancelOrders,
+  openTrade,
+  openTrades,
+  closeTrade,
+  closeTrades,
+  recordRiskEvent,
+  recordRiskEvents,
+  recordCandles,
+  correct,
+  signals,
+  orders,
+  trades,
+  riskEvents,
+  positions,
+  exposure,
+  candles,
+  profit,
+  summary,
+  verify,
+} as const;
+
+export type Operations = typeof operations;
+export type { AnyOperation, Context, Operation } from './operation.js';
+export { runOperation } from './operation.js';
+export type { Outcome, Recorded } from './outcomes.js';

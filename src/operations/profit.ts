@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { out, symbol, time } from './fields.js';
+import type { Operation } from './operation.js';
+
+const input = z.strictObject({
+  symbol: symbol.optional(),
+  since: time.optional().meta({ description: 'Exit time from which on, this moment included' }),
+  until: time.optional().meta({ description: 'Exit time up to which, this moment not included' }),
+});
+
+const result = z.object({
+  closed_trades: out.count,
+  pnl: out.decimal,
+  pnl_net: out.decimal.meta({ description: 'Over the trades whose commission is known' }),
+  commission: out.decimal,
+  commission_unknown: out.count.meta({ description: 'Closed trades whose commission is not known' }),
+});
+
+/** Realized profit of the trades closed in a span of market time. */
+export const profit: Operation<typeof input, z.output<typeof result>> = {
+  summary: 'Realized profit of the trades that were closed in a span of market time.',
+  kind: 'read',
+  input,
+  result,
+  async run({ database, book }, { symbol, since, until }) {
+    const [row] = await database.query<z.output<typeof result>>(
+      `select
+         count(*) as closed_trades,
+         coalesce(sum(pnl), 0) as pnl,
+         coalesce(sum(pnl_net), 0) as pnl_net,
+         coalesce(sum(commission), 0) as commission,
+         count(*) filter (where commission is null) as commission_unknown
+       from ${book}.trades
+       where status = 'CLOSED'
+         and ($1::text is null or symbol = $1)
+         and ($2::bigint is null or exit_timestamp >= $2)
+         and ($3::bigint is null or exit_timestamp < $3)`,
+      [symbol ?? null, since ?? null, until ?? null],
+    );
+    return row!;
+  },
+};

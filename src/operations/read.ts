@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { toJson } from '../database/index.js';
+import { limit } from './fields.js';
+import type { Operation } from './operation.js';
+
+export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
+  summary: string;
+  /** Table or view of the book. */
+  from: string;
+  /** Shape of a row; its keys are the columns that are read. */
+  row: Row;
+  filters: Filters;
+  /** SQL of each filter; `$` stands for its parameter. A filter that is not given does not count. */
+  where: { readonly [Filter in keyof Filters & string]: string };
+  orderBy: string;
+  /** Columns that are not read as they stand: SQL by column. */
+  expressions?: { readonly [Column in keyof z.output<Row> & string]?: string };
+}
+
+/** A read of rows by filters. The text depends only on which filters are given, so the server may keep its plan. */
+export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShape>(spec: Read<Row, Filters>) {
+  const input = z.strictObject({ ...spec.filters, limit });
+  const columns = Object.keys(spec.row.shape)
+    .map((column) => {
+      const expression = (spec.expressions as Record<string, string> | undefined)?.[column];
+      return expression ? `${expression} as ${column}` : column;
+    })
+    .join(', ');
+  const operation: Operation<typeof input, z.output<Row>[]> = {
+    summary: spec.summary,
+    kind: 'read',
+    input,
+    result: spec.row,
+    run(context, parsed) {
+      const given = parsed as Record<string, unknown>;
+      const values: unknown[] = [];
+      const conditions: string[] = [];
+      for (const [filter, sql] of Object.entries<string>(spec.where)) {
+        const value = given[filter];
+        if (value === undefined) continue;
+        values.push(typeof value === 'object' ? toJson(value) : value);
+        conditions.push(sql.replace('$', `$${values.length}`));
+      }
+      const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
+      values.push(given['limit']);
+      return context.database.query(
+        `select ${columns} from ${context.book}.${spec.from} as t ${where} order by ${spec.orderBy} limit $${values.length}`,
+        values,
+      );
+    },
+  };
+  return operation;
+}

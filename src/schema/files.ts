@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+/** Where the SQL of the package lies, seen from src/ and from dist/ alike. */
+export const sqlDirectory = (name: 'migrations' | 'checks' | 'test-data'): string =>
+  fileURLToPath(new URL(`../../sql/${name}`, import.meta.url));
+
+/** The versions of the schema, oldest first. 1.0 and 1.1 are the seed's, 1.2 is ours. */
+export const VERSIONS = ['1.0', '1.1', '1.2'] as const;
+export type Version = (typeof VERSIONS)[number];
+export const LATEST_VERSION: Version = '1.2';
+
+export interface Migration {
+  number: number;
+  name: string;
+  title: string;
+  version: Version;
+  /** Clients of the version before may be refused something that was accepted. */
+  breaking: boolean;
+  /** One transaction for the file; else one statement after another, each able to be run again. */
+  transaction: boolean;
+  locks: string;
+  /** One statement a message. */
+  statements: string[];
+  /** SHA-256 over the file and the hash of the file before, so that no earlier file can change unseen. */
+  hash: string;
+}
+
+/** Reads the migrations in order. Throws where a file's header is not complete: that is a defect of the package. */
+export async function readMigrations(directory = sqlDirectory('migrations')): Promise<Migration[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+  const migrations: Migration[] = [];
+  let before = '';
+  for (const [at, name] of names.entries()) {
+    const text = await readFile(`${directory}/${name}`, 'utf8');
+    const header = Object.fromEntries(
+      [...text.matchAll(/^-- (title|version|breaking|transaction|locks): (.+)$/gm)].map((m) => [m[1], m[2]]),
+    ) as Record<string, string>;
+    const number = Number(name.slice(0, 4));
+    const known = VERSIONS.find((version) => version === header['version']);
+    if (number !== at + 1 || !known || !header['title'] || !header['locks']) {
+      throw new Error(`${name}: a migration is numbered without a gap and begins with title, version, breaking, transaction, locks`);
+    }
+    before = createHash('sha256').update(before).update(text).digest('hex');
+    migrations.push({
+      number,
+      name: name.replace(/\.sql$/, ''),
+      title: header['title'],
+      version: known,
+      breaking: header['breaking'] === 'yes',
+      transaction: header['transaction'] === 'yes',
+      locks: header['locks'],
+      statements: splitStatements(text),
+      hash: before,
+    });
+  }
+  return migrations;
+}
+
+const TOKEN = /--[^\n]*|\$(\w*)\$[\s\S]*?\$\1\$|'(?:[^']|'')*'|"[^"]*"|;|[^;'"$-]+|[\s\S]/g;
+
+/** Cuts SQL into statements; dollar quotes, texts and comments are kept whole. */
+export function splitStatements(text: string): string[] {
+  const statements = [''];
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token === ';') statements.push('');
+    else if (!token.startsWith('--')) statements[statements.length - 1] += token;
+  }
+  return statements.map((statement) => statement.trim()).filter((statement) => statement !== '');
+}

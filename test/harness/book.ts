@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { Database, identifier, withDatabase } from '../../src/database/index.js';
+import { ClaireError } from '../../src/errors/index.js';
+import { type Claire, type ConnectOptions, connect } from '../../src/index.js';
+import { migrate, type Version } from '../../src/schema/index.js';
+
+/** A database of the test file's own, with the book `main` at the newest version. */
+export interface Fixture {
+  /** Connection string of the superuser. */
+  readonly url: string;
+  /** A pool of the superuser, for plain SQL. */
+  readonly database: Database;
+  /** A connection of a service, closed at the end of the file. */
+  connect(options?: Partial<ConnectOptions>): Promise<Claire>;
+  /** Makes a book at a version; its name. */
+  bookAt(version: Version): Promise<string>;
+  /**
+   * Runs plain SQL as a client of the book does, one statement after another in one session that finds the tables by
+   * unqualified name. Gives the rows of the last statement.
+   */
+  sql<Row = Record<string, unknown>>(text: string, book?: string): Promise<Row[]>;
+}
+
+export function useBook(): Fixture {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const server = inject('serverUrl');
+  const url = withDatabase(server, name);
+  const open: { close(): Promise<void> }[] = [];
+  const database = new Database({ databaseUrl: url, applicationName: 'tests', connections: 40 });
+  const admin = new Database({ databaseUrl: server, applicationName: 'tests', connections: 1 });
+
+  beforeAll(async () => {
+    await admin.query(`create database ${identifier(name)} template claire_template strategy file_copy`);
+  });
+  afterAll(async () => {
+    for (const connection of [...open, database]) await connection.close();
+    await admin.query(`drop database if exists ${identifier(name)} with (force)`);
+    await admin.close();
+  });
+
+  return {
+    url,
+    database,
+    async connect(options = {}) {
+      const claire = await connect({ service: 'tests', databaseUrl: url, ...options });
+      open.push(claire);
+      return claire;
+    },
+    async bookAt(version) {
+      const book = `b${randomBytes(6).toString('hex')}`;
+      await migrate(database, book, { to: version });
+      return book;
+    },
+    async sql<Row>(text: string, book = 'main') {
+      return database.session(async (session) => {
+        await session.query(`set search_path to ${identifier(book)}`);
+        try {
+          return await session.query<Row>(text);
+        } finally {
+          await session.query('reset search_path').catch(() => {});
+        }
+      });
+    },
+  };
+}
+
+/** The error that a promise ends with; fails where it does not end with one of Claire's. */
+export async function refusal(promise: Promise<unknown>): Promise<ClaireError> {
+  const error = await promise.then(
+    () => expect.unreachable('it was accepted'),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ClaireError);
+  return error as ClaireError;
+}

@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { Database, withDatabase } from '../../src/database/index.js';
+import { startEmbedded } from '../../src/database/embedded/index.js';
+import { migrate } from '../../src/schema/index.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** URL of the superuser on the server of this run. */
+    serverUrl: string;
+    major: number;
+  }
+}
+
+export const TEMPLATE = 'claire_template';
+
+/** One server a run, with one migrated template that each test file clones. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'claire-test-'));
+  const server = await startEmbedded({
+    dataDir: join(directory, 'data'),
+    port: await freePort(),
+    ...(project.name === 'postgresql-15' ? { binaries: '/usr/lib/postgresql/15' } : {}),
+    // Laws do not depend on fsync; tests that kill a server start one of their own.
+    settings: { fsync: 'off', max_connections: '200' },
+  });
+  const url = server.url('postgres', { showSecrets: true });
+  const admin = new Database({ databaseUrl: withDatabase(url, 'postgres'), applicationName: 'tests' });
+  await admin.query(`create database ${TEMPLATE}`);
+  await admin.close();
+  const template = new Database({ databaseUrl: withDatabase(url, TEMPLATE), applicationName: 'tests' });
+  await migrate(template, 'main');
+  await template.close();
+  project.provide('serverUrl', withDatabase(url, 'postgres'));
+  project.provide('major', server.major);
+  return async () => {
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,227 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readlink, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterAll, afterEach } from 'vitest';
+import { type EmbeddedServer, findEmbedded, type Login } from '../../src/database/embedded/index.js';
+
+export const isRoot = process.getuid?.() === 0;
+export const isLinux = process.platform === 'linux';
+export const repository = resolve(fileURLToPath(import.meta.url), '../../..');
+export const postgres15 = '/usr/lib/postgresql/15';
+
+/** The condition of a test that the machine may not meet: says so where it does not. */
+export function needs(condition: boolean, what: string): boolean {
+  if (!condition) process.stdout.write(`skipped, because this needs ${what}\n`);
+  return condition;
+}
+
+const bases: string[] = [];
+const undo: (() => unknown)[] = [];
+
+/** Something to do after the test, whatever its end. */
+export const afterwards = (work: () => unknown): void => void undo.push(work);
+
+/** A directory of the test's own that the server's account can pass. */
+export async function ground(): Promise<string> {
+  const base = await realpath(await mkdtemp(join(tmpdir(), 'claire-embedded-')));
+  await chmod(base, 0o755);
+  bases.push(base);
+  return base;
+}
+
+afterEach(async () => {
+  for (const work of undo.splice(0).reverse()) await work();
+  for (const base of bases.splice(0)) {
+    for (const dataDir of await dataDirectories(base)) await endServer(dataDir);
+    await rm(base, { recursive: true, force: true, maxRetries: 5 });
+  }
+});
+
+async function dataDirectories(base: string): Promise<string[]> {
+  const entries = await readdir(base, { withFileTypes: true, recursive: true }).catch(() => []);
+  return entries.filter(({ name }) => name === 'postgres').map(({ parentPath }) => parentPath);
+}
+
+async function endServer(dataDir: string): Promise<void> {
+  await findEmbedded(dataDir)
+    .then((server) => server?.stop())
+    .catch(() => {});
+  const entry = join(dataDir, 'postgres');
+  const cluster = await realpath(entry).catch(() => undefined);
+  const pid = cluster === undefined ? undefined : pidOf(dataDir);
+  // Only what provably runs in there: the pid file may name an innocent process, in some tests on purpose.
+  if (pid && (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === cluster) process.kill(pid, 'SIGQUIT');
+  const target = await readlink(entry).catch(() => '');
+  if (target.startsWith('/var/lib/claire/'))
+    await rm(resolve(target, '..'), { recursive: true, force: true });
+}
+
+/** The first line of the cluster's pid file. */
+export function pidOf(dataDir: string): number | undefined {
+  const path = join(dataDir, 'postgres', 'postmaster.pid');
+  return existsSync(path) ? Number(readFileSync(path, 'utf8').split('\n')[0]) : undefined;
+}
+
+export async function until(what: () => unknown): Promise<void> {
+  while (!(await what())) await new Promise((done) => setTimeout(done, 10));
+}
+
+/** One statement as a login, with the password of the pgpass file. */
+export async function query(server: EmbeddedServer, login: Login, text: string, database?: string) {
+  const client = new pg.Client({
+    host: server.host,
+    port: server.port,
+    user: login,
+    password: server.password(login),
+    database: database ?? server.database,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Another program on this port, or on any free one. */
+export async function occupy(port = 0): Promise<number> {
+  const other: Server = createServer((socket) => socket.destroy());
+  await new Promise<void>((done, failed) => {
+    other.once('error', failed);
+    other.listen(port, '127.0.0.1', done);
+  });
+  afterwards(() => new Promise((done) => other.close(done)));
+  const address = other.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
+  const address = probe.address();
+  await new Promise((done) => probe.close(done));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+const SCRIPT = `
+import { startEmbedded } from './src/database/embedded/index.js';
+const options = JSON.parse(process.argv[2]);
+try {
+  const server = await startEmbedded(options);
+  console.log(JSON.stringify({ port: server.port, major: server.major, found: server.found }));
+  if (process.argv[3] === 'stay') setInterval(() => {}, 1000);
+} catch (error) {
+  console.log(JSON.stringify({ code: error.code ?? 'unexpected', message: error.message }));
+}
+`;
+
+let compiled: Promise<string> | undefined;
+
+afterAll(async () => {
+  if (compiled) await rm(await compiled, { recursive: true, force: true });
+});
+
+/** The embedded server's code as plain JavaScript, for processes that a test can kill. Needs no dist/. */
+export function compile(): Promise<string> {
+  compiled ??= (async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'claire-compiled-'));
+    await chmod(directory, 0o755);
+    const types = join(repository, 'node_modules/@types');
+    await writeFile(
+      join(directory, 'tsconfig.json'),
+      JSON.stringify({
+        extends: join(repository, 'tsconfig.json'),
+        compilerOptions: {
+          rootDir: repository,
+          outDir: directory,
+          noEmit: false,
+          declaration: false,
+          typeRoots: [types],
+        },
+        include: [],
+        files: [join(repository, 'src/database/embedded/index.ts')],
+      }),
+    );
+    execFileSync(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-p', directory]);
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
+    await writeFile(join(directory, 'start.js'), SCRIPT);
+    await symlink(join(repository, 'node_modules'), join(directory, 'node_modules'));
+    return directory;
+  })();
+  return compiled;
+}
+
+export interface Answer {
+  port?: number;
+  major?: number;
+  found?: boolean;
+  code?: string;
+  message?: string;
+}
+
+export interface Starter {
+  process: ChildProcess;
+  answer: Promise<Answer>;
+}
+
+interface StarterOptions {
+  stay?: boolean;
+  uid?: number;
+  environment?: Record<string, string>;
+  /** Another directory that was compiled into. */
+  from?: string;
+}
+
+/** startEmbedded() in a process of its own. */
+export async function starter(
+  options: { dataDir: string; port?: number; binaries?: string },
+  { stay, uid, environment, from }: StarterOptions = {},
+): Promise<Starter> {
+  const directory = from ?? (await compile());
+  const child = spawn(
+    process.execPath,
+    [join(directory, 'start.js'), JSON.stringify(options), ...(stay ? ['stay'] : [])],
+    {
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    },
+  );
+  afterwards(() => child.kill('SIGKILL'));
+  const answer = new Promise<Answer>((done) => {
+    let text = '';
+    child.stdout?.on('data', (chunk) => {
+      text += chunk;
+      if (text.includes('\n')) done(JSON.parse(text));
+    });
+    child.on('close', () => done({ code: 'killed' }));
+  });
+  return { process: child, answer };
+}
+
+/** Number of a uid by name, for processes of another account. */
+export const uidOf = (name: string): number => Number(execFileSync('id', ['-u', name], { encoding: 'utf8' }));
+
+/** Whether an account can reach a file: the repository may lie where only root comes. */
+export function isOpenTo(uid: number, path: string): boolean {
+  try {
+    execFileSync('test', ['-r', path], { uid, cwd: '/' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function ownDirectory(base: string, name: string, mode: number): Promise<string> {
+  const directory = join(base, name);
+  await mkdir(directory);
+  await chmod(directory, mode);
+  return directory;
+}
