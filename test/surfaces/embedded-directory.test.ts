@@ -105,6 +105,16 @@ describe('a lost pgpass file', () => {
     expect((await startEmbedded({ dataDir })).found).toBe(true);
   });
 
+  test('does not keep the server from being stopped by who started it', async () => {
+    const dataDir = join(await ground(), 'data');
+    const server = await startEmbedded({ dataDir });
+    await rm(server.passfile);
+    await server.stop();
+    await expect(query(server, 'claire', 'select 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+describe('a pgpass file', () => {
   test('keeps the lines that are not ours', async () => {
     const dataDir = join(await ground(), 'data');
     const first = await startEmbedded({ dataDir });

@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toDecimal, trimDecimal } from '../../src/domain/decimal.js';
+import { toMilliseconds } from '../../src/domain/time.js';
+
+describe('decimals', () => {
+  test.each([
+    ['43250.50', '43250.5'],
+    ['0043', '43'],
+    ['-0.000', '0'],
+    ['+1.', '1'],
+    ['-00.50', '-0.5'],
+    [0.1, '0.1'],
+    [1e-7, '0.0000001'],
+    [123456789012n, '123456789012'],
+    ['0', '0'],
+    ['100', '100'],
+  ])('%s is %s', (given, wanted) => {
+    expect(toDecimal(given, 12, 8)).toBe(wanted);
+  });
+
+  test.each([
+    ['1,5', /found 1,5/],
+    ['NaN', /found NaN/],
+    [Number.NaN, /not a finite number/],
+    [Number.POSITIVE_INFINITY, /not a finite number/],
+    ['1e5', /found 1e5/],
+    ['', /a decimal is wanted/],
+    [' 1', /a decimal is wanted/],
+    ['0.123456789', /more than 8 decimals/],
+    [0.1 + 0.2, /more than 8 decimals/],
+    ['1234567890123', /more than 12 digits/],
+    [undefined as never, /found undefined/],
+    [null as never, /found null/],
+    [{} as never, /a decimal is wanted/],
+  ])('%s is refused and named', (given, problem) => {
+    expect(() => toDecimal(given, 12, 8)).toThrow(problem);
+  });
+
+  test('the canonical form keeps the value, whatever the digits', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 19n), max: 10n ** 19n }), fc.nat(8), (units, zeros) => {
+        const sign = units < 0n ? '-' : '';
+        const digits = String(units < 0n ? -units : units).padStart(9, '0');
+        const text = `${sign}${digits.slice(0, -8)}.${digits.slice(-8)}${'0'.repeat(zeros)}`;
+        const [whole = '', fraction = ''] = trimDecimal(text).replace('-', '').split('.');
+        expect(BigInt(whole + fraction.padEnd(8, '0')) * (trimDecimal(text).startsWith('-') ? -1n : 1n)).toBe(units);
+        expect(trimDecimal(trimDecimal(text))).toBe(trimDecimal(text));
+      }),
+    );
+  });
+});
+
+describe('times', () => {
+  test.each([
+    [1705072800000, 1705072800000],
+    [new Date(1705072800000), 1705072800000],
+    ['2024-01-12T15:20:00Z', 1705072800000],
+    ['2024-01-12T16:20:00+01:00', 1705072800000],
+    ['2024-01-12', 1705017600000],
+    ['1705072800000', 1705072800000],
+  ])('%s is taken', (given, wanted) => {
+    expect(toMilliseconds(given)).toBe(wanted);
+  });
+
+  test.each([
+    [1705072800, /looks like seconds/],
+    [1705072800000000, /looks like microseconds/],
+    [1.5, /whole number/],
+    [Number.NaN, /whole number/],
+    [new Date(Number.NaN), /whole number/],
+    ['2024-01-12T15:20:00', /ISO time with a zone/],
+    ['yesterday', /found yesterday/],
+    [-1, /outside/],
+    [undefined as never, /found undefined/],
+  ])('%s is refused, not guessed', (given, problem) => {
+    expect(() => toMilliseconds(given)).toThrow(problem);
+  });
+});
