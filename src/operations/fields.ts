@@ -8,7 +8,7 @@ import { ORDER_STATES, RISK_EVENT_TYPES, SIDES, TRADE_STATES } from '../domain/v
  * milliseconds) and refuse what has no such form. What may be true of a row is for the database to decide.
  */
 
-function converted<In, Out>(accepts: z.ZodType<In>, convert: (value: In) => Out, meta: z.GlobalMeta) {
+function converted<In, Out>(accepts: z.ZodType<In, In>, convert: (value: In) => Out, meta: z.GlobalMeta) {
   return accepts
     .transform((value, context): Out => {
       try {
@@ -22,8 +22,8 @@ function converted<In, Out>(accepts: z.ZodType<In>, convert: (value: In) => Out,
 }
 
 /** Anything passes here: the conversion refuses with a sentence that says what was found, NaN included. */
-const decimalInput: z.ZodType<DecimalInput> = z.custom<DecimalInput>();
-const timeInput: z.ZodType<TimeInput> = z.custom<TimeInput>();
+const decimalInput: z.ZodType<DecimalInput, DecimalInput> = z.custom<DecimalInput>();
+const timeInput: z.ZodType<TimeInput, TimeInput> = z.custom<TimeInput>();
 
 /** A decimal below 10^digits with at most `scale` decimals; a JS number counts by its shortest decimal form. */
 const decimal = (digits: number, scale: number, description: string) =>

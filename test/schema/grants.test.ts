@@ -1,0 +1,69 @@
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { Database, withDatabase } from '../../src/database/index.js';
+import { applyGrants } from '../../src/schema/index.js';
+import { refusal, useBook } from '../harness/book.js';
+
+/** What each login may and may not do in a book, as far as this version grants it. */
+const book = useBook();
+const LOGINS = ['signal_engine', 'risk_manager', 'execution_service', 'claire', 'claire_operator'];
+const T = 1705072800000;
+
+/** Runs SQL as a login: set role gives up the superuser's rights for these statements. */
+const as = (login: string, ...statements: string[]) =>
+  book.database.transaction(async (t) => {
+    await t.query('set local search_path to main');
+    await t.query(`set local role ${login}`);
+    for (const statement of statements) await t.query(statement);
+  });
+
+const statements: Record<string, string> = {
+  signal: `insert into signals (signal_id, symbol, side, price, confidence, timestamp) values (gen_random_uuid()::text, 'X', 'BUY', 1, 1, ${T})`,
+  order: `insert into orders (order_id, symbol, side, quantity, status) values (gen_random_uuid()::text, 'X', 'BUY', 1, 'PENDING')`,
+  fill: `update orders set status = 'FILLED' where status = 'PENDING'`,
+  trade: `insert into trades (symbol, side, quantity, entry_price, entry_timestamp, status) values ('X', 'BUY', 1, 1, ${T}, 'OPEN')`,
+  close: `update trades set exit_price = 2, exit_timestamp = ${T}, status = 'CLOSED' where status = 'OPEN'`,
+  event: `insert into risk_events (event_type, reason, timestamp) values ('signal_rejected', 'r', ${T})`,
+  read: `select * from positions, exposure, signals, orders, trades, risk_events limit 1`,
+  fold: `select fold_position_changes()`,
+  refresh: `refresh materialized view concurrently positions_realtime`,
+  permit: `insert into permits (table_name, action, reason) values ('trades', 'delete', 'r')`,
+  forge: `insert into position_totals values ('X', 'BUY', 1, 1, 1)`,
+  correct: `select correct_record('trades', (select min(id) from trades), '{"quantity": 2}', 'r')`,
+  remove: `delete from trades`,
+};
+
+const allowed: Record<string, string[]> = {
+  signal_engine: ['signal', 'read', 'fold'],
+  risk_manager: ['order', 'fill', 'event', 'read', 'fold'],
+  execution_service: ['fill', 'trade', 'close', 'read', 'fold'],
+  claire: ['signal', 'order', 'fill', 'trade', 'close', 'event', 'read', 'fold', 'refresh'],
+  claire_operator: ['fill', 'read', 'fold', 'correct'],
+};
+
+beforeAll(async () => {
+  const admin = new Database({ databaseUrl: withDatabase(inject('serverUrl'), 'postgres'), applicationName: 'tests' });
+  for (const login of LOGINS) {
+    await admin.query(
+      `do $$ begin create role ${login} login; exception when duplicate_object or unique_violation then null; end $$`,
+    );
+  }
+  await admin.close();
+  await applyGrants(book.database, 'main');
+  await book.sql(statements['trade']!);
+});
+
+describe.each(LOGINS)('%s', (login) => {
+  test.each(Object.keys(statements))('%s', async (name) => {
+    const run = as(login, statements[name]!);
+    if (allowed[login]!.includes(name)) await run;
+    else expect((await refusal(run)).code).toBe('right_missing');
+  });
+});
+
+test('granting again changes nothing', async () => {
+  const rights = () =>
+    book.sql(`select relname, relacl::text, relowner from pg_class where relnamespace = 'main'::regnamespace order by 1`);
+  const before = await rights();
+  await applyGrants(book.database, 'main');
+  expect(await rights()).toEqual(before);
+});
