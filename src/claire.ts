@@ -2,16 +2,23 @@ import type { z } from 'zod';
 import { setting } from './config.js';
 import { bookName, Database, identifier, type Queryable, type TransactionOptions } from './database/index.js';
 import { ClaireError } from './errors/index.js';
-import { type Context, type Operation, type Operations, operations, runOperation } from './operations/index.js';
+import {
+  type Context,
+  type Operation,
+  type Operations,
+  operations,
+  runOperation,
+} from './operations/index.js';
 import { LATEST_VERSION, recognise } from './schema/index.js';
 
 type Input<O> = O extends Operation<infer I, unknown> ? z.input<I> : never;
 type Result<O> = O extends Operation<infer _, infer R> ? R : never;
 
 /** What may be left out as a whole: reads whose filters are all optional. */
-type Call<O> = Record<string, never> extends Input<O>
-  ? (input?: Input<O>) => Promise<Result<O>>
-  : (input: Input<O>) => Promise<Result<O>>;
+type Call<O> =
+  Record<string, never> extends Input<O>
+    ? (input?: Input<O>) => Promise<Result<O>>
+    : (input: Input<O>) => Promise<Result<O>>;
 
 /** The verbs of the record. A promise resolves only after the commit, inside a transaction with the transaction. */
 export type Verbs = { readonly [Name in keyof Operations]: Call<Operations[Name]> };

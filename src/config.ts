@@ -44,8 +44,8 @@ export function setting(name: Setting, given?: string): string | undefined {
 
 /** Directories of the system that a part of Claire may write to, from the environment of the process. */
 export const systemDirectories = () => ({
-  cache: process.env['XDG_CACHE_HOME'] || undefined,
-  home: process.env['HOME'] || process.env['USERPROFILE'] || undefined,
+  cache: process.env.XDG_CACHE_HOME || undefined,
+  home: process.env.HOME || process.env.USERPROFILE || undefined,
 });
 
 /** The environment for the embedded server's own programs: nothing of ours, so no PG* variable misleads them. */

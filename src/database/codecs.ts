@@ -17,7 +17,8 @@ export function toJson(value: unknown): string {
 
 function parseInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is too large for a number: cast it to text in SQL`);
+  if (!Number.isSafeInteger(value))
+    throw new RangeError(`${text} is too large for a number: cast it to text in SQL`);
   return value;
 }
 

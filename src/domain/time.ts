@@ -17,17 +17,21 @@ const ISO = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\
  */
 export function toMilliseconds(value: TimeInput): Milliseconds {
   const time = typeof value === 'number' ? value : value instanceof Date ? value.getTime() : fromText(value);
-  if (!Number.isInteger(time)) throw new RangeError(`a whole number of milliseconds is wanted, found ${String(value)}`);
+  if (!Number.isInteger(time))
+    throw new RangeError(`a whole number of milliseconds is wanted, found ${String(value)}`);
   if (time >= EARLIEST && time < LATEST) return time;
-  if (time >= 1e8 && time < EARLIEST) throw new RangeError(`${time} looks like seconds; milliseconds are wanted`);
-  if (time >= LATEST && time < 1e17) throw new RangeError(`${time} looks like microseconds; milliseconds are wanted`);
+  if (time >= 1e8 && time < EARLIEST)
+    throw new RangeError(`${time} looks like seconds; milliseconds are wanted`);
+  if (time >= LATEST && time < 1e17)
+    throw new RangeError(`${time} looks like microseconds; milliseconds are wanted`);
   throw new RangeError(`${time} is outside ${EARLIEST} to ${LATEST} milliseconds`);
 }
 
 function fromText(value: string): number {
   const text = String(value);
   if (/^\d+$/.test(text)) return Number(text);
-  if (!ISO.test(text)) throw new RangeError(`milliseconds or an ISO time with a zone is wanted, found ${text.slice(0, 60)}`);
+  if (!ISO.test(text))
+    throw new RangeError(`milliseconds or an ISO time with a zone is wanted, found ${text.slice(0, 60)}`);
   return Date.parse(text);
 }
 

@@ -33,7 +33,15 @@ const codeOfState: Record<string, ErrorCode> = {
   '57P': 'database_unreachable',
 };
 
-const SOCKET = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT', 'EHOSTUNREACH', 'EAI_AGAIN']);
+const SOCKET = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
 
 /**
  * Brings an error of the driver to Claire's catalogue: by the name of the constraint (a trailing `_<digits>` does not
@@ -48,10 +56,20 @@ export function fromPostgres(error: unknown): ClaireError {
   if (byLaw) return new ClaireError(byLaw, { law, found: foundIn(server), cause: error });
   const byState = codeOfState[state] ?? codeOfState[state.slice(0, 3)] ?? codeOfState[state.slice(0, 2)];
   if (byState && state.length === 5) {
-    return new ClaireError(byState, { found: sentence(server.message), details: { sqlstate: state }, cause: error });
+    return new ClaireError(byState, {
+      found: sentence(server.message),
+      details: { sqlstate: state },
+      cause: error,
+    });
   }
-  if (SOCKET.has(state) || /^(Connection terminated|timeout expired|Client has encountered)/.test(server.message)) {
-    return new ClaireError('database_unreachable', { found: sentence(server.message || state), cause: error });
+  if (
+    SOCKET.has(state) ||
+    /^(Connection terminated|timeout expired|Client has encountered)/.test(server.message)
+  ) {
+    return new ClaireError('database_unreachable', {
+      found: sentence(server.message || state),
+      cause: error,
+    });
   }
   if (server.message.startsWith('timeout exceeded when trying to connect')) {
     return new ClaireError('connections_exhausted', { cause: error });

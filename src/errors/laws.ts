@@ -6,7 +6,12 @@ export const laws = {
   price_out_of_range: {
     sentence: 'A price must be above 0 and below 10^12.',
     remedy: 'Send the price that was traded, as a decimal; NaN and infinity are not prices.',
-    constraints: ['signals_price_check', 'orders_price_check', 'trades_entry_price_check', 'trades_exit_price_check'],
+    constraints: [
+      'signals_price_check',
+      'orders_price_check',
+      'trades_entry_price_check',
+      'trades_exit_price_check',
+    ],
   },
   quantity_out_of_range: {
     sentence: 'A quantity must be above 0 and below 10^12.',

@@ -2,6 +2,12 @@ import { EXIT } from './exit-codes.js';
 
 /** Errors that the code throws: the world is not as it must be for what was asked. */
 export const situations = {
+  usage_invalid: {
+    sentence: 'The command line cannot be understood.',
+    remedy: 'See `claire --help`, or --help after the name of a command.',
+    status: 422,
+    exit: EXIT.input,
+  },
   input_invalid: {
     sentence: 'The input cannot be used.',
     remedy: 'Give each named field in the form that the reference states.',
@@ -10,7 +16,8 @@ export const situations = {
   },
   candle_file_invalid: {
     sentence: 'The candle file cannot be used from here on.',
-    remedy: 'Mend the named line and run the same command again: what is recorded already is not recorded twice.',
+    remedy:
+      'Mend the named line and run the same command again: what is recorded already is not recorded twice.',
     status: 422,
     exit: EXIT.input,
   },
@@ -53,6 +60,20 @@ export const situations = {
   embedded_not_running: {
     sentence: 'No embedded server runs on this data directory.',
     remedy: 'Start it with `claire up`, or give a database URL.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  up_runs_already: {
+    sentence: 'Another `claire up` runs on this data directory.',
+    remedy:
+      'Use that one (`claire status` shows it), end it with Ctrl-C, or name another directory with --data.',
+    status: 409,
+    exit: EXIT.refused,
+  },
+  server_lost: {
+    sentence: 'The database server ended while `claire up` was using it.',
+    remedy:
+      'Start it again with `claire up`; what was acknowledged is recorded. The end of its log says why it ended.',
     status: 503,
     exit: EXIT.unavailable,
   },
@@ -195,7 +216,8 @@ export const situations = {
     exit: EXIT.unexpected,
   },
   transaction_lost: {
-    sentence: 'The transaction was rolled back because a statement in it had failed; nothing of it is recorded.',
+    sentence:
+      'The transaction was rolled back because a statement in it had failed; nothing of it is recorded.',
     remedy: 'Do not swallow the error of a call inside a transaction.',
     status: 500,
     exit: EXIT.refused,

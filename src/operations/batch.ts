@@ -78,7 +78,9 @@ async function decided<Item>(context: Context, write: Write<Item>, items: Item[]
   const results = await write.statement(context, items);
   for (let round = 1; results.includes('undecided'); round++) {
     if (round > ROUNDS) {
-      throw new ClaireError('transaction_conflict', { found: `Another session writes the same ${write.what}.` });
+      throw new ClaireError('transaction_conflict', {
+        found: `Another session writes the same ${write.what}.`,
+      });
     }
     const open = results.flatMap((result, at) => (result === 'undecided' ? [at] : []));
     const again = await write.statement(
@@ -92,6 +94,6 @@ async function decided<Item>(context: Context, write: Write<Item>, items: Item[]
 
 function idOfRaw(input: unknown): string {
   const fields = (input ?? {}) as Record<string, unknown>;
-  const id = fields['signal_id'] ?? fields['order_id'] ?? fields['trade_id'] ?? fields['event_id'];
+  const id = fields.signal_id ?? fields.order_id ?? fields.trade_id ?? fields.event_id;
   return typeof id === 'string' ? id : '';
 }

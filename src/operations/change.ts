@@ -37,12 +37,20 @@ export function change<Item extends object>(spec: Change<Item>): Statement<Item>
     from input as i
     order by i.ord`;
   return async (context, items) => {
-    const values = columns.map((column) => items.map((item) => toParameter(item[column], spec.columns[column]!)));
-    const rows = await context.database.query<{ changed: boolean; there: boolean }>(text(context.book), values);
+    const values = columns.map((column) =>
+      items.map((item) => toParameter(item[column], spec.columns[column]!)),
+    );
+    const rows = await context.database.query<{ changed: boolean; there: boolean }>(
+      text(context.book),
+      values,
+    );
     return rows.map((row, at): Decided => {
       const id = spec.idOf(items[at]!);
       if (!row.there) {
-        return new ClaireError('not_found', { found: `${spec.key} ${id} is not in ${spec.table}.`, details: { id } });
+        return new ClaireError('not_found', {
+          found: `${spec.key} ${id} is not in ${spec.table}.`,
+          details: { id },
+        });
       }
       return { id, outcome: row.changed ? 'recorded' : 'already_recorded' };
     });

@@ -19,11 +19,14 @@ const input = z.strictObject({
   reason,
 });
 
-const result = z.object({ corrected: out.count.meta({ description: 'Columns that changed, those that follow included' }) });
+const result = z.object({
+  corrected: out.count.meta({ description: 'Columns that changed, those that follow included' }),
+});
 
 /** The only way to change what is recorded. Source of the rule: a closed trade is immutable, a mistake is not. */
 export const correct: Operation<typeof input, z.output<typeof result>> = {
-  summary: 'Corrects columns of a recorded row and records what was changed and why; profit and positions follow.',
+  summary:
+    'Corrects columns of a recorded row and records what was changed and why; profit and positions follow.',
   kind: 'write',
   input,
   result,

@@ -35,18 +35,22 @@ export const commission = decimal(12, 8, 'Commission paid, as a decimal; leave i
 export const volume = decimal(18, 12, 'Volume as a decimal, at least 0');
 export const confidence = decimal(1, 16, 'Confidence as a decimal from 0 to 1');
 
-export const time = converted(
-  timeInput,
-  toMilliseconds,
-  {
-    description: `Market time: Unix milliseconds (${EARLIEST} to ${LATEST}), a Date, or ISO 8601 with a zone`,
-  },
-);
+export const time = converted(timeInput, toMilliseconds, {
+  description: `Market time: Unix milliseconds (${EARLIEST} to ${LATEST}), a Date, or ISO 8601 with a zone`,
+});
 
 export const id = (of: string) =>
-  z.string().min(1).max(50).meta({ description: `Id of the ${of}, at most 50 characters` });
+  z
+    .string()
+    .min(1)
+    .max(50)
+    .meta({ description: `Id of the ${of}, at most 50 characters` });
 
-export const symbol = z.string().min(1).max(20).meta({ description: 'Symbol as the exchange names it, at most 20 characters' });
+export const symbol = z
+  .string()
+  .min(1)
+  .max(20)
+  .meta({ description: 'Symbol as the exchange names it, at most 20 characters' });
 export const side = z.enum(SIDES).meta({ description: 'BUY (long) or SELL (short)' });
 export const orderStatus = z.enum(ORDER_STATES).meta({ description: 'State of the order' });
 export const tradeStatus = z.enum(TRADE_STATES).meta({ description: 'OPEN or CLOSED' });
@@ -55,7 +59,13 @@ export const reason = z.string().min(1).meta({ description: 'Why, in words for p
 export const json = z
   .record(z.string(), z.unknown())
   .meta({ description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber' });
-export const limit = z.coerce.number().int().min(1).max(10_000).default(100).meta({ description: 'Largest number of rows' });
+export const limit = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(10_000)
+  .default(100)
+  .meta({ description: 'Largest number of rows' });
 
 /** Fields as they are read back. */
 export const out = {

@@ -27,7 +27,9 @@ export function insertion<Item extends object>(spec: Insertion<Item>): Statement
     .map((c) => `case when ${spec.differs?.[c] ?? `t.${c} is distinct from i.${c}`} then '${c}' end`);
   const text = statementText(spec.table, columns, spec.columns, spec.key, differing.join(', '));
   return async (context, items) => {
-    const values = columns.map((column) => items.map((item) => toParameter(item[column], spec.columns[column])));
+    const values = columns.map((column) =>
+      items.map((item) => toParameter(item[column], spec.columns[column])),
+    );
     const rows = await context.database.query<{ recorded: boolean; there: boolean; differing: string[] }>(
       text(context.book),
       values,

@@ -7,7 +7,10 @@ import { insertion } from './insert.js';
 export const tradeInput = z.strictObject({
   trade_id: id('trade')
     .default(() => randomUUID())
-    .meta({ description: 'Id of the trade; made where it is left out, but then sending it again records another trade' }),
+    .meta({
+      description:
+        'Id of the trade; made where it is left out, but then sending it again records another trade',
+    }),
   order_id: id('order that it filled').nullish(),
   symbol,
   side,
@@ -39,12 +42,16 @@ const insert = insertion<Trade & { status: 'OPEN' }>({
   idOf,
 });
 
-export const { one: openTrade, many: openTrades } = defineWrite('Records a trade that was opened.', tradeInput, {
-  what: 'trade',
-  idOf,
-  statement: (context, trades) =>
-    insert(
-      context,
-      trades.map((trade) => ({ ...trade, status: 'OPEN' as const })),
-    ),
-});
+export const { one: openTrade, many: openTrades } = defineWrite(
+  'Records a trade that was opened.',
+  tradeInput,
+  {
+    what: 'trade',
+    idOf,
+    statement: (context, trades) =>
+      insert(
+        context,
+        trades.map((trade) => ({ ...trade, status: 'OPEN' as const })),
+      ),
+  },
+);

@@ -26,7 +26,11 @@ export interface Operation<Input extends z.ZodType, Result> {
 }
 
 /** Runs an operation on input that was not checked yet. */
-export async function runOperation(operation: AnyOperation, context: Context, input: unknown): Promise<unknown> {
+export async function runOperation(
+  operation: AnyOperation,
+  context: Context,
+  input: unknown,
+): Promise<unknown> {
   if (operation.kind !== 'batch') return operation.run(context, parseInput(operation.input, input ?? {}));
   if (!Array.isArray(input)) throw new ClaireError('input_invalid', { found: 'A batch is an array.' });
   return operation.run(context, input);

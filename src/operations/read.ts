@@ -42,7 +42,7 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
         conditions.push(sql.replace('$', `$${values.length}`));
       }
       const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
-      values.push(given['limit']);
+      values.push(given.limit);
       return context.database.query(
         `select ${columns} from ${context.book}.${spec.from} as t ${where} order by ${spec.orderBy} limit $${values.length}`,
         values,

@@ -92,7 +92,9 @@ export const trades = defineRead({
     status: z.enum(TRADE_STATES),
     pnl: out.decimal.nullable().meta({ description: 'Gross profit' }),
     pnl_pct: out.decimal.nullable().meta({ description: 'Gross profit in percent of the entry' }),
-    pnl_net: out.decimal.nullable().meta({ description: 'pnl − commission; null while the commission is not known' }),
+    pnl_net: out.decimal
+      .nullable()
+      .meta({ description: 'pnl − commission; null while the commission is not known' }),
     commission: out.decimal.nullable(),
     created_at: out.time,
   }),

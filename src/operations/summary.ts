@@ -26,7 +26,9 @@ export const summary: Operation<typeof input, z.output<typeof result>> = {
   result,
   async run(context) {
     const { database, book } = context;
-    const [counts] = await database.query<Omit<z.output<typeof result>, keyof Awaited<ReturnType<typeof profit.run>>>>(
+    const [counts] = await database.query<
+      Omit<z.output<typeof result>, keyof Awaited<ReturnType<typeof profit.run>>>
+    >(
       `select
          (select count(*) from ${book}.signals) as signals,
          (select coalesce(jsonb_object_agg(status, n), '{}')

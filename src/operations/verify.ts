@@ -36,7 +36,10 @@ export const verify: Operation<typeof input, z.output<typeof result>[]> = {
   },
 };
 
-const pick = ({ broken, examples }: { broken: number; examples: Record<string, unknown>[] }) => ({ broken, examples });
+const pick = ({ broken, examples }: { broken: number; examples: Record<string, unknown>[] }) => ({
+  broken,
+  examples,
+});
 
 /** A check is a query of a file whose first line is its law; `{book}` stands for the quoted schema. */
 async function readChecks(book: string) {
@@ -46,7 +49,11 @@ async function readChecks(book: string) {
       const text = await readFile(new URL(name, CHECKS), 'utf8');
       const law = /^-- law: (.+)$/m.exec(text)?.[1];
       if (!law) throw new Error(`${name}: a check begins with "-- law: " and a sentence`);
-      const sql = text.replace(/^--.*$/gm, '').replaceAll('{book}', book).trim().replace(/;$/, '');
+      const sql = text
+        .replace(/^--.*$/gm, '')
+        .replaceAll('{book}', book)
+        .trim()
+        .replace(/;$/, '');
       return { check: name.replace(/\.sql$/, ''), law, sql };
     }),
   );

@@ -32,7 +32,7 @@ export async function dropBook(database: Database, name: string): Promise<Droppe
     try {
       for (const statement of await dropStatements(t, book)) await t.query(statement);
     } catch (error) {
-      if (error instanceof ClaireError && error.details?.['sqlstate'] === '2BP01') {
+      if (error instanceof ClaireError && error.details?.sqlstate === '2BP01') {
         const detail = (error.cause as { detail?: string }).detail ?? '';
         throw new ClaireError('book_not_dropped', { found: detail || error.message, cause: error });
       }

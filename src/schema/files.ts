@@ -38,19 +38,21 @@ export async function readMigrations(directory = sqlDirectory('migrations')): Pr
       [...text.matchAll(/^-- (title|version|breaking|transaction|locks): (.+)$/gm)].map((m) => [m[1], m[2]]),
     ) as Record<string, string>;
     const number = Number(name.slice(0, 4));
-    const known = VERSIONS.find((version) => version === header['version']);
-    if (number !== at + 1 || !known || !header['title'] || !header['locks']) {
-      throw new Error(`${name}: a migration is numbered without a gap and begins with title, version, breaking, transaction, locks`);
+    const known = VERSIONS.find((version) => version === header.version);
+    if (number !== at + 1 || !known || !header.title || !header.locks) {
+      throw new Error(
+        `${name}: a migration is numbered without a gap and begins with title, version, breaking, transaction, locks`,
+      );
     }
     before = createHash('sha256').update(before).update(text).digest('hex');
     migrations.push({
       number,
       name: name.replace(/\.sql$/, ''),
-      title: header['title'],
+      title: header.title,
       version: known,
-      breaking: header['breaking'] === 'yes',
-      transaction: header['transaction'] === 'yes',
-      locks: header['locks'],
+      breaking: header.breaking === 'yes',
+      transaction: header.transaction === 'yes',
+      locks: header.locks,
       statements: splitStatements(text),
       hash: before,
     });

@@ -19,7 +19,11 @@ export interface MigrateOptions {
  * run again and goes on. Two at once: the second waits and then has nothing to do.
  * @throws ClaireError schema_newer, schema_unrecognised, migration_edited, migration_backward, migration_busy
  */
-export async function migrate(database: Database, book: string, options: MigrateOptions = {}): Promise<BookState> {
+export async function migrate(
+  database: Database,
+  book: string,
+  options: MigrateOptions = {},
+): Promise<BookState> {
   const migrations = await readMigrations();
   const to = options.to ?? LATEST_VERSION;
   await requireServer(database);
@@ -66,11 +70,15 @@ export function pendingMigrations(state: BookState, migrations: Migration[], to:
       found: `Book ${state.book} stands at ${state.version}; ${to} was asked for.`,
     });
   }
-  return migrations.slice(state.applied.length).filter((m) => VERSIONS.indexOf(m.version) <= VERSIONS.indexOf(to));
+  return migrations
+    .slice(state.applied.length)
+    .filter((m) => VERSIONS.indexOf(m.version) <= VERSIONS.indexOf(to));
 }
 
 async function requireServer(database: Queryable): Promise<void> {
-  const [row] = await database.query<{ version: string }>(`select current_setting('server_version_num') as version`);
+  const [row] = await database.query<{ version: string }>(
+    `select current_setting('server_version_num') as version`,
+  );
   const major = Math.floor(Number(row?.version) / 10_000);
   if (major < 15) throw new ClaireError('server_too_old', { found: `This server is ${major}.` });
 }

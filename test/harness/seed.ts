@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Material beside the checkout, there for the project's own tests and in CI, not for users. */
-export const shared = (path: string): string => fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
+export const shared = (path: string): string =>
+  fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
 
 const seed = shared('spec/seed.md');
 export const hasSeed = existsSync(seed);

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { Database, withDatabase } from '../../src/database/index.js';
 import { startEmbedded } from '../../src/database/embedded/index.js';
+import { Database, withDatabase } from '../../src/database/index.js';
 import { migrate } from '../../src/schema/index.js';
 
 declare module 'vitest' {

@@ -22,8 +22,15 @@ const open = fc.record({
 const step = fc.oneof(
   open,
   fc.record({ kind: fc.constant('batch' as const), opens: fc.array(open, { minLength: 1, maxLength: 8 }) }),
-  fc.record({ kind: fc.constant('close' as const), pick: fc.nat(), price: fc.integer({ min: 1, max: 2 ** 31 }).map(units(4)) }),
-  fc.record({ kind: fc.constant('closeAll' as const), price: fc.integer({ min: 1, max: 2 ** 31 }).map(units(4)) }),
+  fc.record({
+    kind: fc.constant('close' as const),
+    pick: fc.nat(),
+    price: fc.integer({ min: 1, max: 2 ** 31 }).map(units(4)),
+  }),
+  fc.record({
+    kind: fc.constant('closeAll' as const),
+    price: fc.integer({ min: 1, max: 2 ** 31 }).map(units(4)),
+  }),
   fc.constant({ kind: 'fold' as const }),
 );
 
@@ -77,7 +84,11 @@ async function work(claire: Claire, steps: Step[], model: Model, name: string) {
     mine.set(held.trade_id, held);
     model.open.set(held.trade_id, held);
   };
-  const exit = (held: Held, price: string) => ({ trade_id: held.trade_id, exit_price: price, exit_timestamp: 1805072800000 });
+  const exit = (held: Held, price: string) => ({
+    trade_id: held.trade_id,
+    exit_price: price,
+    exit_timestamp: 1805072800000,
+  });
   const let_go = (held: Held, price: string) => {
     mine.delete(held.trade_id);
     model.close(held, price);
@@ -118,17 +129,24 @@ const differences = () =>
     where (p.total_quantity, p.total_value_usd, p.num_trades) is distinct from (t.quantity, t.value, t.n)`);
 
 test('positions equal the open trades after each commit, from several connections, without a deadlock', async () => {
-  const connections = await Promise.all([1, 2, 3, 4].map(() => book.connect({ service: 'model', connections: 1 })));
+  const connections = await Promise.all(
+    [1, 2, 3, 4].map(() => book.connect({ service: 'model', connections: 1 })),
+  );
   const model = new Model();
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.array(step, { minLength: 4, maxLength: 12 }), { minLength: 4, maxLength: 4 }), async (scripts) => {
-      const name = `r${run++}`;
-      await Promise.all(scripts.map((steps, at) => work(connections[at]!, steps, model, `${name}-${at}`)));
-      const rows = await connections[0]!.positions();
-      expect(rows.map((p) => `${p.symbol} ${p.side} ${p.total_quantity} ${p.total_value_usd} ${p.num_trades}`).sort()).toEqual(
-        model.positions(),
-      );
-    }),
+    fc.asyncProperty(
+      fc.array(fc.array(step, { minLength: 4, maxLength: 12 }), { minLength: 4, maxLength: 4 }),
+      async (scripts) => {
+        const name = `r${run++}`;
+        await Promise.all(scripts.map((steps, at) => work(connections[at]!, steps, model, `${name}-${at}`)));
+        const rows = await connections[0]!.positions();
+        expect(
+          rows
+            .map((p) => `${p.symbol} ${p.side} ${p.total_quantity} ${p.total_value_usd} ${p.num_trades}`)
+            .sort(),
+        ).toEqual(model.positions());
+      },
+    ),
     { numRuns: 12, endOnFailure: true, verbose: 1 },
   );
   expect((await connections[0]!.profit()).pnl).toBe(model.pnl.toFixed());

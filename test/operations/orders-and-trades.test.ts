@@ -4,7 +4,13 @@ import { refusal, useBook } from '../harness/book.js';
 
 const book = useBook();
 const T = 1705072800000;
-const order = (order_id: string, other: object = {}) => ({ order_id, symbol: 'BTCUSDT', side: 'BUY' as const, quantity: '0.5', ...other });
+const order = (order_id: string, other: object = {}) => ({
+  order_id,
+  symbol: 'BTCUSDT',
+  side: 'BUY' as const,
+  quantity: '0.5',
+  ...other,
+});
 const trade = (trade_id: string, other: object = {}) => ({
   trade_id,
   symbol: 'BTCUSDT',
@@ -21,8 +27,13 @@ describe('orders', () => {
     await claire.placeOrder(order('o1'));
     await claire.fillOrder({ order_id: 'o1' });
     expect(await claire.placeOrder(order('o1'))).toMatchObject({ outcome: 'already_recorded' });
-    expect((await refusal(claire.placeOrder(order('o1', { quantity: 1 })))).details).toEqual({ id: 'o1', fields: ['quantity'] });
-    expect(await claire.orders({ status: 'FILLED' })).toMatchObject([{ order_id: 'o1', status: 'FILLED', price: null }]);
+    expect((await refusal(claire.placeOrder(order('o1', { quantity: 1 })))).details).toEqual({
+      id: 'o1',
+      fields: ['quantity'],
+    });
+    expect(await claire.orders({ status: 'FILLED' })).toMatchObject([
+      { order_id: 'o1', status: 'FILLED', price: null },
+    ]);
   });
 
   test('an order may be recorded as rejected, with its reason', async () => {
@@ -30,17 +41,30 @@ describe('orders', () => {
     const rejected = order('o2', { status: 'REJECTED', rejection_reason: 'Exposure limit exceeded' });
     await claire.placeOrder(rejected);
     expect(await claire.placeOrder(rejected)).toMatchObject({ outcome: 'already_recorded' });
-    expect((await refusal(claire.placeOrder(order('o3', { status: 'REJECTED' })))).code).toBe('reason_missing');
-    expect(await claire.orders({ order_id: 'o2' })).toMatchObject([{ rejection_reason: 'Exposure limit exceeded' }]);
+    expect((await refusal(claire.placeOrder(order('o3', { status: 'REJECTED' })))).code).toBe(
+      'reason_missing',
+    );
+    expect(await claire.orders({ order_id: 'o2' })).toMatchObject([
+      { rejection_reason: 'Exposure limit exceeded' },
+    ]);
   });
 
   test('moves are recorded once; another move, or an order that is not there, is refused by name', async () => {
     const claire = await book.connect();
     await claire.placeOrders([order('o4'), order('o5')]);
-    expect(await claire.cancelOrder({ order_id: 'o4', reason: 'by hand' })).toMatchObject({ outcome: 'recorded' });
-    expect(await claire.cancelOrder({ order_id: 'o4', reason: 'by hand' })).toMatchObject({ outcome: 'already_recorded' });
+    expect(await claire.cancelOrder({ order_id: 'o4', reason: 'by hand' })).toMatchObject({
+      outcome: 'recorded',
+    });
+    expect(await claire.cancelOrder({ order_id: 'o4', reason: 'by hand' })).toMatchObject({
+      outcome: 'already_recorded',
+    });
     expect(
-      await claire.fillOrders([{ order_id: 'o4' }, { order_id: 'o5' }, { order_id: 'o5' }, { order_id: 'none' }]),
+      await claire.fillOrders([
+        { order_id: 'o4' },
+        { order_id: 'o5' },
+        { order_id: 'o5' },
+        { order_id: 'none' },
+      ]),
     ).toMatchObject([
       { outcome: 'refused', code: 'order_final', law: 'orders_final_state' },
       { outcome: 'recorded' },
@@ -52,7 +76,9 @@ describe('orders', () => {
 
   test('an order names a signal that is recorded and is for its symbol', async () => {
     const claire = await book.connect();
-    expect((await refusal(claire.placeOrder(order('o6', { signal_id: 'none' })))).code).toBe('signal_unknown');
+    expect((await refusal(claire.placeOrder(order('o6', { signal_id: 'none' })))).code).toBe(
+      'signal_unknown',
+    );
   });
 });
 
@@ -60,15 +86,21 @@ describe('trades', () => {
   test('a trade is opened and closed once; its profit is exact and its commission known or null', async () => {
     const claire = await book.connect();
     expect(await claire.openTrade(trade('t1'))).toMatchObject({ outcome: 'recorded' });
-    expect(await claire.openTrade(trade('t1', { entry_price: '100.0' }))).toMatchObject({ outcome: 'already_recorded' });
+    expect(await claire.openTrade(trade('t1', { entry_price: '100.0' }))).toMatchObject({
+      outcome: 'already_recorded',
+    });
     expect((await refusal(claire.openTrade(trade('t1', { quantity: 3 })))).code).toBe('id_conflict');
-    expect(await claire.trades({ trade_id: 't1' })).toMatchObject([{ status: 'OPEN', commission: null, pnl: null }]);
+    expect(await claire.trades({ trade_id: 't1' })).toMatchObject([
+      { status: 'OPEN', commission: null, pnl: null },
+    ]);
     const close = { trade_id: 't1', exit_price: '110.25', exit_timestamp: T + 1, commission: '0.4' };
     expect(await claire.closeTrade(close)).toMatchObject({ outcome: 'recorded' });
     expect(await claire.closeTrade(close)).toMatchObject({ outcome: 'already_recorded' });
     expect((await refusal(claire.closeTrade({ ...close, exit_price: '111' }))).code).toBe('trade_final');
     expect(await claire.openTrade(trade('t1'))).toMatchObject({ outcome: 'already_recorded' });
-    expect(await claire.trades({ status: 'CLOSED', symbol: 'BTCUSDT' })).toMatchObject([{ pnl: '20.5', pnl_net: '20.1' }]);
+    expect(await claire.trades({ status: 'CLOSED', symbol: 'BTCUSDT' })).toMatchObject([
+      { pnl: '20.5', pnl_net: '20.1' },
+    ]);
   });
 
   test("the seed's trades have no id of their own and are closed by their order", async () => {
@@ -78,7 +110,9 @@ describe('trades', () => {
       values ('seed', 'BTCUSDT', 'BUY', 1, 10, ${T}, 'OPEN')`);
     await claire.closeTrade({ order_id: 'seed', exit_price: 12, exit_timestamp: T + 5 });
     expect(await claire.trades({ order_id: 'seed' })).toMatchObject([{ trade_id: null, pnl: '2' }]);
-    expect((await refusal(claire.closeTrade({ exit_price: 1, exit_timestamp: T }))).message).toMatch(/by trade_id or by order_id/);
+    expect((await refusal(claire.closeTrade({ exit_price: 1, exit_timestamp: T }))).message).toMatch(
+      /by trade_id or by order_id/,
+    );
   });
 
   test('a trade without an id gets one', async () => {
@@ -94,7 +128,12 @@ describe('trades', () => {
     await claire.openTrades([trade('c1'), trade('c2', { order_id: 'mixed' })]);
     const at = { exit_price: 1, exit_timestamp: T };
     expect(
-      await claire.closeTrades([{ order_id: 'mixed', ...at }, { trade_id: 'none', ...at }, { trade_id: 'c1', ...at, exit_price: -1 }, { trade_id: 'c1', ...at }]),
+      await claire.closeTrades([
+        { order_id: 'mixed', ...at },
+        { trade_id: 'none', ...at },
+        { trade_id: 'c1', ...at, exit_price: -1 },
+        { trade_id: 'c1', ...at },
+      ]),
     ).toMatchObject([
       { id: 'mixed', outcome: 'recorded' },
       { id: 'none', outcome: 'refused', code: 'not_found' },
@@ -108,11 +147,19 @@ describe('risk events', () => {
   test('details keep every digit and are found by containment', async () => {
     const claire = await book.connect();
     const details = { current_exposure: new LosslessNumber('4850.123456789012345678'), max_exposure: 5000 };
-    await claire.recordRiskEvent({ event_type: 'exposure_limit_exceeded', reason: 'full', details, timestamp: T, symbol: 'BTCUSDT' });
-    expect(await book.sql(`select details ->> 'current_exposure' as exact from risk_events`)).toEqual([{ exact: '4850.123456789012345678' }]);
-    expect(await claire.riskEvents({ contains: { max_exposure: 5000 }, event_type: 'exposure_limit_exceeded' })).toMatchObject([
-      { details: { current_exposure: '4850.123456789012345678', max_exposure: 5000 } },
+    await claire.recordRiskEvent({
+      event_type: 'exposure_limit_exceeded',
+      reason: 'full',
+      details,
+      timestamp: T,
+      symbol: 'BTCUSDT',
+    });
+    expect(await book.sql(`select details ->> 'current_exposure' as exact from risk_events`)).toEqual([
+      { exact: '4850.123456789012345678' },
     ]);
+    expect(
+      await claire.riskEvents({ contains: { max_exposure: 5000 }, event_type: 'exposure_limit_exceeded' }),
+    ).toMatchObject([{ details: { current_exposure: '4850.123456789012345678', max_exposure: 5000 } }]);
     expect(await claire.riskEvents({ contains: { max_exposure: 5001 } })).toEqual([]);
   });
 
@@ -120,7 +167,13 @@ describe('risk events', () => {
     const claire = await book.connect();
     const event = { event_id: 'e1', event_type: 'signal_rejected' as const, reason: 'r', timestamp: T };
     await claire.recordRiskEvent(event);
-    expect(await claire.recordRiskEvents([event, { ...event, reason: 'other' }, { ...event, event_id: 'e2', event_type: 'unknown' as never }])).toMatchObject([
+    expect(
+      await claire.recordRiskEvents([
+        event,
+        { ...event, reason: 'other' },
+        { ...event, event_id: 'e2', event_type: 'unknown' as never },
+      ]),
+    ).toMatchObject([
       { outcome: 'already_recorded' },
       { outcome: 'conflict', fields: ['reason'] },
       { outcome: 'refused', code: 'input_invalid' },
@@ -132,7 +185,14 @@ describe('reads', () => {
   test('filters, order and limit', async () => {
     const claire = await book.connect();
     await claire.recordSignals(
-      [1, 2, 3, 4].map((n) => ({ signal_id: `r${n}`, symbol: n % 2 ? 'AAA' : 'BBB', side: 'BUY' as const, price: n, confidence: 1, timestamp: T + n })),
+      [1, 2, 3, 4].map((n) => ({
+        signal_id: `r${n}`,
+        symbol: n % 2 ? 'AAA' : 'BBB',
+        side: 'BUY' as const,
+        price: n,
+        confidence: 1,
+        timestamp: T + n,
+      })),
     );
     const ids = async (filter: object) => (await claire.signals(filter)).map(({ signal_id }) => signal_id);
     expect(await ids({})).toEqual(['r4', 'r3', 'r2', 'r1']);
@@ -146,7 +206,13 @@ describe('reads', () => {
     const claire = await book.connect();
     await claire.openTrade(trade('u1', { symbol: 'U' }));
     await claire.closeTrade({ trade_id: 'u1', exit_price: 101, exit_timestamp: T });
-    expect(await claire.profit({ symbol: 'U' })).toEqual({ closed_trades: 1, pnl: '2', pnl_net: '0', commission: '0', commission_unknown: 1 });
+    expect(await claire.profit({ symbol: 'U' })).toEqual({
+      closed_trades: 1,
+      pnl: '2',
+      pnl_net: '0',
+      commission: '0',
+      commission_unknown: 1,
+    });
     expect(await claire.profit({ symbol: 'U', since: T + 1 })).toMatchObject({ closed_trades: 0 });
   });
 });

@@ -29,9 +29,13 @@ describe('recording signals', () => {
   test('the same id with other content is a conflict that names the fields, and changes nothing', async () => {
     const claire = await book.connect();
     await claire.recordSignal(signal('taken', { metadata: { fast: 10 } }));
-    const error = await refusal(claire.recordSignal(signal('taken', { side: 'SELL', metadata: { fast: 11 } })));
+    const error = await refusal(
+      claire.recordSignal(signal('taken', { side: 'SELL', metadata: { fast: 11 } })),
+    );
     expect(error).toMatchObject({ code: 'id_conflict', details: { fields: ['side', 'metadata'] } });
-    expect(await claire.signals({ signal_id: 'taken' })).toMatchObject([{ side: 'BUY', metadata: { fast: 10 } }]);
+    expect(await claire.signals({ signal_id: 'taken' })).toMatchObject([
+      { side: 'BUY', metadata: { fast: 10 } },
+    ]);
   });
 
   test('in a batch each item has its own outcome, in order, and a bad item does not fail the others', async () => {

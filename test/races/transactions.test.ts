@@ -4,7 +4,15 @@ import { refusal, useBook } from '../harness/book.js';
 
 const book = useBook();
 const T = 1705072800000;
-const signal = (signal_id: string, other: object = {}) => ({ signal_id, symbol: 'X', side: 'BUY' as const, price: 1, confidence: 1, timestamp: T, ...other });
+const signal = (signal_id: string, other: object = {}) => ({
+  signal_id,
+  symbol: 'X',
+  side: 'BUY' as const,
+  price: 1,
+  confidence: 1,
+  timestamp: T,
+  ...other,
+});
 const order = (order_id: string) => ({ order_id, symbol: 'X', side: 'BUY' as const, quantity: 1 });
 
 /** A promise and the function that fulfils it: a named step of a race. */
@@ -31,7 +39,9 @@ describe('transactions', () => {
 
   test('a bad item of a batch does not fail the transaction, a bad single call does', async () => {
     const claire = await book.connect();
-    const outcomes = await claire.transaction((t) => t.recordSignals([signal('b1'), signal('b2', { price: -1 }), signal('b3')]));
+    const outcomes = await claire.transaction((t) =>
+      t.recordSignals([signal('b1'), signal('b2', { price: -1 }), signal('b3')]),
+    );
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['recorded', 'refused', 'recorded']);
     const swallowed = claire.transaction(async (t) => {
       await t.recordSignal(signal('b4'));
@@ -56,7 +66,10 @@ describe('transactions', () => {
       });
     await Promise.all([cross(0, 'd1', 'd2'), cross(1, 'd2', 'd1')]);
     expect(tries).toBe(3);
-    expect((await claire.orders({ status: 'FILLED' })).map(({ order_id }) => order_id).sort()).toEqual(['d1', 'd2']);
+    expect((await claire.orders({ status: 'FILLED' })).map(({ order_id }) => order_id).sort()).toEqual([
+      'd1',
+      'd2',
+    ]);
   });
 
   test('the number of tries is bounded', async () => {
@@ -120,8 +133,13 @@ describe('races', () => {
     for (let round = 0; round < 20; round++) {
       const order_id = `fc${round}`;
       await claire.placeOrder(order(order_id));
-      const results = await Promise.allSettled([claire.fillOrder({ order_id }), claire.cancelOrder({ order_id })]);
-      const [lost] = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as ClaireError] : []));
+      const results = await Promise.allSettled([
+        claire.fillOrder({ order_id }),
+        claire.cancelOrder({ order_id }),
+      ]);
+      const [lost] = results.flatMap((result) =>
+        result.status === 'rejected' ? [result.reason as ClaireError] : [],
+      );
       expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       expect(lost!.code).toBe('order_final');
     }
@@ -130,10 +148,15 @@ describe('races', () => {
   test('two batches with the same ids in opposite order both succeed', async () => {
     const claire = await book.connect();
     const batch = Array.from({ length: 300 }, (_, n) => signal(`op${n}`));
-    const [one, two] = await Promise.all([claire.recordSignals(batch), claire.recordSignals([...batch].reverse())]);
+    const [one, two] = await Promise.all([
+      claire.recordSignals(batch),
+      claire.recordSignals([...batch].reverse()),
+    ]);
     const recorded = [...one, ...two].filter(({ outcome }) => outcome === 'recorded');
     expect(recorded).toHaveLength(300);
-    expect(new Set([...one, ...two].map(({ outcome }) => outcome))).toEqual(new Set(['recorded', 'already_recorded']));
+    expect(new Set([...one, ...two].map(({ outcome }) => outcome))).toEqual(
+      new Set(['recorded', 'already_recorded']),
+    );
   });
 
   test('folding while trades open and close never moves a position', async () => {
@@ -144,7 +167,14 @@ describe('races', () => {
     })();
     const worker = async (w: number) => {
       for (let n = 0; n < 25; n++) {
-        await claire.openTrade({ trade_id: `w${w}-${n}`, symbol: 'HOT', side: 'BUY', quantity: 1, entry_price: 10, entry_timestamp: T });
+        await claire.openTrade({
+          trade_id: `w${w}-${n}`,
+          symbol: 'HOT',
+          side: 'BUY',
+          quantity: 1,
+          entry_price: 10,
+          entry_timestamp: T,
+        });
         const [seen] = await book.sql(
           `select (select sum(quantity) from trades where symbol = 'HOT' and status = 'OPEN') = total_quantity as same from positions where symbol = 'HOT'`,
         );
@@ -154,6 +184,8 @@ describe('races', () => {
     await Promise.all([0, 1, 2, 3].map(worker));
     ended = true;
     await folder;
-    expect(await claire.positions({ symbol: 'HOT' })).toMatchObject([{ total_quantity: '100', num_trades: 100 }]);
+    expect(await claire.positions({ symbol: 'HOT' })).toMatchObject([
+      { total_quantity: '100', num_trades: 100 },
+    ]);
   });
 });

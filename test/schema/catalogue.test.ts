@@ -22,7 +22,9 @@ async function lawsOfTheSchema(): Promise<string[]> {
 async function sources(directory: string): Promise<string> {
   const files = (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.ts'));
   const texts = await Promise.all(
-    files.filter((name) => !/errors\/(laws|situations)/.test(`${directory}/${name}`)).map((name) => readFile(`${directory}/${name}`, 'utf8')),
+    files
+      .filter((name) => !/errors\/(laws|situations)/.test(`${directory}/${name}`))
+      .map((name) => readFile(`${directory}/${name}`, 'utf8')),
   );
   return texts.join('\n');
 }
@@ -44,7 +46,9 @@ test('no law stands in the catalogue twice', () => {
 
 test('every error that is no law has a place in the code that throws it', async () => {
   const code = await sources('src');
-  const dead = entries.filter(([name, entry]) => !entry.constraints && !code.includes(`'${name}'`)).map(([name]) => name);
+  const dead = entries
+    .filter(([name, entry]) => !entry.constraints && !code.includes(`'${name}'`))
+    .map(([name]) => name);
   expect(dead).toEqual([]);
 });
 

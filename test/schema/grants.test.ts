@@ -41,7 +41,10 @@ const allowed: Record<string, string[]> = {
 };
 
 beforeAll(async () => {
-  const admin = new Database({ databaseUrl: withDatabase(inject('serverUrl'), 'postgres'), applicationName: 'tests' });
+  const admin = new Database({
+    databaseUrl: withDatabase(inject('serverUrl'), 'postgres'),
+    applicationName: 'tests',
+  });
   for (const login of LOGINS) {
     await admin.query(
       `do $$ begin create role ${login} login; exception when duplicate_object or unique_violation then null; end $$`,
@@ -49,7 +52,7 @@ beforeAll(async () => {
   }
   await admin.close();
   await applyGrants(book.database, 'main');
-  await book.sql(statements['trade']!);
+  await book.sql(statements.trade!);
 });
 
 describe.each(LOGINS)('%s', (login) => {
@@ -62,7 +65,9 @@ describe.each(LOGINS)('%s', (login) => {
 
 test('granting again changes nothing', async () => {
   const rights = () =>
-    book.sql(`select relname, relacl::text, relowner from pg_class where relnamespace = 'main'::regnamespace order by 1`);
+    book.sql(
+      `select relname, relacl::text, relowner from pg_class where relnamespace = 'main'::regnamespace order by 1`,
+    );
   const before = await rights();
   await applyGrants(book.database, 'main');
   expect(await rights()).toEqual(before);

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { createBook, dropBook, listBooks, migrate, readMigrations, recognise } from '../../src/schema/index.js';
 import { splitStatements } from '../../src/schema/files.js';
+import {
+  createBook,
+  dropBook,
+  listBooks,
+  migrate,
+  readMigrations,
+  recognise,
+} from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 
 const book = useBook();
@@ -19,35 +26,46 @@ describe('migrations', () => {
   test('the rows of a 1.0 book are there at 1.2, and positions know its open trades', async () => {
     const name = fresh();
     await migrate(book.database, name, { to: '1.0' });
-    await book.sql(`insert into orders (order_id, symbol, side, quantity, status) values ('o', 'X', 'BUY', 1, 'FILLED')`, name);
+    await book.sql(
+      `insert into orders (order_id, symbol, side, quantity, status) values ('o', 'X', 'BUY', 1, 'FILLED')`,
+      name,
+    );
     await book.sql(
       `insert into trades (order_id, symbol, side, quantity, entry_price, entry_timestamp, status)
        values ('o', 'X', 'BUY', 2, 50, 1705072800000, 'OPEN')`,
       name,
     );
     await migrate(book.database, name);
-    expect(await book.sql(`select symbol, side, total_quantity, total_value_usd, num_trades from positions`, name)).toEqual([
-      { symbol: 'X', side: 'BUY', total_quantity: '2', total_value_usd: '100', num_trades: 1 },
-    ]);
+    expect(
+      await book.sql(`select symbol, side, total_quantity, total_value_usd, num_trades from positions`, name),
+    ).toEqual([{ symbol: 'X', side: 'BUY', total_quantity: '2', total_value_usd: '100', num_trades: 1 }]);
   });
 
   test('twenty migrators at once: all succeed, each file is applied once', async () => {
     const name = fresh();
     const states = await Promise.all(Array.from({ length: 20 }, () => migrate(book.database, name)));
     expect(new Set(states.map(({ version }) => version))).toEqual(new Set(['1.2']));
-    expect(await book.sql('select count(*) as n, count(distinct number) as files from schema_migrations', name)).toEqual([
-      { n: (await readMigrations()).length, files: (await readMigrations()).length },
-    ]);
+    expect(
+      await book.sql('select count(*) as n, count(distinct number) as files from schema_migrations', name),
+    ).toEqual([{ n: (await readMigrations()).length, files: (await readMigrations()).length }]);
   });
 
   test('backward, edited and newer are refused with both sides named', async () => {
     const name = fresh();
     await migrate(book.database, name);
-    expect(await refusal(migrate(book.database, name, { to: '1.1' }))).toMatchObject({ code: 'migration_backward' });
+    expect(await refusal(migrate(book.database, name, { to: '1.1' }))).toMatchObject({
+      code: 'migration_backward',
+    });
     await book.sql(`update schema_migrations set hash = 'other' where number = 3`, name);
     const edited = await refusal(migrate(book.database, name));
-    expect(edited).toMatchObject({ code: 'migration_edited', message: expect.stringMatching(/0003_indexes \(other\)/) });
-    await book.sql(`insert into schema_migrations (number, name, version, hash, duration_ms) values (99, 'later', '9.9', 'x', 0)`, name);
+    expect(edited).toMatchObject({
+      code: 'migration_edited',
+      message: expect.stringMatching(/0003_indexes \(other\)/),
+    });
+    await book.sql(
+      `insert into schema_migrations (number, name, version, hash, duration_ms) values (99, 'later', '9.9', 'x', 0)`,
+      name,
+    );
     const newer = await refusal(migrate(book.database, name));
     expect(newer).toMatchObject({ code: 'schema_newer', message: expect.stringMatching(/9\.9.*1\.2/) });
     expect((await refusal(book.connect({ book: name }))).code).toBe('schema_newer');
@@ -79,11 +97,9 @@ describe('migrations', () => {
   });
 
   test('statements are cut where they end, and only there', () => {
-    expect(splitStatements(`select ';'; -- a; b\ncreate function f() as $$ begin; end; $$; select $x$ ;$x$`)).toEqual([
-      `select ';'`,
-      'create function f() as $$ begin; end; $$',
-      'select $x$ ;$x$',
-    ]);
+    expect(
+      splitStatements(`select ';'; -- a; b\ncreate function f() as $$ begin; end; $$; select $x$ ;$x$`),
+    ).toEqual([`select ';'`, 'create function f() as $$ begin; end; $$', 'select $x$ ;$x$']);
   });
 });
 
@@ -92,7 +108,13 @@ describe('books', () => {
     const names = [fresh(), fresh()] as const;
     for (const name of names) await createBook(book.database, name);
     const [a, b] = await Promise.all(names.map((name) => book.connect({ book: name })));
-    const trade = { trade_id: 't', symbol: 'X', side: 'BUY' as const, entry_price: 1, entry_timestamp: 1705072800000 };
+    const trade = {
+      trade_id: 't',
+      symbol: 'X',
+      side: 'BUY' as const,
+      entry_price: 1,
+      entry_timestamp: 1705072800000,
+    };
     await a!.openTrade({ ...trade, quantity: 1 });
     expect(await b!.trades()).toEqual([]);
     expect(await b!.openTrade({ ...trade, quantity: 5 })).toMatchObject({ outcome: 'recorded' });
@@ -121,9 +143,12 @@ describe('books', () => {
     await createBook(book.database, name);
     await book.sql(`create table of_the_user (x text)`, name);
     expect(await dropBook(book.database, name)).toEqual({ schema: false });
-    expect(await book.sql(`select relname from pg_class where relnamespace = current_schema()::regnamespace`, name)).toEqual([
-      { relname: 'of_the_user' },
-    ]);
+    expect(
+      await book.sql(
+        `select relname from pg_class where relnamespace = current_schema()::regnamespace`,
+        name,
+      ),
+    ).toEqual([{ relname: 'of_the_user' }]);
     expect((await listBooks(book.database)).map((state) => state.book)).not.toContain(name);
   });
 
@@ -132,13 +157,19 @@ describe('books', () => {
     await createBook(book.database, name);
     await book.database.query(`create view report_${name} as select * from ${name}.trades`);
     const error = await refusal(dropBook(book.database, name));
-    expect(error).toMatchObject({ code: 'book_not_dropped', message: expect.stringMatching(`report_${name}`) });
+    expect(error).toMatchObject({
+      code: 'book_not_dropped',
+      message: expect.stringMatching(`report_${name}`),
+    });
     expect((await recognise(book.database, name)).version).toBe('1.2');
   });
 
-  test.each(['Main', 'a-b', 'pg_x', 'x'.repeat(49), '', 'claire', '1a', 'a"b'])('%j cannot be a book', async (name) => {
-    expect((await refusal(createBook(book.database, name))).code).toBe('book_name_invalid');
-  });
+  test.each(['Main', 'a-b', 'pg_x', 'x'.repeat(49), '', 'claire', '1a', 'a"b'])(
+    '%j cannot be a book',
+    async (name) => {
+      expect((await refusal(createBook(book.database, name))).code).toBe('book_name_invalid');
+    },
+  );
 
   test('a book that exists is not made again', async () => {
     expect((await refusal(createBook(book.database, 'main'))).code).toBe('book_exists');

@@ -11,7 +11,9 @@ async function damage(...statements: string[]): Promise<string[]> {
   damaged = await book.bookAt('1.2');
   for (const statement of statements) await book.sql(statement, damaged);
   const claire = await book.connect({ book: damaged });
-  return (await claire.verify()).filter(({ broken }) => broken > 0).map(({ check, broken }) => `${check} ${broken}`);
+  return (await claire.verify())
+    .filter(({ broken }) => broken > 0)
+    .map(({ check, broken }) => `${check} ${broken}`);
 }
 
 const off = (table: string) => `alter table ${table} disable trigger all`;
@@ -33,18 +35,24 @@ test('a whole record breaks no law', async () => {
 
 test('positions_equal_open_trades: a total that was changed', async () => {
   expect(
-    await damage(trade('OPEN'), 'select fold_position_changes()', 'update position_totals set quantity = quantity + 0.00000001'),
+    await damage(
+      trade('OPEN'),
+      'select fold_position_changes()',
+      'update position_totals set quantity = quantity + 0.00000001',
+    ),
   ).toEqual(['positions_equal_open_trades 1']);
 });
 
 test('closed_trades_have_their_profit: a profit that was changed', async () => {
-  expect(await damage(trade('CLOSED', 'BUY', ...exit), off('trades'), 'update trades set pnl = pnl + 0.00000001')).toEqual([
-    'closed_trades_have_their_profit 1',
-  ]);
+  expect(
+    await damage(trade('CLOSED', 'BUY', ...exit), off('trades'), 'update trades set pnl = pnl + 0.00000001'),
+  ).toEqual(['closed_trades_have_their_profit 1']);
 });
 
 test('open_trades_have_no_profit: an open trade with one', async () => {
-  expect(await damage(trade('OPEN'), off('trades'), 'update trades set pnl = 1')).toEqual(['open_trades_have_no_profit 1']);
+  expect(await damage(trade('OPEN'), off('trades'), 'update trades set pnl = 1')).toEqual([
+    'open_trades_have_no_profit 1',
+  ]);
 });
 
 test('orders_are_possible: rejected without a reason', async () => {

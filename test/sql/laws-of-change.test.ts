@@ -19,24 +19,33 @@ describe('order transitions', () => {
 
   test.each(finals)('PENDING becomes %s', async (to) => {
     await order(`p-${to}`, 'PENDING');
-    expect(await book.sql(`update orders set status = '${to}' where order_id = 'p-${to}' returning status`)).toEqual([
-      { status: to },
-    ]);
+    expect(
+      await book.sql(`update orders set status = '${to}' where order_id = 'p-${to}' returning status`),
+    ).toEqual([{ status: to }]);
   });
 
-  test.each(finals.flatMap((from) => ['PENDING', ...finals].filter((to) => to !== from).map((to) => [from, to])))(
-    '%s never becomes %s',
-    async (from, to) => {
-      const id = `${from}-${to}`;
-      await order(id, from);
-      expect(await law(`update orders set status = '${to}' where order_id = '${id}'`)).toBe('orders_final_state');
-    },
-  );
+  test.each(
+    finals.flatMap((from) => ['PENDING', ...finals].filter((to) => to !== from).map((to) => [from, to])),
+  )('%s never becomes %s', async (from, to) => {
+    const id = `${from}-${to}`;
+    await order(id, from);
+    expect(await law(`update orders set status = '${to}' where order_id = '${id}'`)).toBe(
+      'orders_final_state',
+    );
+  });
 
   test('nothing but status and reason moves, not even while PENDING', async () => {
     await order('fixed', 'PENDING');
-    for (const change of [`quantity = 2`, `symbol = 'Y'`, `side = 'SELL'`, `price = 5`, `order_id = 'other'`]) {
-      expect(await law(`update orders set ${change} where order_id = 'fixed'`)).toBe('orders_facts_are_fixed');
+    for (const change of [
+      `quantity = 2`,
+      `symbol = 'Y'`,
+      `side = 'SELL'`,
+      `price = 5`,
+      `order_id = 'other'`,
+    ]) {
+      expect(await law(`update orders set ${change} where order_id = 'fixed'`)).toBe(
+        'orders_facts_are_fixed',
+      );
     }
     await book.sql(`update orders set rejection_reason = 'noted' where order_id = 'fixed'`);
   });
@@ -48,9 +57,9 @@ describe('order transitions', () => {
 
   test('REJECTED with a blank reason is refused', async () => {
     await order('blank', 'PENDING');
-    expect(await law(`update orders set status = 'REJECTED', rejection_reason = ' ' where order_id = 'blank'`)).toBe(
-      'orders_rejection_reason_check',
-    );
+    expect(
+      await law(`update orders set status = 'REJECTED', rejection_reason = ' ' where order_id = 'blank'`),
+    ).toBe('orders_rejection_reason_check');
   });
 });
 
@@ -68,7 +77,9 @@ describe('trades', () => {
 
   test('an open trade has no profit, even if a client writes one', async () => {
     await openTrade('hopeful');
-    expect(await book.sql(`update trades set pnl = 5 where trade_id = 'hopeful' returning pnl`)).toEqual([{ pnl: null }]);
+    expect(await book.sql(`update trades set pnl = 5 where trade_id = 'hopeful' returning pnl`)).toEqual([
+      { pnl: null },
+    ]);
   });
 
   test('a closed trade is final; the same close again passes', async () => {
@@ -82,14 +93,17 @@ describe('trades', () => {
       `commission = 2`,
       `trade_id = 'other'`,
     ]) {
-      expect(await law(`update trades set ${change} where trade_id = 'final'`)).toBe('trades_closed_is_final');
+      expect(await law(`update trades set ${change} where trade_id = 'final'`)).toBe(
+        'trades_closed_is_final',
+      );
     }
   });
 
   test.each(['null', '0'])('a commission of %s may be set after the close, once', async (unknown) => {
     await openTrade(`late-${unknown}`, unknown);
     await close(`late-${unknown}`);
-    const set = (commission: number) => `update trades set commission = ${commission} where trade_id = 'late-${unknown}'`;
+    const set = (commission: number) =>
+      `update trades set commission = ${commission} where trade_id = 'late-${unknown}'`;
     expect(await book.sql(`${set(3)} returning pnl_net`)).toEqual([{ pnl_net: '17' }]);
     expect(await law(set(4))).toBe('trades_closed_is_final');
   });
@@ -107,43 +121,65 @@ describe('trades', () => {
       await law(`update trades set quantity = 1, exit_price = 110, exit_timestamp = 1705159200000, status = 'CLOSED'
         where trade_id = 'part'`),
     ).toBe('trades_close_whole');
-    for (const change of ['quantity = 1', 'entry_price = 1', `side = 'SELL'`, 'entry_timestamp = 1705072800001']) {
+    for (const change of [
+      'quantity = 1',
+      'entry_price = 1',
+      `side = 'SELL'`,
+      'entry_timestamp = 1705072800001',
+    ]) {
       expect(await law(`update trades set ${change} where trade_id = 'part'`)).toBe('trades_entry_is_fixed');
     }
   });
 
   test('an exit lies not before the entry, and belongs to a closed trade only', async () => {
     await openTrade('when');
-    expect(await law(`update trades set exit_price = 1, exit_timestamp = 1705072799999, status = 'CLOSED' where trade_id = 'when'`)).toBe(
-      'trades_exit_timestamp_check',
-    );
-    expect(await law(`update trades set exit_price = 1, exit_timestamp = 1705072800000 where trade_id = 'when'`)).toBe(
+    expect(
+      await law(
+        `update trades set exit_price = 1, exit_timestamp = 1705072799999, status = 'CLOSED' where trade_id = 'when'`,
+      ),
+    ).toBe('trades_exit_timestamp_check');
+    expect(
+      await law(`update trades set exit_price = 1, exit_timestamp = 1705072800000 where trade_id = 'when'`),
+    ).toBe('trades_closed_check');
+    expect(await law(`update trades set exit_price = 1, status = 'CLOSED' where trade_id = 'when'`)).toBe(
       'trades_closed_check',
     );
-    expect(await law(`update trades set exit_price = 1, status = 'CLOSED' where trade_id = 'when'`)).toBe('trades_closed_check');
   });
 });
 
 describe('what is recorded stays', () => {
   test('signals and risk events do not change, except into what they are', async () => {
-    await book.sql(`insert into signals (signal_id, symbol, side, price, confidence, timestamp) values ('s', 'X', 'BUY', 1, 0.5, 1705072800000)`);
-    await book.sql(`insert into risk_events (event_id, event_type, reason, timestamp) values ('e', 'signal_rejected', 'r', 1705072800000)`);
+    await book.sql(
+      `insert into signals (signal_id, symbol, side, price, confidence, timestamp) values ('s', 'X', 'BUY', 1, 0.5, 1705072800000)`,
+    );
+    await book.sql(
+      `insert into risk_events (event_id, event_type, reason, timestamp) values ('e', 'signal_rejected', 'r', 1705072800000)`,
+    );
     expect(await law(`update signals set price = 2 where signal_id = 's'`)).toBe('recorded_rows_are_final');
-    expect(await law(`update risk_events set reason = 'other' where event_id = 'e'`)).toBe('recorded_rows_are_final');
+    expect(await law(`update risk_events set reason = 'other' where event_id = 'e'`)).toBe(
+      'recorded_rows_are_final',
+    );
     await book.sql(`update signals set price = 1.0, timestamp = 1705072800 where signal_id = 's'`);
   });
 
-  test.each(['signals', 'orders', 'trades', 'risk_events', 'corrections'])('%s: neither DELETE nor TRUNCATE', async (table) => {
-    expect(await law(`delete from ${table}`)).toBe('removal_needs_a_permit');
-    expect(await law(`truncate ${table} cascade`)).toBe('removal_needs_a_permit');
-  });
+  test.each(['signals', 'orders', 'trades', 'risk_events', 'corrections'])(
+    '%s: neither DELETE nor TRUNCATE',
+    async (table) => {
+      expect(await law(`delete from ${table}`)).toBe('removal_needs_a_permit');
+      expect(await law(`truncate ${table} cascade`)).toBe('removal_needs_a_permit');
+    },
+  );
 
   test('a permit counts in its own transaction only, and for its own table only', async () => {
-    await book.sql(`insert into permits (table_name, action, reason) values ('risk_events', 'delete', 'test')`);
+    await book.sql(
+      `insert into permits (table_name, action, reason) values ('risk_events', 'delete', 'test')`,
+    );
     expect(await law(`delete from risk_events`)).toBe('removal_needs_a_permit');
     await book.database.transaction(async (t) => {
       await t.query(`set local search_path to main`);
-      await t.query(`insert into permits (table_name, action, reason) values ('risk_events', 'delete', 'test')`);
+      await t.query(
+        `insert into permits (table_name, action, reason) values ('risk_events', 'delete', 'test')`,
+      );
       await t.query(`delete from risk_events`);
     });
     expect(await book.sql(`select count(*) as n from risk_events`)).toEqual([{ n: 0 }]);
@@ -162,12 +198,19 @@ describe('what is recorded stays', () => {
 
 describe('lineage', () => {
   test('an order is for the symbol of its signal, a trade for symbol and side of its order', async () => {
-    await book.sql(`insert into signals (signal_id, symbol, side, price, confidence, timestamp) values ('l', 'X', 'BUY', 1, 0.5, 1705072800000)`);
-    const order = (symbol: string) => `insert into orders (order_id, signal_id, symbol, side, quantity, status)
+    await book.sql(
+      `insert into signals (signal_id, symbol, side, price, confidence, timestamp) values ('l', 'X', 'BUY', 1, 0.5, 1705072800000)`,
+    );
+    const order = (
+      symbol: string,
+    ) => `insert into orders (order_id, signal_id, symbol, side, quantity, status)
       values ('l', 'l', '${symbol}', 'BUY', 1, 'PENDING')`;
     expect(await law(order('Y'))).toBe('orders_agree_with_signals');
     await book.sql(order('X'));
-    const trade = (symbol: string, side: string) => `insert into trades (order_id, symbol, side, quantity, entry_price, entry_timestamp, status)
+    const trade = (
+      symbol: string,
+      side: string,
+    ) => `insert into trades (order_id, symbol, side, quantity, entry_price, entry_timestamp, status)
       values ('l', '${symbol}', '${side}', 1, 1, 1705072800000, 'OPEN')`;
     expect(await law(trade('Y', 'BUY'))).toBe('trades_agree_with_orders');
     expect(await law(trade('X', 'SELL'))).toBe('trades_agree_with_orders');
@@ -180,10 +223,19 @@ describe('corrections', () => {
     const claire = await book.connect();
     await openTrade('wrong', '1');
     await close('wrong');
-    await claire.correct({ what: 'trade', id: 'wrong', changes: { exit_price: '111' }, reason: 'typo of the desk' });
-    expect(await claire.trades({ trade_id: 'wrong' })).toMatchObject([{ exit_price: '111', pnl: '22', pnl_net: '21' }]);
+    await claire.correct({
+      what: 'trade',
+      id: 'wrong',
+      changes: { exit_price: '111' },
+      reason: 'typo of the desk',
+    });
+    expect(await claire.trades({ trade_id: 'wrong' })).toMatchObject([
+      { exit_price: '111', pnl: '22', pnl_net: '21' },
+    ]);
     expect(
-      await book.sql(`select column_name, before, after, reason from corrections where column_name in ('exit_price', 'pnl') order by 1`),
+      await book.sql(
+        `select column_name, before, after, reason from corrections where column_name in ('exit_price', 'pnl') order by 1`,
+      ),
     ).toEqual([
       { column_name: 'exit_price', before: 110, after: 111, reason: 'typo of the desk' },
       { column_name: 'pnl', before: 20, after: 22, reason: 'typo of the desk' },
@@ -201,22 +253,36 @@ describe('corrections', () => {
       const error = await refusal(claire.correct({ what: 'trade', id: 'strict', changes, reason: 'r' }));
       expect(error.law).toBe('corrections_columns');
     }
-    expect((await refusal(claire.correct({ what: 'trade', id: 'strict', changes: { quantity: '1' }, reason: ' ' }))).code).toBe(
-      'reason_missing',
-    );
-    expect((await refusal(claire.correct({ what: 'trade', id: 'absent', changes: { quantity: '1' }, reason: 'r' }))).code).toBe(
-      'not_found',
-    );
+    expect(
+      (
+        await refusal(
+          claire.correct({ what: 'trade', id: 'strict', changes: { quantity: '1' }, reason: ' ' }),
+        )
+      ).code,
+    ).toBe('reason_missing');
+    expect(
+      (
+        await refusal(
+          claire.correct({ what: 'trade', id: 'absent', changes: { quantity: '1' }, reason: 'r' }),
+        )
+      ).code,
+    ).toBe('not_found');
     // The permit went with the transaction: the row is as fixed as before.
-    expect(await law(`update trades set quantity = 9 where trade_id = 'strict'`)).toBe('trades_entry_is_fixed');
+    expect(await law(`update trades set quantity = 9 where trade_id = 'strict'`)).toBe(
+      'trades_entry_is_fixed',
+    );
   });
 
   test('a correction that breaks a law is refused and leaves nothing', async () => {
     const claire = await book.connect();
     await openTrade('lawful');
-    expect((await refusal(claire.correct({ what: 'trade', id: 'lawful', changes: { quantity: '-1' }, reason: 'r' }))).law).toBe(
-      'trades_quantity_check',
-    );
+    expect(
+      (
+        await refusal(
+          claire.correct({ what: 'trade', id: 'lawful', changes: { quantity: '-1' }, reason: 'r' }),
+        )
+      ).law,
+    ).toBe('trades_quantity_check');
     expect(await book.sql(`select * from corrections where reason = 'r'`)).toEqual([]);
     expect(await book.sql(`select * from permits where reason = 'r'`)).toEqual([]);
   });

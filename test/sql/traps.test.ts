@@ -49,10 +49,16 @@ describe('trap 2: NaN and infinity', () => {
     ['orders_quantity_check', order(`'n1', 'X', 'BUY', 'NaN', 'PENDING'`)],
     ['trades_quantity_check', trade(`'X', 'BUY', 'NaN', 1, 1705072800000, 'OPEN'`)],
     ['trades_entry_price_check', trade(`'X', 'BUY', 1, 'NaN', 1705072800000, 'OPEN'`)],
-    ['trades_commission_check', `insert into trades (symbol, side, quantity, entry_price, entry_timestamp, status, commission)
-      values ('X', 'BUY', 1, 1, 1705072800000, 'OPEN', 'NaN')`],
-    ['trades_exit_price_check', `insert into trades (symbol, side, quantity, entry_price, entry_timestamp, exit_price, exit_timestamp, status)
-      values ('X', 'BUY', 1, 1, 1705072800000, 'NaN', 1705072800000, 'CLOSED')`],
+    [
+      'trades_commission_check',
+      `insert into trades (symbol, side, quantity, entry_price, entry_timestamp, status, commission)
+      values ('X', 'BUY', 1, 1, 1705072800000, 'OPEN', 'NaN')`,
+    ],
+    [
+      'trades_exit_price_check',
+      `insert into trades (symbol, side, quantity, entry_price, entry_timestamp, exit_price, exit_timestamp, status)
+      values ('X', 'BUY', 1, 1, 1705072800000, 'NaN', 1705072800000, 'CLOSED')`,
+    ],
   ])('1.2: %s refuses it', async (law, statement) => {
     expect((await refusal(book.sql(statement))).law).toBe(law);
   });
@@ -82,7 +88,10 @@ describe('trap 4: states', () => {
     expect(await book.sql(rejected, old)).toHaveLength(1);
     await book.sql(order(`'f', 'X', 'BUY', 1, 'FILLED'`), old);
     expect(
-      await book.sql(`update orders set status = 'PENDING' where order_id = 'f' returning status, updated_at = created_at as still`, old),
+      await book.sql(
+        `update orders set status = 'PENDING' where order_id = 'f' returning status, updated_at = created_at as still`,
+        old,
+      ),
     ).toEqual([{ status: 'PENDING', still: true }]);
   });
 
@@ -103,7 +112,7 @@ describe('trap 4: states', () => {
     const [again] = await book.sql(
       `update orders set status = 'FILLED', updated_at = now() where order_id = 'u' returning updated_at`,
     );
-    expect(again!['updated_at']).toBe(moved!['updated_at']);
+    expect(again!.updated_at).toBe(moved!.updated_at);
   });
 });
 
@@ -130,18 +139,28 @@ describe('trap 5: a profit over 999,999.9999 %', () => {
 describe('trap 6: seconds', () => {
   test('1.1: seconds and milliseconds land in one column', async () => {
     const old = await book.bookAt('1.1');
-    expect(await book.sql(trade(`'X', 'BUY', 1, 1, 1705072800, 'OPEN'`), old)).toMatchObject([{ entry_timestamp: 1705072800 }]);
+    expect(await book.sql(trade(`'X', 'BUY', 1, 1, 1705072800, 'OPEN'`), old)).toMatchObject([
+      { entry_timestamp: 1705072800 },
+    ]);
   });
 
   test('1.2: what can only be seconds becomes milliseconds, microseconds are refused', async () => {
-    expect(await book.sql(trade(`'SEC', 'BUY', 1, 1, 1705072800, 'OPEN'`))).toMatchObject([{ entry_timestamp: 1705072800000 }]);
-    expect(await book.sql(signal(`'sec', 'X', 'BUY', 1, 0.5, 1705072800`))).toMatchObject([{ timestamp: 1705072800000 }]);
+    expect(await book.sql(trade(`'SEC', 'BUY', 1, 1, 1705072800, 'OPEN'`))).toMatchObject([
+      { entry_timestamp: 1705072800000 },
+    ]);
+    expect(await book.sql(signal(`'sec', 'X', 'BUY', 1, 0.5, 1705072800`))).toMatchObject([
+      { timestamp: 1705072800000 },
+    ]);
     const closed = await book.sql(
       `update trades set exit_price = 2, exit_timestamp = 1705159200, status = 'CLOSED' where symbol = 'SEC' returning exit_timestamp`,
     );
     expect(closed).toEqual([{ exit_timestamp: 1705159200000 }]);
-    expect((await refusal(book.sql(signal(`'us', 'X', 'BUY', 1, 0.5, 1705072800000000`)))).law).toBe('signals_timestamp_check');
-    expect((await refusal(book.sql(signal(`'tiny', 'X', 'BUY', 1, 0.5, 5`)))).law).toBe('signals_timestamp_check');
+    expect((await refusal(book.sql(signal(`'us', 'X', 'BUY', 1, 0.5, 1705072800000000`)))).law).toBe(
+      'signals_timestamp_check',
+    );
+    expect((await refusal(book.sql(signal(`'tiny', 'X', 'BUY', 1, 0.5, 5`)))).law).toBe(
+      'signals_timestamp_check',
+    );
   });
 });
 
@@ -153,7 +172,7 @@ describe('trap 8: the chain from signal to trade', () => {
     expect(await book.sql(indexes, await book.bookAt('1.1'))).toEqual([]);
   });
 
-  test('1.2: both have one, and the seed\'s close by order_id uses it', async () => {
+  test("1.2: both have one, and the seed's close by order_id uses it", async () => {
     expect(await book.sql(indexes)).toEqual([
       { name: 'orders.idx_orders_signal_id' },
       { name: 'trades.idx_trades_order_id' },
@@ -179,7 +198,9 @@ describe('trap 10: average and exposure', () => {
     await book.sql(two, old);
     await book.sql('refresh materialized view positions_realtime', old);
     expect(await book.sql(average, old)).toEqual([{ avg_entry_price: '150' }]);
-    expect(await book.sql('select symbol, total_value_usd as exposure from positions_realtime', old)).toHaveLength(2);
+    expect(
+      await book.sql('select symbol, total_value_usd as exposure from positions_realtime', old),
+    ).toHaveLength(2);
   });
 
   test('1.2: the average is weighted by quantity, and exposure has one row a symbol', async () => {
@@ -203,11 +224,15 @@ describe('trap 11: age of the positions', () => {
 
   test('1.2: positions does, at commit; the refresh leaves the view alone where nothing changed', async () => {
     await book.sql(open);
-    expect(await book.sql(`select num_trades from positions where symbol = 'AGE'`)).toEqual([{ num_trades: 1 }]);
+    expect(await book.sql(`select num_trades from positions where symbol = 'AGE'`)).toEqual([
+      { num_trades: 1 },
+    ]);
     expect(await book.sql('select refresh_positions_realtime() as changed')).toEqual([{ changed: true }]);
     expect(await book.sql('select refresh_positions_realtime() as changed')).toEqual([{ changed: false }]);
     expect(
-      await book.sql(`select last_refresh > timezone('UTC', now()) - interval '1 minute' as fresh from materialized_view_refreshes`),
+      await book.sql(
+        `select last_refresh > timezone('UTC', now()) - interval '1 minute' as fresh from materialized_view_refreshes`,
+      ),
     ).toEqual([{ fresh: true }]);
   });
 });
@@ -216,7 +241,9 @@ describe('trap 12: searching details', () => {
   const definition = `select indexdef from pg_indexes where schemaname = current_schema() and indexname = 'idx_risk_events_jsonb'`;
 
   test('1.1: the index has the default operators; 1.2: jsonb_path_ops', async () => {
-    expect(JSON.stringify(await book.sql(definition, await book.bookAt('1.1')))).not.toContain('jsonb_path_ops');
+    expect(JSON.stringify(await book.sql(definition, await book.bookAt('1.1')))).not.toContain(
+      'jsonb_path_ops',
+    );
     expect(JSON.stringify(await book.sql(definition))).toContain('jsonb_path_ops');
   });
 
@@ -224,7 +251,9 @@ describe('trap 12: searching details', () => {
     await book.sql(`insert into risk_events (event_type, reason, details, timestamp)
       select 'signal_rejected', 'r', jsonb_build_object('current_exposure', n), 1705072800000 from generate_series(1, 20000) n`);
     await book.sql('analyze risk_events');
-    const plan = await book.sql(`explain select * from risk_events where details @> '{"current_exposure": 4850}'`);
+    const plan = await book.sql(
+      `explain select * from risk_events where details @> '{"current_exposure": 4850}'`,
+    );
     expect(JSON.stringify(plan)).toContain('idx_risk_events_jsonb');
   });
 });
@@ -241,7 +270,9 @@ describe('trap 16: ids and zones', () => {
   test('1.2: they go on, in each of the four tables', async () => {
     const id = await book.bookAt('1.2');
     await book.sql(last, id);
-    expect(await book.sql(signal(`'big', 'X', 'BUY', 1, 0.5, 1705072800000`), id)).toMatchObject([{ id: 2147483648 }]);
+    expect(await book.sql(signal(`'big', 'X', 'BUY', 1, 0.5, 1705072800000`), id)).toMatchObject([
+      { id: 2147483648 },
+    ]);
     const sequences = await book.sql(
       `select count(*) as n from pg_sequences where schemaname = current_schema() and data_type = 'bigint'::regtype`,
       id,
@@ -249,7 +280,7 @@ describe('trap 16: ids and zones', () => {
     expect(sequences).toEqual([{ n: 5 }]);
   });
 
-  test('created_at: 1.1 writes the time of the session\'s zone, 1.2 always UTC', async () => {
+  test("created_at: 1.1 writes the time of the session's zone, 1.2 always UTC", async () => {
     const difference = `set timezone to 'Asia/Tokyo'`;
     const measured = (id: string) =>
       `with s as (${signal(`'${id}', 'X', 'BUY', 1, 0.5, 1705072800000`)})
@@ -274,14 +305,18 @@ describe('trap 17: silent rounding', () => {
   test('1.1: a confidence of 0.855 becomes 0.86; a ninth decimal of a price is lost', async () => {
     const old = await book.bookAt('1.1');
     expect(await book.sql(fine, old)).toMatchObject([{ confidence: '0.86' }]);
-    expect(await book.sql(signal(`'ninth', 'X', 'BUY', 1.000000001, 0.5, 1705072800000`), old)).toMatchObject([{ price: '1' }]);
+    expect(await book.sql(signal(`'ninth', 'X', 'BUY', 1.000000001, 0.5, 1705072800000`), old)).toMatchObject(
+      [{ price: '1' }],
+    );
   });
 
   test('1.2: 0.855 stays, and a ninth decimal is refused by name', async () => {
     expect(await book.sql(fine)).toMatchObject([{ confidence: '0.855' }]);
     const error = await refusal(book.sql(signal(`'ninth', 'X', 'BUY', 1.000000001, 0.5, 1705072800000`)));
     expect(error).toMatchObject({ law: 'signals_price_decimals_check', code: 'too_many_decimals' });
-    expect(await book.sql(signal(`'zeros', 'X', 'BUY', 1.5000000000, 0.5, 1705072800000`))).toMatchObject([{ price: '1.5' }]);
+    expect(await book.sql(signal(`'zeros', 'X', 'BUY', 1.5000000000, 0.5, 1705072800000`))).toMatchObject([
+      { price: '1.5' },
+    ]);
   });
 });
 
@@ -290,8 +325,11 @@ describe('traps that are about a way of working', () => {
     for (const version of ['1.1', '1.2'] as const) {
       const name = await book.bookAt(version);
       await book.sql(signal(`'kept', 'X', 'BUY', 1, 0.5, 1705072800000`), name);
-      await book.sql(`insert into orders (order_id, signal_id, symbol, side, quantity, status)
-        values ('o', 'kept', 'X', 'BUY', 1, 'FILLED')`, name);
+      await book.sql(
+        `insert into orders (order_id, signal_id, symbol, side, quantity, status)
+        values ('o', 'kept', 'X', 'BUY', 1, 'FILLED')`,
+        name,
+      );
       await refusal(book.sql(`delete from signals where signal_id = 'kept'`, name));
     }
   });

@@ -2,13 +2,28 @@
  * What must compile, and, under each `@ts-expect-error`, what must not: a line there that compiles is an error of
  * `npm run check`.
  */
-import { type Claire, connect, type Decimal, type Milliseconds, type Outcome, type Recorded, type Verbs } from '../../src/index.js';
+import {
+  type Claire,
+  connect,
+  type Decimal,
+  type Milliseconds,
+  type Outcome,
+  type Recorded,
+  type Verbs,
+} from '../../src/index.js';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Same<A, B>) => {};
 
 export async function inputs(claire: Claire) {
-  const signal = { signal_id: 's', symbol: 'X', side: 'BUY', price: '1.5', confidence: 0.5, timestamp: 1705072800000 } as const;
+  const signal = {
+    signal_id: 's',
+    symbol: 'X',
+    side: 'BUY',
+    price: '1.5',
+    confidence: 0.5,
+    timestamp: 1705072800000,
+  } as const;
   await claire.recordSignal(signal);
   await claire.recordSignal({ ...signal, timestamp: new Date(), price: 5n, metadata: { any: 'thing' } });
   // @ts-expect-error a side is BUY or SELL

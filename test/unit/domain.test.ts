@@ -44,7 +44,9 @@ describe('decimals', () => {
         const digits = String(units < 0n ? -units : units).padStart(9, '0');
         const text = `${sign}${digits.slice(0, -8)}.${digits.slice(-8)}${'0'.repeat(zeros)}`;
         const [whole = '', fraction = ''] = trimDecimal(text).replace('-', '').split('.');
-        expect(BigInt(whole + fraction.padEnd(8, '0')) * (trimDecimal(text).startsWith('-') ? -1n : 1n)).toBe(units);
+        expect(BigInt(whole + fraction.padEnd(8, '0')) * (trimDecimal(text).startsWith('-') ? -1n : 1n)).toBe(
+          units,
+        );
         expect(trimDecimal(trimDecimal(text))).toBe(trimDecimal(text));
       }),
     );

@@ -24,7 +24,7 @@ interface Import {
   to: string;
 }
 
-export function breaches(imports: Import[]): string[] {
+function breaches(imports: Import[]): string[] {
   return imports.flatMap(({ from, to }) => {
     const [a, b] = [room(from), room(to)];
     if (a === b || level(b) < level(a)) return [];
@@ -34,7 +34,9 @@ export function breaches(imports: Import[]): string[] {
 
 async function files(): Promise<Map<string, string>> {
   const names = (await readdir('src', { recursive: true })).filter((name) => name.endsWith('.ts'));
-  return new Map(await Promise.all(names.map(async (name) => [name, await readFile(join('src', name), 'utf8')] as const)));
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(join('src', name), 'utf8')] as const)),
+  );
 }
 
 const IMPORT = /(?:from|import)\s*\(?\s*'([^']+)'/g;
@@ -44,7 +46,8 @@ async function imports(): Promise<{ inner: Import[]; outer: Import[] }> {
   const outer: Import[] = [];
   for (const [from, text] of await files()) {
     for (const [, to] of text.matchAll(IMPORT)) {
-      if (to!.startsWith('.')) inner.push({ from, to: normalize(join(dirname(from), to!)).replace(/\.js$/, '.ts') });
+      if (to!.startsWith('.'))
+        inner.push({ from, to: normalize(join(dirname(from), to!)).replace(/\.js$/, '.ts') });
       else outer.push({ from, to: to! });
     }
   }
@@ -67,13 +70,17 @@ test('an arrow the wrong way is found', () => {
 });
 
 test('only database/ imports the driver', async () => {
-  const others = (await imports()).outer.filter(({ from, to }) => /^pg(-|$)/.test(to) && room(from) !== 'database');
+  const others = (await imports()).outer.filter(
+    ({ from, to }) => /^pg(-|$)/.test(to) && room(from) !== 'database',
+  );
   expect(others).toEqual([]);
 });
 
 test('services use the public door only', async () => {
   const allowed = /^(index\.ts|domain\/|errors\/|services\/)/;
-  const others = (await imports()).inner.filter(({ from, to }) => room(from) === 'services' && !allowed.test(to));
+  const others = (await imports()).inner.filter(
+    ({ from, to }) => room(from) === 'services' && !allowed.test(to),
+  );
   expect(others).toEqual([]);
 });
 
@@ -83,7 +90,9 @@ test.each([
   ['nobody uses console', /\bconsole\./, []],
   ['money is not parsed into a float', /parseFloat/, []],
 ])('%s', async (_, pattern, allowed) => {
-  const found = [...(await files())].filter(([name, text]) => pattern.test(text) && !(allowed as string[]).includes(name));
+  const found = [...(await files())].filter(
+    ([name, text]) => pattern.test(text) && !(allowed as string[]).includes(name),
+  );
   expect(found.map(([name]) => name)).toEqual([]);
 });
 
