@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,8 @@ export const TEMPLATE = 'claire_template';
 /** One server a run, with one migrated template that each test file clones. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'claire-test-'));
+  // The server's own uid must pass through; else its data would lie elsewhere and outlive this directory.
+  await chmod(directory, 0o755);
   const server = await startEmbedded({
     dataDir: join(directory, 'data'),
     port: await freePort(),

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { childEnvironment } from '../../config.js';
 import { ClaireError } from '../../errors/index.js';
-import { errnoOf, readIfThere, removeLeftovers, temporaryName } from './files.js';
+import { errnoOf, removeLeftovers, temporaryName } from './files.js';
 import { cacheDirectory, ensureLinks, shortHash } from './links.js';
-import { type Account, run } from './programs.js';
+import { type Account, type Outcome, run } from './programs.js';
 
 /** A directory with bin/, lib/ and share/ of one PostgreSQL build. */
 export interface Build {
@@ -29,14 +29,15 @@ export interface Programs {
 const suffix = process.platform === 'win32' ? '.exe' : '';
 const programPath = (native: string, program: string) => join(native, 'bin', `${program}${suffix}`);
 
-/** Finds the build without running or changing anything, where its package states the version. */
+/** Finds the build. Ours states its version in its package; another one is asked. */
 export async function findBuild(binaries?: string): Promise<Build> {
-  const native = binaries === undefined ? packagedBuild() : await realpath(binaries);
-  const stated = await readIfThere(join(dirname(native), 'package.json'));
-  const version = stated === undefined ? undefined : String(JSON.parse(stated).version);
-  const major = version === undefined ? await askedMajor(native) : Number.parseInt(version, 10);
-  const cacheName = binaries === undefined && version !== undefined ? version : `build-${shortHash(native)}`;
-  return { native, major, cacheName };
+  if (binaries !== undefined) {
+    const native = await realpath(binaries);
+    return { native, major: await askedMajor(native), cacheName: `build-${shortHash(native)}` };
+  }
+  const native = packagedBuild();
+  const version = String(JSON.parse(await readFile(join(dirname(native), 'package.json'), 'utf8')).version);
+  return { native, major: Number.parseInt(version, 10), cacheName: version };
 }
 
 function packagedBuild(): string {
@@ -50,10 +51,21 @@ function packagedBuild(): string {
 }
 
 async function askedMajor(native: string): Promise<number> {
-  const answer = await run(programPath(native, 'postgres'), ['--version']);
+  const { answer } = await askVersion(native, undefined);
   const major = /PostgreSQL\) (\d+)/.exec(answer.text)?.[1];
   if (major === undefined) throw new ClaireError('embedded_start_failed', { found: answer.text });
   return Number(major);
+}
+
+/** Runs the server for its version only: that needs every library, and the right to read and execute. */
+async function askVersion(native: string, account: Account) {
+  const libraries = await ensureLinks(native);
+  const search = process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH';
+  // A library that is found through a link looks for its own ones beside the link.
+  const path = [libraries, join(native, 'lib'), childEnvironment()[search]].filter(Boolean).join(delimiter);
+  const environment: Record<string, string> = libraries === undefined ? {} : { [search]: path };
+  const answer = await run(programPath(native, 'postgres'), ['--version'], { account, environment });
+  return { answer, environment };
 }
 
 /** Makes the build usable for the account: library links, and as root a copy where the account cannot read it. */
@@ -67,12 +79,8 @@ export async function preparePrograms(build: Build, account: Account): Promise<P
   throw new ClaireError('embedded_start_failed', { found: `PostgreSQL cannot be run: ${first.text}` });
 }
 
-async function attempt(build: Build, native: string, account: Account) {
-  const libraries = await ensureLinks(native);
-  const search = process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH';
-  const path = [libraries, childEnvironment()[search]].filter((part) => part !== undefined).join(delimiter);
-  const environment: Record<string, string> = libraries === undefined ? {} : { [search]: path };
-  const answer = await run(programPath(native, 'postgres'), ['--version'], { account, environment });
+async function attempt(build: Build, native: string, account: Account): Promise<Programs | Outcome> {
+  const { answer, environment } = await askVersion(native, account);
   if (!answer.ok) return answer;
   const programs: Programs = {
     major: build.major,

@@ -35,7 +35,7 @@ interface HandleParts {
 }
 
 export function serverHandle(parts: HandleParts): EmbeddedServer {
-  const { layout, place, port, major, passwords } = parts;
+  const { layout, port, major, passwords } = parts;
   const address = `${HOST}:${port}/${DATABASE}`;
   return {
     dataDir: layout.dataDir,
@@ -50,13 +50,16 @@ export function serverHandle(parts: HandleParts): EmbeddedServer {
       options?.showSecrets
         ? `postgresql://${login}:${passwords[login]}@${address}`
         : `postgresql://${login}@${address}?passfile=${encodeURIComponent(layout.passfile)}`,
-    stop: () => stop(layout, place, parts.binaries),
+    stop: () => stop(parts),
   };
 }
 
-async function stop(layout: Layout, { cluster, account }: Place, binaries?: string): Promise<void> {
+async function stop({ layout, place, passwords, binaries }: HandleParts): Promise<void> {
+  const { cluster, account } = place;
+  // The passwords of the handle: the pgpass file may be gone by now.
+  const isGone = async () => (await inspect(cluster, layout.passfile, passwords)).state === 'none';
   // pg_ctl signals whatever process the pid file names: only a server of this cluster may get that far.
-  if ((await inspect(cluster, layout.passfile)).state === 'none') return;
+  if (await isGone()) return;
   const programs = await preparePrograms(await findBuild(binaries), account);
   const stopped = await run(
     programs.path('pg_ctl'),
@@ -66,6 +69,6 @@ async function stop(layout: Layout, { cluster, account }: Place, binaries?: stri
       environment: programs.environment,
     },
   );
-  if (stopped.ok || (await inspect(cluster, layout.passfile)).state === 'none') return;
+  if (stopped.ok || (await isGone())) return;
   throw new ClaireError('embedded_stop_failed', { found: stopped.text });
 }

@@ -5,6 +5,7 @@ import { DatabaseError } from 'pg';
 import { ClaireError } from '../../errors/index.js';
 import { asSuperuser } from './admin.js';
 import { isAlive, readIfThere } from './files.js';
+import type { Passwords } from './logins.js';
 import { readPasswords } from './passwords.js';
 import { run } from './programs.js';
 
@@ -49,13 +50,13 @@ async function runsCluster(pid: number, cluster: string): Promise<boolean> {
   return directory === cluster;
 }
 
-/** Looks once. Ours is what has our cluster, takes our password and names our directory. */
-export async function inspect(cluster: string, passfile: string): Promise<Running> {
+/** Looks once. Ours is what has our cluster, takes our password (of the file, or known) and names our directory. */
+export async function inspect(cluster: string, passfile: string, known?: Passwords): Promise<Running> {
   const file = await readPidFile(cluster);
   if (!file || !isAlive(file.pid)) return { state: 'none' };
   if (!(await runsCluster(file.pid, cluster))) return { state: 'none', stalePid: file.pid };
   if (!file.isReady) return { state: 'busy', pid: file.pid };
-  const passwords = await readPasswords(passfile);
+  const passwords = known ?? (await readPasswords(passfile));
   if (!passwords) {
     throw new ClaireError('embedded_directory_unusable', {
       found: `A server runs on it (pid ${file.pid}), but ${passfile} does not hold its passwords. Stop that server first.`,
