@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const markdown = async () => [
+  ...(await readdir('.')).filter((name) => name.endsWith('.md')),
+  ...(await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
+];
+
+test('the reference is what the program says of itself (npm run docs)', async () => {
+  const generate = join(process.cwd(), 'docs/generate.js');
+  const { pages } = (await import(generate)) as { pages(): Promise<Record<string, string>> };
+  for (const [path, text] of Object.entries(await pages())) expect(await readFile(path, 'utf8'), path).toBe(text);
+});
+
+test('every link inside the documents leads somewhere', async () => {
+  const dead: string[] = [];
+  for (const file of await markdown()) {
+    for (const [, target] of (await readFile(file, 'utf8')).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      if (!existsSync(join(dirname(file), target!))) dead.push(`${file}: ${target}`);
+    }
+  }
+  expect(dead).toEqual([]);
+});
+
+test('every decision has a number of its own, without a gap', async () => {
+  const numbers = (await readdir('docs/decisions')).sort().map((name) => Number(name.slice(0, 4)));
+  expect(numbers).toEqual(numbers.map((_, at) => at + 1));
+});
