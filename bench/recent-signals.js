@@ -17,7 +17,8 @@ const candidates = {
   'no index': undefined,
   'btree (timestamp desc)': 'create index candidate on signals (timestamp desc)',
   'brin (timestamp)': 'create index candidate on signals using brin (timestamp)',
-  'brin (timestamp), 16 pages': 'create index candidate on signals using brin (timestamp) with (pages_per_range = 16)',
+  'brin (timestamp), 16 pages':
+    'create index candidate on signals using brin (timestamp) with (pages_per_range = 16)',
   'partial btree, fixed start': `create index candidate on signals (timestamp desc) where timestamp > ${END - 7 * DAY}`,
 };
 const reads = {
@@ -55,7 +56,11 @@ try {
     from generate_series(1, ${rows}) n`);
   await database.query('vacuum analyze signals');
   process.stdout.write(`${rows} signals over 30 days, PostgreSQL ${server.major}, medians in ms\n`);
-  process.stdout.write(`${'candidate'.padEnd(30)}${'size_kb'.padStart(10)}${Object.keys(reads).map((name) => name.padStart(12)).join('')}${'write_1000'.padStart(12)}\n`);
+  process.stdout.write(
+    `${'candidate'.padEnd(30)}${'size_kb'.padStart(10)}${Object.keys(reads)
+      .map((name) => name.padStart(12))
+      .join('')}${'write_1000'.padStart(12)}\n`,
+  );
   for (const [name, statement] of Object.entries(candidates)) {
     if (statement) await database.query(statement);
     await database.query('vacuum analyze signals');
@@ -76,7 +81,9 @@ try {
       );
     }
     times.push(median(writes));
-    process.stdout.write(`${name.padEnd(30)}${String(size).padStart(10)}${times.map((ms) => ms.toFixed(2).padStart(12)).join('')}\n`);
+    process.stdout.write(
+      `${name.padEnd(30)}${String(size).padStart(10)}${times.map((ms) => ms.toFixed(2).padStart(12)).join('')}\n`,
+    );
     await database.query('drop index if exists main.candidate');
     await database.query(`alter table main.signals disable trigger all`);
     await database.query(`delete from main.signals where timestamp > ${END + 0} and signal_id not like 's%'`);

@@ -46,7 +46,9 @@ describe('the examples', () => {
       const { stdout } = await run('/usr/bin/python3', ['examples/service.py'], { env: environment(url()) });
       expect(stdout).toBe('gross profit 42.74077500\nrefused by signals_price_check\n');
     }
-    expect(await book.sql(`select count(*) as n from trades where order_id = 'py_order'`)).toEqual([{ n: 1 }]);
+    expect(await book.sql(`select count(*) as n from trades where order_id = 'py_order'`)).toEqual([
+      { n: 1 },
+    ]);
   });
 
   test.runIf(psql)('the psql session runs, and again', async () => {

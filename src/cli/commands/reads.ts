@@ -1,0 +1,151 @@
+import type { Option } from 'commander';
+import type { z } from 'zod';
+import type { Claire } from '../../claire.js';
+import { parseJson } from '../../database/index.js';
+import { ClaireError } from '../../errors/index.js';
+import { type AnyOperation, type Operations, operations } from '../../operations/index.js';
+import { parseInput } from '../../operations/operation.js';
+import { type AddCommand, type CommandSpec, defineCommand, type Invocation, option } from '../command.js';
+import { counted, csv, list, table } from '../print.js';
+import { columnsOf, formatCell, type Row } from '../rows.js';
+import { withBook } from '../session.js';
+
+/** Reads that have a command of their own, which says more than a list of rows. */
+const ELSEWHERE = ['summary', 'verify'];
+
+const EXAMPLES: Record<string, CommandSpec['examples']> = {
+  signals: [['signals --symbol BTCUSDT --limit 100', 'the last 100 signals of a symbol']],
+  orders: [['orders --status PENDING --json', 'what waits for execution, for a program']],
+  trades: [
+    ['trades --status CLOSED --since 2024-01-01', 'closed trades with their profit'],
+    ['trades --csv > trades.csv', 'every column, for a spreadsheet'],
+  ],
+  'risk-events': [
+    ['risk-events --event-type circuit_breaker_triggered', 'when trading was halted'],
+    [`risk-events --contains '{"current_exposure": 4850}'`, 'by what the details contain'],
+  ],
+  positions: [['positions', 'what is open at this moment']],
+  exposure: [['exposure --symbol BTCUSDT', 'long, short, gross and net of a symbol']],
+  candles: [['candles --symbol BTCUSDT --since 2024-01-01', 'the candles that were replayed']],
+  profit: [['profit --since 2024-01-01 --until 2025-01-01', 'what a year brought']],
+};
+
+/** A command for each read of the registry: its filters become flags, its row becomes the columns. */
+export const reads: AddCommand = (parent, runtime) => {
+  for (const [name, operation] of Object.entries(operations as Record<string, AnyOperation>)) {
+    if (operation.kind !== 'read' || ELSEWHERE.includes(name)) continue;
+    readCommand(name as keyof Operations, operation)(parent, runtime);
+  }
+};
+
+function readCommand(verb: keyof Operations, operation: AnyOperation): AddCommand {
+  const name = kebab(verb);
+  const filters = Object.entries<z.ZodType>(operation.input.shape).map(([key, schema]) =>
+    filterFlag(key, schema),
+  );
+  const withCsv = name === 'trades';
+  return defineCommand({
+    usage: name,
+    summary: operation.summary,
+    details: 'Times are UTC: ISO 8601 for people, Unix milliseconds in JSON. Filters add up.',
+    options: [
+      ...filters.map(({ flag }) => flag),
+      ...(withCsv ? [option('--csv', 'print comma-separated values with a head line')] : []),
+    ],
+    examples: EXAMPLES[name] ?? [[name, operation.summary]],
+    async run(invocation) {
+      if (invocation.options.csv && invocation.globals.json) {
+        throw new ClaireError('usage_invalid', { found: 'Give --csv or --json, not both.' });
+      }
+      const input = Object.fromEntries(
+        filters
+          .map(({ key, flag }) => [key, invocation.options[flag.attributeName()]] as const)
+          .filter(([, value]) => value !== undefined)
+          .map(([key, value]) => [key, key === 'contains' ? jsonGiven(value as string) : value]),
+      );
+      // Before anything is opened or started: a typing error should cost nothing.
+      parseInput(operation.input, input);
+      const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Row[]>)(input);
+      const result = await withBook(invocation, 'claire', read);
+      print(invocation, name, operation.result as z.ZodObject, result);
+      return undefined;
+    },
+  });
+}
+
+function print(
+  { out, options, globals }: Invocation,
+  name: string,
+  shape: z.ZodObject,
+  result: Row | Row[],
+): void {
+  const columns = columnsOf(shape);
+  if (!Array.isArray(result)) {
+    out.answer(result, () =>
+      list(columns.map((column) => [column.name, formatCell(column, result[column.name])])),
+    );
+    return;
+  }
+  if (options.csv) {
+    const cells = result.map((row) => columns.map((column) => formatCell(column, row[column.name])));
+    out.answer(result, () =>
+      csv(
+        columns.map((column) => column.name),
+        cells,
+      ),
+    );
+    return;
+  }
+  out.answer(result, () => {
+    const what = name.replaceAll('-', ' ');
+    if (result.length === 0) return `There are no such ${what} in book ${globals.book}.`;
+    // The number of a row and the times of recording are for programs: people need the width for the rest.
+    const shown = columns.filter((column) => !['id', 'created_at', 'updated_at'].includes(column.name));
+    const cells = result.map((row) => shown.map((column) => formatCell(column, row[column.name])));
+    const head = shown.map((column) => column.name);
+    const limited = result.length === Number(options.limit ?? 100) ? ' (more with --limit)' : '';
+    return `${table(head, cells)}\n${counted(result.length, 'row')}${limited}`;
+  });
+}
+
+const PLACEHOLDERS: Record<string, string> = {
+  since: 'time',
+  until: 'time',
+  contains: 'json',
+  limit: 'rows',
+};
+
+function filterFlag(key: string, schema: z.ZodType): { key: string; flag: Option } {
+  const { description, choices, fallback } = describe(schema);
+  const placeholder = PLACEHOLDERS[key] ?? key.split('_').at(-1)!;
+  const otherwise = fallback === undefined ? '' : ` (default ${String(fallback)})`;
+  const flag = option(`--${key.replaceAll('_', '-')} <${placeholder}>`, `${description}${otherwise}`);
+  return { key, flag: choices ? flag.choices(choices) : flag };
+}
+
+/** What is known of a filter; the outermost description counts, the inner ones are of the kind of field. */
+function describe(schema: z.ZodType): { description: string; choices?: string[]; fallback?: unknown } {
+  const known = schema as z.ZodType & {
+    unwrap?: () => z.ZodType;
+    options?: string[];
+    def: { defaultValue?: unknown };
+  };
+  const inner = known.unwrap ? describe(known.unwrap()) : { description: '' };
+  const fallback = known.def.defaultValue ?? (inner as { fallback?: unknown }).fallback;
+  const choices = known.type === 'enum' ? known.options : (inner as { choices?: string[] }).choices;
+  return {
+    description: known.meta()?.description ?? inner.description,
+    ...(choices ? { choices } : {}),
+    ...(fallback === undefined ? {} : { fallback }),
+  };
+}
+
+function jsonGiven(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw new ClaireError('input_invalid', { found: `contains: it is not JSON: ${text}`, cause: error });
+  }
+}
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

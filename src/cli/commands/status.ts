@@ -1,0 +1,125 @@
+import type { Claire } from '../../claire.js';
+import { connect } from '../../claire.js';
+import { identifier, type Queryable, redact } from '../../database/index.js';
+import { LATEST_VERSION, listBooks } from '../../schema/index.js';
+import { defineCommand, type Invocation } from '../command.js';
+import { list, table } from '../print.js';
+import { type Place, secretUrl, withPools } from '../session.js';
+import { type Summary, summaryText } from '../summary.js';
+import { visitRunning } from '../visit.js';
+
+export const status = defineCommand({
+  usage: 'status',
+  summary: 'What runs where, which books there are, and what the book holds. Starts nothing.',
+  examples: [
+    ['status', 'the embedded server of .claire and the book main'],
+    ['status --book demo --json', 'another book, for a program'],
+  ],
+  async run(invocation) {
+    const { globals, out } = invocation;
+    const found =
+      globals.databaseUrl === undefined
+        ? await visitRunning(globals.data, ({ server, keeper }) =>
+            withPools(server, secretUrl(server), keeper, (place) => look(invocation, place)),
+          )
+        : await withPools(
+            undefined,
+            () => globals.databaseUrl!,
+            undefined,
+            (place) => look(invocation, place),
+          );
+    if (found) out.answer(found, () => text(found, globals.book));
+    else {
+      out.answer(
+        { running: false, data: globals.data },
+        () => `No server runs on ${globals.data}: start it with \`claire up\`.`,
+      );
+    }
+    return undefined;
+  },
+});
+
+interface Status {
+  running: true;
+  server: { version: string; url: string; data: string | null };
+  books: { book: string; version: string | null }[];
+  book: string;
+  summary: Summary | null;
+  positions: { refresh_age_seconds: number | null; unfolded_changes: number } | null;
+}
+
+async function look({ globals }: Invocation, place: Place): Promise<Status> {
+  // The history of a book at an older version is for its owner only.
+  const database = place.database('postgres');
+  const [row] = await database.query<{ version: string }>(
+    `select current_setting('server_version') as version`,
+  );
+  const books = await listBooks(database);
+  const isReadable = books.some(({ book, version }) => book === globals.book && version === LATEST_VERSION);
+  return {
+    running: true,
+    server: {
+      version: row!.version,
+      url: place.server?.url('claire') ?? redact(place.url('claire')),
+      data: place.server?.dataDir ?? null,
+    },
+    books: books.map(({ book, version, newer }) => ({ book, version: version ?? newer ?? null })),
+    book: globals.book,
+    summary: isReadable ? await summaryOf(place, globals.book) : null,
+    positions: isReadable ? await positionsOf(database, globals.book) : null,
+  };
+}
+
+async function summaryOf(place: Place, book: string): Promise<Summary> {
+  const claire: Claire = await connect({
+    service: 'claire',
+    databaseUrl: place.url('claire'),
+    book,
+    connections: 1,
+  });
+  try {
+    return await claire.summary();
+  } finally {
+    await claire.close();
+  }
+}
+
+async function positionsOf(database: Queryable, book: string): Promise<Status['positions']> {
+  const schema = identifier(book);
+  const [row] = await database.query<NonNullable<Status['positions']>>(
+    `select
+       (select extract(epoch from timezone('UTC', now()) - last_refresh)::float8
+        from ${schema}.materialized_view_refreshes where view_name = 'positions_realtime') as refresh_age_seconds,
+       (select count(*) from ${schema}.position_changes) as unfolded_changes`,
+  );
+  return row!;
+}
+
+function text({ server, books, summary, positions }: Status, book: string): string {
+  const age = positions?.refresh_age_seconds;
+  const refreshed =
+    typeof age === 'number' ? `${age.toFixed(1)} s ago` : 'never; `claire up` does it every 5 s';
+  const parts = [
+    list([
+      ['server', `PostgreSQL ${server.version}`],
+      ['connect', server.url],
+      ...(server.data ? [['data', server.data] as const] : []),
+    ]),
+    books.length === 0
+      ? 'There are no books yet.'
+      : table(
+          ['book', 'version'],
+          books.map((each) => [each.book, each.version]),
+        ),
+  ];
+  if (summary && positions) {
+    const more = list([
+      ['positions_realtime refreshed', refreshed],
+      ['position changes not folded yet', positions.unfolded_changes],
+    ]);
+    parts.push(`Book ${book} holds:\n${summaryText(summary)}`, more);
+  } else if (books.some((each) => each.book === book)) {
+    parts.push(`Book ${book} is not at ${LATEST_VERSION}: see \`claire migrate --status\`.`);
+  } else parts.push(`There is no book ${book} here.`);
+  return parts.join('\n\n');
+}

@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClaireError, EXIT } from '../../errors/index.js';
+import { type BookState, migrate } from '../../schema/index.js';
+import type { ReplayResult } from '../../services/index.js';
+import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
+import { defineCommand, type Invocation, option } from '../command.js';
+import { connectionsOf, connectionsText } from '../connections.js';
+import { DEMO_BOOK, demo } from '../demo.js';
+import { replayText, runReplay } from '../run-replay.js';
+import { connectTo, type Place, withPlace } from '../session.js';
+import { summaryText } from '../summary.js';
+
+export const up = defineCommand({
+  usage: 'up',
+  summary: 'Starts the embedded server, brings the book to the newest version and keeps both until Ctrl-C.',
+  details:
+    'Prints a connection string for each login; passwords stay in the file that it names. While it runs, positions are\n' +
+    'folded every second and positions_realtime is refreshed every 5 seconds. With --database-url it does the same for\n' +
+    'one book of that server, and leaves the server running.',
+  options: [
+    option(
+      '--demo',
+      'replay twenty years of real daily candles into the book demo of the embedded server; ignores --database-url and --book',
+    ),
+    option('--exit-when-done', 'end after the main job instead of staying'),
+    option('--show-secrets', 'print connection strings with their passwords'),
+  ],
+  examples: [
+    ['up', 'a server on .claire with the book main'],
+    ['up --demo', 'see what it does, with real candles, apart from main'],
+    ['up --data /var/lib/desk --port 5433', 'elsewhere'],
+  ],
+  async run(invocation) {
+    const isDemo = invocation.options['demo'] === true;
+    const book = isDemo ? DEMO_BOOK : invocation.globals.book;
+    return withPlace(invocation, (place) => keep(invocation, place, book, isDemo), {
+      host: true,
+      embedded: isDemo,
+      endsItself: true,
+    });
+  },
+});
+
+async function keep(invocation: Invocation, place: Place, book: string, isDemo: boolean) {
+  const { options, signal, out } = invocation;
+  const { server } = place;
+  if (server)
+    out.say(
+      `PostgreSQL ${server.major} runs on ${server.host}:${server.port}; its data is in ${server.dataDir}.`,
+    );
+  const ended = new AbortController();
+  let upkeep: Promise<void> | undefined;
+  try {
+    const state = await bringForward(invocation, place, book);
+    upkeep = lookAfter(invocation, place, book, AbortSignal.any([signal, ended.signal]));
+    const job = isDemo ? await runDemo(invocation, place, book) : undefined;
+    await answer(invocation, place, state, job);
+    if (job && !job.replay.finished) return EXIT.interrupted;
+    if (options['exitWhenDone'] || signal.aborted) return EXIT.ok;
+    out.say(server ? 'Ctrl-C stops the server.' : 'Ctrl-C ends the upkeep; the server is not ours to stop.');
+    await stay(place, signal);
+    return EXIT.ok;
+  } catch (error) {
+    const isLost = error instanceof ClaireError && error.code === 'database_unreachable';
+    throw isLost ? new ClaireError('server_lost', { found: error.message, cause: error }) : error;
+  } finally {
+    ended.abort();
+    await upkeep;
+  }
+}
+
+async function bringForward({ out }: Invocation, place: Place, book: string): Promise<BookState> {
+  let applied = 0;
+  const state = await migrate(place.database('postgres'), book, { onStep: () => applied++ });
+  out.say(`Book ${book} stands at ${state.version}${applied > 0 ? `; ${applied} migrations applied` : ''}.`);
+  return state;
+}
+
+/** Every book of the embedded server is ours to look after; of another server only the one that was named. */
+function lookAfter({ out }: Invocation, place: Place, book: string, signal: AbortSignal): Promise<void> {
+  const onError = (error: unknown) => {
+    // That the server is gone is for `stay` to say, once.
+    if (error instanceof ClaireError && error.code === 'database_unreachable') return;
+    out.note(`upkeep: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  // One connection a book; they are made as they are needed.
+  const database = place.database('postgres', 60);
+  return place.server
+    ? runUpkeepOfAllBooks(database, { signal, onError })
+    : runUpkeep(database, book, { signal, onError });
+}
+
+interface Job {
+  source: 'sp500' | 'synthetic';
+  replay: ReplayResult;
+}
+
+async function runDemo({ out, signal }: Invocation, place: Place, book: string): Promise<Job> {
+  const { origin, source, input } = demo();
+  out.say(origin);
+  const replay = await runReplay(place, book, input, signal);
+  out.say(replayText(replay, book));
+  return { source, replay };
+}
+
+async function answer(
+  { options, out }: Invocation,
+  place: Place,
+  state: BookState,
+  job?: Job,
+): Promise<void> {
+  const { server } = place;
+  const claire = await connectTo(place, state.book, 'claire');
+  const summary = await claire.summary().finally(() => claire.close());
+  const connections = connectionsOf(place, state.book, options['showSecrets'] === true);
+  out.answer(
+    {
+      server: server
+        ? {
+            host: server.host,
+            port: server.port,
+            major: server.major,
+            database: server.database,
+            data: server.dataDir,
+          }
+        : null,
+      book: state.book,
+      version: state.version,
+      connections,
+      demo: job ?? null,
+      summary,
+    },
+    () =>
+      [
+        ...[`Book ${state.book} holds:`, summaryText(summary)],
+        ...['', `Connect to book ${state.book} as:`, connectionsText(connections)],
+      ].join('\n'),
+  );
+}
+
+/** Until Ctrl-C; or until the server is gone, which is an error. */
+async function stay({ keeper }: Place, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await keeper.query('select 1');
+    await sleep(1000, undefined, { signal }).catch(() => {});
+  }
+}

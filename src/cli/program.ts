@@ -1,0 +1,39 @@
+import { Command } from 'commander';
+import type { Runtime } from './command.js';
+import { book } from './commands/book.js';
+import { correct } from './commands/correct.js';
+import { migrate } from './commands/migrate.js';
+import { reads } from './commands/reads.js';
+import { replay } from './commands/replay.js';
+import { service } from './commands/service.js';
+import { status } from './commands/status.js';
+import { stop } from './commands/stop.js';
+import { testData } from './commands/test-data.js';
+import { up } from './commands/up.js';
+import { verify } from './commands/verify.js';
+import { exitCodesText } from './help.js';
+import { addGlobalOptions } from './options.js';
+
+const COMMANDS = [up, status, stop, replay, reads, verify, correct, migrate, book, testData, service];
+
+export function buildProgram(runtime: Runtime): Command {
+  const program = new Command('claire');
+  program
+    .description('The system of record for trading services on PostgreSQL.')
+    .addHelpText('after', '\nStart with `claire up --demo`; `claire COMMAND --help` has examples.');
+  addGlobalOptions(program);
+  for (const add of COMMANDS) add(program, runtime);
+  forEach(program, (command) => {
+    // Errors are thrown to main, which says them in the one style of every command.
+    command.exitOverride().configureOutput({ writeErr: () => {} });
+    command.configureHelp({ showGlobalOptions: true, sortSubcommands: false });
+    if (command.commands.length === 0 || command === program) command.addHelpText('after', exitCodesText());
+    command.helpCommand(false);
+  });
+  return program;
+}
+
+function forEach(command: Command, work: (command: Command) => void): void {
+  work(command);
+  for (const child of command.commands) forEach(child, work);
+}

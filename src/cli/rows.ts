@@ -1,0 +1,30 @@
+import type { z } from 'zod';
+import { toJson } from '../database/index.js';
+import { toIso } from '../domain/time.js';
+import { out } from '../operations/fields.js';
+
+export type Row = Record<string, unknown>;
+
+export interface Column {
+  name: string;
+  isTime: boolean;
+}
+
+/** The columns of a read, from the shape of its row. */
+export const columnsOf = (shape: z.ZodObject): Column[] =>
+  Object.entries(shape.shape).map(([name, field]) => ({
+    name,
+    isTime: innermost(field as z.ZodType) === out.time,
+  }));
+
+/** A value as people read it: times as ISO 8601 in UTC, money as it is stored, nothing where there is nothing. */
+export function formatCell(column: Column, value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (column.isTime) return toIso(value as number);
+  return typeof value === 'object' ? toJson(value) : String(value);
+}
+
+function innermost(field: z.ZodType): z.ZodType {
+  const wrapped = (field as z.ZodType & { unwrap?: () => z.ZodType }).unwrap?.();
+  return wrapped ? innermost(wrapped) : field;
+}

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Milliseconds } from '../domain/time.js';
+import type { Claire } from '../index.js';
+import { MOST } from './book-state.js';
+import { mergeCandles, readCandles, recordedSteps } from './candles/index.js';
+import { type ExecutionOptions, ExecutionService } from './execution-service.js';
+import type { RiskLimits } from './limits.js';
+import { RiskManager } from './risk-manager.js';
+import { SignalEngine, type SignalEngineOptions } from './signal-engine.js';
+
+/**
+ * Each service as a process of its own. They meet in the record only, so what they decide depends on how fast each of
+ * them is, as in a live system; the replay is the form whose result the candles alone decide.
+ */
+export interface PollOptions {
+  /** Pause after a look at the record that found nothing to do. Default 200. */
+  pollMilliseconds?: number;
+  /** Ends the service after the write that it is in. */
+  signal: AbortSignal;
+}
+
+/** Records the candles of files and the signals that the strategies see in them. Ends with the files. */
+export async function runSignalEngine(
+  claire: Claire,
+  files: readonly string[],
+  signal?: AbortSignal,
+  options: SignalEngineOptions = {},
+): Promise<{ finished: boolean; candles: number; signals: { recorded: number; already_recorded: number } }> {
+  const engine = new SignalEngine(claire, options);
+  const result = { finished: false, candles: 0, signals: { recorded: 0, already_recorded: 0 } };
+  for await (const step of recordedSteps(claire, mergeCandles(files.map((file) => readCandles(file))))) {
+    if (signal?.aborted) return result;
+    for (const { outcome } of await engine.onStep(step.candles)) result.signals[outcome]++;
+    result.candles += step.candles.length;
+  }
+  return { ...result, finished: true };
+}
+
+/**
+ * Decides the signals that have no order yet, in market time, until it is told to end. At its start it looks at every
+ * signal of the book; afterwards at those that are not older than the newest it has seen, so an engine that lags
+ * behind another one has its signals decided at the next start.
+ */
+export async function runRiskManager(
+  claire: Claire,
+  { pollMilliseconds = 200, signal, limits }: PollOptions & { limits?: Partial<RiskLimits> },
+): Promise<{ decided: number }> {
+  const risk = new RiskManager(claire, limits);
+  let since: Milliseconds | undefined;
+  let decided = 0;
+  await poll(pollMilliseconds, signal, async () => {
+    await checkLastCloses(claire, risk);
+    const open = await undecided(claire, since);
+    for (const item of open) {
+      if (signal.aborted) break;
+      await risk.decide([item]);
+      since = item.timestamp;
+      decided++;
+    }
+    return open.length > 0;
+  });
+  return { decided };
+}
+
+/** Fills PENDING orders from the recorded candles until it is told to end. */
+export async function runExecutionService(
+  claire: Claire,
+  { pollMilliseconds = 200, signal, ...options }: PollOptions & ExecutionOptions,
+): Promise<{ filled: number }> {
+  const execution = new ExecutionService(claire, options);
+  let filled = 0;
+  await poll(pollMilliseconds, signal, async () => {
+    const fills = await execution.onRecord();
+    filled += fills.filled;
+    return fills.filled > 0;
+  });
+  return { filled };
+}
+
+/** Signals without an order from a market time on, oldest first. Reads backwards, as the record gives them. */
+async function undecided(claire: Claire, since: Milliseconds | undefined) {
+  const found: Awaited<ReturnType<Claire['signals']>> = [];
+  const decided = new Set((await claire.orders({ limit: MOST })).map(({ signal_id }) => signal_id));
+  const seen = new Set<string>();
+  for (let until: Milliseconds | undefined; ; ) {
+    const page = await claire.signals({
+      limit: MOST,
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+    });
+    const fresh = page.filter(({ signal_id }) => !seen.has(signal_id));
+    for (const item of fresh) {
+      seen.add(item.signal_id);
+      if (decided.has(item.signal_id)) continue;
+      const [order] = await claire.orders({ signal_id: item.signal_id, limit: 1 });
+      if (!order) found.push(item);
+    }
+    if (page.length < MOST || fresh.length === 0) break;
+    // The oldest moment may go on beyond the page.
+    until = page.at(-1)!.timestamp + 1;
+  }
+  return found.sort((a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+}
+
+async function checkLastCloses(claire: Claire, risk: RiskManager): Promise<void> {
+  const closed = await claire.trades({ status: 'CLOSED', limit: 100 });
+  const last = Math.max(0, ...closed.map(({ exit_timestamp }) => exit_timestamp ?? 0));
+  if (last > 0) await risk.checkDrawdown(last);
+}
+
+async function poll(milliseconds: number, signal: AbortSignal, work: () => Promise<boolean>): Promise<void> {
+  while (!signal.aborted) {
+    if (await work()) continue;
+    // An abort ends the pause; it is no failure.
+    await sleep(milliseconds, undefined, { signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,3 @@
+export { MovingAverageCrossover } from './moving-average-crossover.js';
+export { RelativeStrength } from './relative-strength.js';
+export type { Advice, Strategy } from './strategy.js';

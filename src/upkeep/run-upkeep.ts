@@ -1,0 +1,96 @@
+import type { Database, Queryable } from '../database/index.js';
+import { ClaireError } from '../errors/index.js';
+import { type Clock, systemClock } from './clock.js';
+import { type Task, tasks } from './tasks.js';
+
+export interface UpkeepOptions {
+  /** Ends the upkeep; work in flight is finished first. */
+  signal: AbortSignal;
+  /** Told of an error once, and again only after the same work has succeeded in between. */
+  onError: (error: unknown) => void;
+  clock?: Clock;
+  /** What to do; default: everything that a book needs. */
+  tasks?: readonly Task[];
+}
+
+/** How long a stand-by, or one whose connection was lost, waits before it tries to lead again. */
+const RETRY_MS = 1000;
+
+/**
+ * Does what a book needs by the clock: folds position changes and refreshes `positions_realtime`. Of all processes
+ * that run this for a book one leads, by an advisory lock that the server frees when its connection ends; the others
+ * stand by and take over. Resolves when the signal is aborted and nothing is in flight.
+ */
+export async function runUpkeep(database: Database, book: string, options: UpkeepOptions): Promise<void> {
+  const { signal } = options;
+  const clock = options.clock ?? systemClock;
+  const report = onceUntilItSucceeds(options.onError);
+  while (!signal.aborted) {
+    try {
+      await database.session(async (session) => {
+        if (!(await lead(session, book))) return;
+        report.succeeded('connection');
+        await work(session, book, { clock, signal, report, tasks: options.tasks ?? tasks });
+        await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [lockName(book)]);
+      });
+    } catch (error) {
+      report.failed('connection', error);
+    }
+    if (!signal.aborted) await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+const lockName = (book: string) => `claire upkeep ${book}`;
+
+async function lead(session: Queryable, book: string): Promise<boolean> {
+  const [row] = await session.query<{ leads: boolean }>(
+    'select pg_try_advisory_lock(hashtextextended($1, 0)) as leads',
+    [lockName(book)],
+  );
+  return row!.leads;
+}
+
+interface Work {
+  clock: Clock;
+  signal: AbortSignal;
+  report: ReturnType<typeof onceUntilItSucceeds>;
+  tasks: readonly Task[];
+}
+
+async function work(session: Queryable, book: string, { clock, signal, report, tasks }: Work): Promise<void> {
+  const due = new Map(tasks.map((task) => [task, clock.now()]));
+  while (!signal.aborted) {
+    for (const [task, at] of due) {
+      if (signal.aborted || clock.now() < at) continue;
+      try {
+        await task.run(session, book, signal);
+        report.succeeded(task.name);
+      } catch (error) {
+        // Without its connection the lock is gone too: somebody else may lead by now.
+        if (isConnectionLost(error)) throw error;
+        report.failed(task.name, error);
+      }
+      // From now and not from when it was due: after a pause there is nothing to catch up with.
+      due.set(task, clock.now() + task.every_ms);
+    }
+    await clock.sleep(Math.max(1, Math.min(...due.values()) - clock.now()), signal);
+  }
+}
+
+const isConnectionLost = (error: unknown): boolean =>
+  error instanceof ClaireError && error.code === 'database_unreachable';
+
+function onceUntilItSucceeds(onError: (error: unknown) => void) {
+  const told = new Set<string>();
+  return {
+    failed(what: string, error: unknown) {
+      const kind = `${what} ${error instanceof ClaireError ? error.code : String(error)}`;
+      if (told.has(kind)) return;
+      told.add(kind);
+      onError(error);
+    },
+    succeeded(what: string) {
+      for (const kind of told) if (kind.startsWith(`${what} `)) told.delete(kind);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import type { Claire } from '../../src/index.js';
+import type { Candle, Connections, Signal } from '../../src/services/index.js';
+import { type Fixture, useBook } from '../harness/book.js';
+
+export const T0 = Date.UTC(2024, 0, 15);
+export const MINUTE = 60_000;
+export const DAY = 86_400_000;
+
+/** A candle whose prices are all the same unless given, `minute` minutes after T0. */
+export function candle(symbol: string, minute: number, open: string, rest: Partial<Candle> = {}): Candle {
+  const close = rest.close ?? open;
+  const [low, high] = Number(open) < Number(close) ? [open, close] : [close, open];
+  return { symbol, timestamp: T0 + minute * MINUTE, open, high, low, close, volume: '1', ...rest };
+}
+
+export const step = (...candles: Candle[]) => ({ timestamp: candles[0]!.timestamp, candles });
+
+export function signal(id: string, rest: Partial<Signal> = {}): Signal {
+  return {
+    signal_id: id,
+    symbol: 'BTCUSD',
+    side: 'BUY',
+    price: '100',
+    confidence: '0.9',
+    timestamp: T0,
+    ...rest,
+  };
+}
+
+/** The three connections of a book of their own, and signals recorded as an engine would. */
+export interface Desk extends Connections {
+  book: string;
+  claire: Claire;
+  signals(...signals: Signal[]): Promise<Signal[]>;
+}
+
+/** A database for the test file, with a fresh book and its connections whenever one is wanted. */
+export function useDesks(): Fixture & {
+  desk(): Promise<Desk>;
+  checksums(book: string, whole?: boolean): Promise<Checksums>;
+} {
+  const fixture = useBook();
+  return {
+    ...fixture,
+    async desk() {
+      const book = await fixture.bookAt('1.2');
+      const connect = (service: string) => fixture.connect({ service, book, connections: 2 });
+      const [signalEngine, riskManager, executionService] = await Promise.all(
+        ['signal_engine', 'risk_manager', 'execution_service'].map(connect),
+      );
+      return {
+        book,
+        signalEngine: signalEngine!,
+        riskManager: riskManager!,
+        executionService: executionService!,
+        claire: riskManager!,
+        async signals(...signals) {
+          await signalEngine!.recordSignals(signals);
+          return signals;
+        },
+      };
+    },
+    checksums: (book, whole = false) => checksums(fixture, book, whole),
+  };
+}
+
+export type Checksums = Record<string, { rows: number; sum: string }>;
+
+const TABLES = ['signals', 'orders', 'trades', 'risk_events', 'candles'];
+
+/** A checksum a table: of the whole rows, or of what the candles decide (no row ids, no clocks). */
+async function checksums(fixture: Fixture, book: string, whole: boolean): Promise<Checksums> {
+  const result: Checksums = {};
+  for (const table of TABLES) {
+    const row = whole ? 'to_jsonb(t)' : `to_jsonb(t) - '{id,created_at,updated_at}'::text[]`;
+    const [found] = await fixture.sql<{ rows: number; sum: string }>(
+      `select count(*) as rows, md5(coalesce(string_agg((${row})::text, '|' order by (${row})::text), '')) as sum from ${table} as t`,
+      book,
+    );
+    result[table] = found!;
+  }
+  return result;
+}
+
+/** A directory of the test file's own, and files written into it. */
+export function useFiles(): {
+  write(name: string, content: string | Buffer): Promise<string>;
+  path(name: string): string;
+} {
+  let directory = '';
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'claire-candles-'));
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+  const path = (name: string) => join(directory, name);
+  return {
+    path,
+    async write(name, content) {
+      await writeFile(path(name), content);
+      return path(name);
+    },
+  };
+}
+
+export async function collect<T>(items: AsyncIterable<T>, into: T[] = []): Promise<T[]> {
+  for await (const item of items) into.push(item);
+  return into;
+}
+
+export async function* series<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}

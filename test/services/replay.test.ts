@@ -1,0 +1,276 @@
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { Big } from 'big.js';
+import { expect, test } from 'vitest';
+import {
+  type Candle,
+  DEMO_LIMITS,
+  mergeCandles,
+  type ReplayOptions,
+  type RiskLimits,
+  replay,
+  syntheticMarket,
+} from '../../src/services/index.js';
+import { refusal } from '../harness/book.js';
+import { shared } from '../harness/seed.js';
+import { candle, collect, DAY, type Desk, series, T0, useDesks, useFiles } from './ground.js';
+
+const { desk, checksums, sql } = useDesks();
+const files = useFiles();
+
+/** Tight enough that a synthetic market meets every one of them. */
+const limits: Partial<RiskLimits> = {
+  max_drawdown: '-60',
+  max_exposure: '3500',
+  max_position: '1500',
+  min_confidence: '0.1',
+};
+const market = (days = 300) =>
+  syntheticMarket({ seed: 3, days, symbols: ['SYNTH-A', 'SYNTH-B', 'SYNTH-C', 'SYNTH-D'] });
+const run = (at: Desk, options: Partial<ReplayOptions> = {}) =>
+  replay({ connections: at, candles: market(), limits, ...options });
+
+/** The record that an undisturbed replay leaves. */
+async function undisturbed() {
+  const at = await desk();
+  await run(at);
+  return checksums(at.book);
+}
+
+test('a replay records candles, signals, orders, trades and every type of risk event', async () => {
+  const at = await desk();
+  const result = await run(at);
+  const summary = await at.claire.summary();
+  expect(result).toMatchObject({ finished: true, candles: 1200 });
+  expect(summary.signals).toBe(result.signals.recorded);
+  expect(summary.closed_trades).toBe(result.trades.closed);
+  expect(Object.values(summary.orders).reduce((a, b) => a + b)).toBe(result.signals.recorded);
+  expect(Object.keys(summary.risk_events).sort()).toEqual([
+    'circuit_breaker_triggered',
+    'daily_drawdown_exceeded',
+    'exposure_limit_exceeded',
+    'position_limit_exceeded',
+    'signal_rejected',
+  ]);
+});
+
+test('the same replay again changes no row', async () => {
+  const at = await desk();
+  const first = await run(at);
+  const before = await checksums(at.book, true);
+  const second = await run(at);
+  expect(await checksums(at.book, true)).toEqual(before);
+  expect(second.signals).toEqual({ recorded: 0, already_recorded: first.signals.recorded });
+  expect(second.orders).toEqual({ filled: 0, rejected: 0 });
+});
+
+test('other candles leave another record', async () => {
+  const at = await desk();
+  await run(at, { candles: market(299) });
+  expect(await checksums(at.book)).not.toEqual(await undisturbed());
+});
+
+test('a replay that is ended between moments again and again leaves the undisturbed record', async () => {
+  const at = await desk();
+  const seed = randomInt(1000);
+  let ended = 0;
+  for (let calls = 1 + (seed % 10); ; calls += 15 + ((seed * calls) % 31)) {
+    const ending = new AbortController();
+    let left = calls;
+    const connections = counting(at, () => {
+      if (--left === 0) ending.abort();
+    });
+    const { finished } = await run(at, { connections, signal: ending.signal });
+    if (finished) break;
+    ended++;
+  }
+  expect(ended, `seed ${seed}`).toBeGreaterThan(5);
+  expect(await checksums(at.book), `seed ${seed}`).toEqual(await undisturbed());
+});
+
+test('a replay that dies at any call and is run again leaves the undisturbed record', async () => {
+  const at = await desk();
+  const seed = randomInt(1000);
+  let died = 0;
+  // Each round dies a little later: in reads, in writes, inside transactions and before their commit.
+  for (let calls = 1 + (seed % 10); ; calls += 15 + ((seed * calls) % 31)) {
+    let left = calls;
+    const connections = counting(at, () => {
+      if (--left < 0) throw new Error('killed');
+    });
+    const end = await run(at, { connections }).catch((error: Error) => error.message);
+    if (end !== 'killed') break;
+    died++;
+  }
+  expect(died, `seed ${seed}`).toBeGreaterThan(8);
+  expect(await checksums(at.book), `seed ${seed}`).toEqual(await undisturbed());
+});
+
+test('the profit in the record is that of the candles and the filled orders', async () => {
+  const at = await desk();
+  await run(at);
+  expect((await at.claire.profit()).pnl).toBe(await profitOfFills(at));
+});
+
+test('two days of real candles leave a record that holds its laws, and again the same', async ({ skip }) => {
+  const real = ['BTCUSD', 'ETHUSD', 'LTCUSD'].map((symbol) => shared(`data/candles/${symbol}.csv`));
+  if (!real.every((file) => existsSync(file))) {
+    process.stderr.write('Skipped: the real candles are not beside this checkout.\n');
+    skip();
+  }
+  const at = await desk();
+  const result = await replay({ connections: at, files: real });
+  expect(result).toMatchObject({ finished: true, candles: 7343 });
+  const before = await checksums(at.book, true);
+  await replay({ connections: at, files: real });
+  expect(await checksums(at.book, true)).toEqual(before);
+  expect((await at.claire.profit()).pnl).toBe(await profitOfFills(at));
+  expect((await at.claire.verify()).filter(({ broken }) => broken > 0)).toEqual([]);
+});
+
+test('the demonstration: twenty years of real daily candles meet every type of risk event', async ({
+  skip,
+}) => {
+  const file = 'node_modules/vega-datasets/data/sp500-2000.csv';
+  if (!existsSync(file)) {
+    process.stderr.write('Skipped: the development dependency vega-datasets is not installed.\n');
+    skip();
+  }
+  const at = await desk();
+  const result = await replay({ connections: at, files: [file], limits: DEMO_LIMITS });
+  expect(result).toMatchObject({ finished: true, candles: 5105 });
+  expect(Object.keys((await at.claire.summary()).risk_events)).toHaveLength(5);
+  expect((await at.claire.profit()).pnl).toBe(await profitOfFills(at));
+  expect((await at.claire.verify()).filter(({ broken }) => broken > 0)).toEqual([]);
+});
+
+test('what stands before a bad line is recorded, then the line is named', async () => {
+  const at = await desk();
+  const rows = (await collect(mergeCandles(market().slice(0, 1)))).flatMap(({ candles }) => candles);
+  const lines = rows.map((c) => [c.timestamp, c.open, c.high, c.low, c.close, c.volume].join(','));
+  lines[150] = lines[150]!.replace(/,\d/, ',-');
+  const bad = await files.write('SYNTH-A.csv', ['timestamp,open,high,low,close,volume', ...lines].join('\n'));
+  const error = await refusal(run(at, { files: [bad], candles: [] }));
+  expect(error).toMatchObject({ code: 'candle_file_invalid', exitCode: 2, details: { line: 152 } });
+  const good = await desk();
+  await run(good, { candles: [series(rows.slice(0, 150))] });
+  expect(await checksums(at.book)).toEqual(await checksums(good.book));
+  expect((await checksums(at.book)).candles!.rows).toBe(150);
+});
+
+test('a mended file is finished by the same replay', async () => {
+  const at = await desk();
+  const failing = async function* (source: AsyncIterable<Candle>) {
+    let read = 0;
+    for await (const one of source) {
+      if (++read > 100) throw new Error('bad line');
+      yield one;
+    }
+  };
+  await expect(run(at, { candles: market().map(failing) })).rejects.toThrow('bad line');
+  await run(at);
+  expect(await checksums(at.book)).toEqual(await undisturbed());
+});
+
+test('a candle that differs from the recorded one ends the replay there', async () => {
+  const at = await desk();
+  const [a, b, c] = [0, 1, 2].map((minute) => candle('A', minute, '100'));
+  await at.signalEngine.recordCandles([{ ...b!, close: '99', low: '99' }]);
+  const error = await refusal(run(at, { candles: [series([a!, b!, c!])] }));
+  expect(error.code).toBe('id_conflict');
+  expect(error.message).toContain('low, close');
+  expect(await at.claire.candles({ symbol: 'A' })).toHaveLength(3);
+});
+
+test('a signal that differs from the recorded one ends the replay', async () => {
+  const at = await desk();
+  const other = await desk();
+  await run(other);
+  const { id: _, created_at: __, ...first } = (await other.claire.signals({ limit: 1 }))[0]!;
+  await at.signalEngine.recordSignal({ ...first, price: '1' });
+  const error = await refusal(run(at));
+  expect(error.code).toBe('id_conflict');
+  expect(error.message).toContain('price');
+});
+
+test('progress is told by bytes where files are read, and ends at their size', async () => {
+  const at = await desk();
+  const content = `timestamp,open,high,low,close,volume\n${Array.from({ length: 250 }, (_, n) => `${T0 + n * DAY},1,1,1,1,1`).join('\n')}\n`;
+  const told: unknown[] = [];
+  await run(at, {
+    candles: [],
+    files: [await files.write('P.csv', content)],
+    onProgress: (p) => told.push(p),
+  });
+  expect(told).toHaveLength(3);
+  expect(told.at(-1)).toEqual({
+    candles: 250,
+    timestamp: T0 + 249 * DAY,
+    bytes: Buffer.byteLength(content),
+    total_bytes: Buffer.byteLength(content),
+  });
+});
+
+/**
+ * Connections that tell of every call, also of those inside transactions and of each commit. A callback that throws
+ * there kills the replay as the end of its process would: what was committed stays, nothing comes after.
+ */
+function counting(at: Desk, called: () => void): Desk {
+  type Verb = (...input: unknown[]) => Promise<unknown>;
+  const wrap = <T extends object>(target: T): T =>
+    new Proxy(target, {
+      get(object, name) {
+        const value = Reflect.get(object, name) as Verb;
+        if (typeof value !== 'function') return value;
+        const verb: Verb = async (...input) => {
+          called();
+          return value(...input);
+        };
+        const transaction: Verb = (work, options) =>
+          value(async (t: object) => {
+            const result = await (work as Verb)(wrap(t));
+            // The last chance to die is between the work and its commit.
+            called();
+            return result;
+          }, options);
+        return name === 'transaction' ? transaction : verb;
+      },
+    });
+  return {
+    ...at,
+    signalEngine: wrap(at.signalEngine),
+    riskManager: wrap(at.riskManager),
+    executionService: wrap(at.executionService),
+  };
+}
+
+/**
+ * Profit computed apart: the filled orders in the order of their signals, each at the open of the next recorded candle
+ * of its symbol; an order against what is held closes it, any other adds to it.
+ */
+async function profitOfFills(at: Desk): Promise<string> {
+  const fills = await sql<{ symbol: string; side: string; quantity: string; price: string }>(
+    `select o.symbol, o.side, o.quantity::text, c.open::text as price
+     from orders o
+     join lateral (
+       select open from candles c where c.symbol = o.symbol and c.timestamp > o.timestamp order by timestamp limit 1
+     ) as c on true
+     where o.status = 'FILLED' order by o.timestamp, o.id`,
+    at.book,
+  );
+  let total = new Big(0);
+  const lots = new Map<string, typeof fills>();
+  for (const fill of fills) {
+    const held = lots.get(fill.symbol) ?? [];
+    if (held.length === 0 || held[0]!.side === fill.side) {
+      lots.set(fill.symbol, [...held, fill]);
+      continue;
+    }
+    for (const lot of held) {
+      const gain = new Big(fill.price).minus(lot.price).times(lot.quantity);
+      total = total.plus((lot.side === 'BUY' ? gain : gain.times(-1)).round(8));
+    }
+    lots.delete(fill.symbol);
+  }
+  return total.toFixed();
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { claire } from './cli-run.js';
+
+const COMMANDS = [
+  ...[
+    'up',
+    'status',
+    'stop',
+    'replay',
+    'signals',
+    'orders',
+    'trades',
+    'risk-events',
+    'positions',
+    'exposure',
+  ],
+  ...['candles', 'profit', 'verify', 'correct', 'migrate', 'test-data'],
+  ...['book create', 'book list', 'book drop'],
+  ...['service signal-engine', 'service risk-manager', 'service execution-service'],
+];
+
+describe('every command explains itself', () => {
+  test.each(COMMANDS)('claire %s --help', async (command) => {
+    const { code, stdout, stderr } = await claire(...command.split(' '), '--help');
+    expect(code).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toContain(`Usage: claire ${command}`);
+    expect(stdout).toMatch(/Examples:\n {2}claire /);
+    expect(stdout).toContain('--database-url <url>');
+    expect(stdout).toMatch(/Exit codes:\n {2}0 /);
+  });
+
+  test('claire --help names them all', async () => {
+    const { code, stdout } = await claire('--help');
+    expect(code).toBe(0);
+    for (const command of COMMANDS)
+      expect(stdout).toMatch(new RegExp(`^ {2}${command.split(' ')[0]}\\b`, 'm'));
+  });
+
+  test('every filter of a read is a flag with its description', async () => {
+    const { stdout } = await claire('risk-events', '--help');
+    for (const flag of [
+      '--event-id',
+      '--event-type',
+      '--signal-id',
+      '--symbol',
+      '--contains',
+      '--since',
+      '--limit',
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${flag} <\\w+> +\\S`, 'm'));
+    }
+  });
+});
+
+describe('a command line that cannot be understood ends with 2 and says what to do', () => {
+  test.each([
+    ['no command', [], 'A command is missing.'],
+    ['an unknown command', ['positons'], 'positions'],
+    ['an unknown option', ['positions', '--sybmol', 'X'], '--sybmol'],
+    ['a missing argument', ['replay'], 'files'],
+    ['a missing reason', ['correct', 'trade', 'T', 'commission=1'], '--reason'],
+    ['a change that is none', ['correct', 'trade', 'T', 'commission', '--reason', 'x'], 'COLUMN=VALUE'],
+    ['something that is not recorded', ['correct', 'tarde', 'T', 'commission=1', '--reason', 'x'], 'what'],
+    ['a choice that does not exist', ['trades', '--status', 'closed'], 'OPEN, CLOSED'],
+    ['a value that is no number', ['trades', '--limit', 'all'], 'limit'],
+    ['a filter that is not JSON', ['risk-events', '--contains', '{'], 'contains'],
+    ['a port that is none', ['positions', '--port', '70000'], '65535'],
+    ['a book that cannot be one', ['positions', '--book', 'My Book'], 'My Book'],
+    ['two forms at once', ['trades', '--csv', '--json'], 'not both'],
+  ])('%s', async (_, args, found) => {
+    // A database that is not there: the input is judged before it is looked for.
+    const { code, stdout, stderr } = await claire(
+      '--database-url',
+      'postgresql://nobody@127.0.0.1:1/none',
+      ...args,
+    );
+    expect({ code, text: stdout + stderr }).toMatchObject({ code: 2, text: expect.stringContaining(found) });
+    expect((stdout + stderr).trim().split('\n').length).toBeGreaterThan(1);
+  });
+});
+
+test('a database that cannot be reached ends with 3, and its password is never printed', async () => {
+  const { code, stdout, stderr } = await claire(
+    'positions',
+    '--database-url',
+    'postgresql://nobody:hunter2@127.0.0.1:1/none',
+  );
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^claire: The database cannot be reached\./);
+  expect(stdout + stderr).not.toContain('hunter2');
+});
+
+test('with --json an error is the document on standard output', async () => {
+  const { code, stdout, stderr } = await claire(
+    ...['positions', '--json', '--database-url', 'postgresql://nobody@127.0.0.1:1/none'],
+  );
+  expect({ code, stderr }).toEqual({ code: 3, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({
+    error: expect.objectContaining({
+      code: 'database_unreachable',
+      message: expect.any(String),
+      remedy: expect.any(String),
+    }),
+  });
+});

@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest';
+import { Database } from '../../src/database/index.js';
+import { ClaireError } from '../../src/errors/index.js';
+import { createBook } from '../../src/schema/index.js';
+import { type Clock, runUpkeep, type Task } from '../../src/upkeep/index.js';
+import { useServer } from './cli-run.js';
+import { until } from './embedded-ground.js';
+
+const desk = useServer();
+
+/** A clock whose time passes as soon as everybody sleeps. */
+function fastClock(): Clock {
+  let now = 0;
+  return {
+    now: () => now,
+    async sleep(duration_ms) {
+      now += duration_ms;
+      await new Promise((done) => setTimeout(done, 1));
+    },
+  };
+}
+
+const none = () => {};
+const pool = (applicationName: string) =>
+  new Database({ databaseUrl: desk.server.url('postgres', { showSecrets: true }), applicationName });
+
+test('folds every second and refreshes every five', async () => {
+  await createBook(desk.database, 'rhythm');
+  const end = new AbortController();
+  const ran: [string, number][] = [];
+  const clock = fastClock();
+  const task = (name: string, every_ms: number): Task => ({
+    name,
+    every_ms,
+    run: async () => {
+      ran.push([name, clock.now()]);
+      if (clock.now() >= 10_000) end.abort();
+    },
+  });
+  const tasks = [task('fold', 1000), task('refresh', 5000)];
+  await runUpkeep(desk.database, 'rhythm', { signal: end.signal, onError: none, clock, tasks });
+  expect(ran.filter(([name]) => name === 'refresh').map(([, at]) => at)).toEqual([0, 5000]);
+  expect(ran.filter(([name]) => name === 'fold').map(([, at]) => at)).toEqual([
+    ...[0, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000],
+  ]);
+});
+
+test('brings positions_realtime to what is open, and leaves no change unfolded', async () => {
+  await createBook(desk.database, 'real');
+  await desk.database.query(
+    `insert into "real".trades (trade_id, symbol, side, quantity, entry_price, entry_timestamp, status)
+     values ('T', 'X', 'BUY', 2, 3, 1705072800000, 'OPEN')`,
+  );
+  const end = new AbortController();
+  const running = runUpkeep(desk.database, 'real', { signal: end.signal, onError: none, clock: fastClock() });
+  const rows = () =>
+    desk.database.query('select total_quantity, total_value_usd from "real".positions_realtime');
+  await until(async () => (await rows()).length > 0);
+  expect(await rows()).toEqual([{ total_quantity: '2', total_value_usd: '6' }]);
+  end.abort();
+  await running;
+  expect(await desk.database.query('select * from "real".position_changes')).toEqual([]);
+});
+
+test('of two processes one leads, and the other takes over when its connection ends', async () => {
+  await createBook(desk.database, 'led');
+  const end = new AbortController();
+  const ran: string[] = [];
+  const keepers = ['first', 'second'].map((name) => {
+    const database = pool(name);
+    const tasks = [{ name, every_ms: 1000, run: async () => void ran.push(name) }];
+    const options = { signal: end.signal, onError: none, clock: fastClock(), tasks };
+    return { database, start: () => runUpkeep(database, 'led', options) };
+  });
+  const first = keepers[0]!.start();
+  await until(() => ran.length > 3);
+  const second = keepers[1]!.start();
+  await until(() => ran.length > 20);
+  expect(new Set(ran)).toEqual(new Set(['first']));
+  // The first one is held up at its door, so that the second is sure to be there before it.
+  await keepers[0]!.database.close();
+  await desk.database.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'first'`,
+  );
+  await until(() => ran.at(-1) === 'second');
+  end.abort();
+  await Promise.all([first, second]);
+  await keepers[1]!.database.close();
+});
+
+test('an error is reported once a kind, again after a success, and does not end the loop', async () => {
+  await createBook(desk.database, 'faulty');
+  const end = new AbortController();
+  const reported: string[] = [];
+  let runs = 0;
+  const task: Task = {
+    name: 'faulty',
+    every_ms: 1000,
+    run: async () => {
+      runs++;
+      if (runs > 20) end.abort();
+      if (runs !== 10) throw new ClaireError(runs % 2 ? 'right_missing' : 'schema_outdated');
+    },
+  };
+  await runUpkeep(desk.database, 'faulty', {
+    ...{ signal: end.signal, clock: fastClock(), tasks: [task] },
+    onError: (error) => reported.push((error as ClaireError).code),
+  });
+  expect(runs).toBe(21);
+  expect(reported).toEqual(['right_missing', 'schema_outdated', 'right_missing', 'schema_outdated']);
+});
+
+test('ends only after the work in flight has ended', async () => {
+  await createBook(desk.database, 'slow');
+  const end = new AbortController();
+  let isDone = false;
+  const task: Task = {
+    name: 'slow',
+    every_ms: 1000,
+    run: async (session) => {
+      end.abort();
+      await session.query('select pg_sleep(0.3)');
+      isDone = true;
+    },
+  };
+  await runUpkeep(desk.database, 'slow', { signal: end.signal, onError: none, tasks: [task] });
+  expect(isDone).toBe(true);
+});
