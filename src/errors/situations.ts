@@ -57,12 +57,6 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
-  embedded_not_running: {
-    sentence: 'No embedded server runs on this data directory.',
-    remedy: 'Start it with `claire up`, or give a database URL.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
   up_runs_already: {
     sentence: 'Another `claire up` runs on this data directory.',
     remedy:
