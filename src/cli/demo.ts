@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { syntheticMarket } from '../services/index.js';
+import { DEMO_LIMITS, syntheticMarket } from '../services/index.js';
 import type { ReplayInput } from './run-replay.js';
 
 /** Its book is never `main`: rows of a demonstration must not meet real ones. */
@@ -20,14 +20,14 @@ export function demo(): Demo {
   const file = packagedCandles();
   if (file) {
     const origin = 'Daily candles of the S&P 500, 2000 to 2020, from the npm package vega-datasets.';
-    return { origin, source: 'sp500', input: { files: [file] } };
+    return { origin, source: 'sp500', input: { files: [file], limits: DEMO_LIMITS } };
   }
   const candles = syntheticMarket({ days: DAYS });
   return {
     origin:
       'The npm package vega-datasets is not installed, so the candles are SYNTHETIC: made up, of no market.',
     source: 'synthetic',
-    input: { candles, total: candles.length * DAYS },
+    input: { candles, total: candles.length * DAYS, limits: DEMO_LIMITS },
   };
 }
 

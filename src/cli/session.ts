@@ -72,11 +72,28 @@ export async function connectTo(place: Place, book: string, login: Login): Promi
   try {
     return await open();
   } catch (error) {
-    const isMissing = error instanceof ClaireError && error.code === 'book_missing';
-    if (!isMissing || !place.server || book !== 'main') throw error;
-    await migrate(place.database('postgres'), book);
+    if (!place.server || book !== 'main' || !(error instanceof ClaireError)) throw error;
+    const admin = place.database('postgres');
+    // The rights come last, so without them it is not finished. An older version may be so on purpose: then it stays.
+    const isUnfinished = ['book_missing', 'right_missing'].includes(error.code);
+    const isOlder = error.code === 'schema_outdated';
+    if (!isUnfinished && !isOlder) throw error;
+    // Waits for another command that is making it.
+    if (isUnfinished || (await isBeingMigrated(admin, book))) await migrate(admin, book);
     return open();
   }
+}
+
+async function isBeingMigrated(admin: Database, book: string): Promise<boolean> {
+  const [row] = await admin.query<{ held: boolean }>(
+    `select exists (
+       select from pg_locks, hashtextextended($1, 0) as key
+       where locktype = 'advisory' and objsubid = 1 and granted
+         and (classid::bigint << 32 | objid::bigint) = key
+     ) as held`,
+    [`claire migrate ${book}`],
+  );
+  return row!.held;
 }
 
 /** In the process the password itself is at hand: its file need not be read again for each pool. */

@@ -1,12 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
+import type { ClientConfig } from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
 import { setting } from '../config.js';
 import { ClaireError } from '../errors/index.js';
 
-/** What the driver needs to know of a server. */
-export interface ServerAddress {
-  connectionString: string;
-  password?: () => Promise<string>;
-}
+/** What the driver is told of a server. */
+export type ServerAddress = Omit<ClientConfig, 'password'> & { password?: string | (() => Promise<string>) };
 
 /**
  * Reads a connection string as libpq does where the driver does not: `passfile=FILE` names the password file, so the
@@ -17,14 +16,16 @@ export function parseDatabaseUrl(text: string): ServerAddress {
   const url = toUrl(text);
   const passfile = url.searchParams.get('passfile') ?? setting('passfile');
   url.searchParams.delete('passfile');
-  if (url.password !== '' || !passfile) return { connectionString: url.href };
+  // The driver lets a connection string override what stands beside it, the password too: it gets the parts.
+  const address = parseIntoClientConfig(url.href) as ServerAddress;
+  if (url.password !== '' || !passfile) return address;
   const wanted = [
     decodeURIComponent(url.hostname) || 'localhost',
     url.port || '5432',
     decodeURIComponent(url.pathname.slice(1)) || decodeURIComponent(url.username),
     decodeURIComponent(url.username),
   ];
-  return { connectionString: url.href, password: () => passwordFrom(passfile, wanted) };
+  return { ...address, password: () => passwordFrom(passfile, wanted) };
 }
 
 /** The connection string without its password, for people and logs. */

@@ -31,15 +31,19 @@ export async function migrate(
     const key = `claire migrate ${book}`;
     await lock(session, key, options.patience ?? 60_000);
     try {
-      const pending = pendingMigrations(await recognise(session, book), migrations, to);
+      const state = await recognise(session, book);
+      const pending = pendingMigrations(state, migrations, to);
       await prepare(session, book);
       for (const [at, migration] of pending.entries()) {
         options.onStep?.(migration, at + 1, pending.length);
-        await apply(session, book, migration);
+        // With the last file, so that nobody meets a version that he may not read.
+        const grants = migration === migrations.at(-1) ? () => applyGrants(session, book) : async () => {};
+        await apply(session, book, migration, grants);
       }
-      await applyGrants(session, book);
+      if (state.version === LATEST_VERSION) await applyGrants(session, book);
       return await recognise(session, book);
     } finally {
+      await session.query('reset search_path').catch(() => {});
       await session.query(`select pg_advisory_unlock(hashtextextended($1, 0))`, [key]).catch(() => {});
     }
   });
@@ -112,7 +116,12 @@ async function prepare(session: Queryable, book: string): Promise<void> {
   );
 }
 
-async function apply(session: Queryable, book: string, migration: Migration): Promise<void> {
+async function apply(
+  session: Queryable,
+  book: string,
+  migration: Migration,
+  grants: () => Promise<void>,
+): Promise<void> {
   const begun = Date.now();
   const schema = identifier(book);
   const local = migration.transaction ? 'local ' : '';
@@ -125,6 +134,7 @@ async function apply(session: Queryable, book: string, migration: Migration): Pr
       `insert into ${schema}.schema_migrations (number, name, version, hash, duration_ms) values ($1, $2, $3, $4, $5)`,
       [migration.number, migration.name, migration.version, migration.hash, Date.now() - begun],
     );
+    await grants();
     if (migration.transaction) await session.query('commit');
   } catch (error) {
     if (migration.transaction) await session.query('rollback').catch(() => {});

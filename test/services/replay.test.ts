@@ -1,10 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { Big } from 'big.js';
 import { expect, test } from 'vitest';
 import {
   type Candle,
-  DEMO_LIMITS,
   mergeCandles,
   type ReplayOptions,
   type RiskLimits,
@@ -12,8 +9,8 @@ import {
   syntheticMarket,
 } from '../../src/services/index.js';
 import { refusal } from '../harness/book.js';
-import { shared } from '../harness/seed.js';
-import { candle, collect, DAY, type Desk, series, T0, useDesks, useFiles } from './ground.js';
+import { type Checksums, candle, collect, DAY, type Desk, series, T0, useDesks, useFiles } from './ground.js';
+import { profitOfFills } from './profit.js';
 
 const { desk, checksums, sql } = useDesks();
 const files = useFiles();
@@ -30,11 +27,15 @@ const market = (days = 300) =>
 const run = (at: Desk, options: Partial<ReplayOptions> = {}) =>
   replay({ connections: at, candles: market(), limits, ...options });
 
+let reference: Promise<Checksums> | undefined;
+
 /** The record that an undisturbed replay leaves. */
-async function undisturbed() {
-  const at = await desk();
-  await run(at);
-  return checksums(at.book);
+function undisturbed(): Promise<Checksums> {
+  reference ??= desk().then(async (at) => {
+    await run(at);
+    return checksums(at.book);
+  });
+  return reference;
 }
 
 test('a replay records candles, signals, orders, trades and every type of risk event', async () => {
@@ -109,39 +110,7 @@ test('a replay that dies at any call and is run again leaves the undisturbed rec
 test('the profit in the record is that of the candles and the filled orders', async () => {
   const at = await desk();
   await run(at);
-  expect((await at.claire.profit()).pnl).toBe(await profitOfFills(at));
-});
-
-test('two days of real candles leave a record that holds its laws, and again the same', async ({ skip }) => {
-  const real = ['BTCUSD', 'ETHUSD', 'LTCUSD'].map((symbol) => shared(`data/candles/${symbol}.csv`));
-  if (!real.every((file) => existsSync(file))) {
-    process.stderr.write('Skipped: the real candles are not beside this checkout.\n');
-    skip();
-  }
-  const at = await desk();
-  const result = await replay({ connections: at, files: real });
-  expect(result).toMatchObject({ finished: true, candles: 7343 });
-  const before = await checksums(at.book, true);
-  await replay({ connections: at, files: real });
-  expect(await checksums(at.book, true)).toEqual(before);
-  expect((await at.claire.profit()).pnl).toBe(await profitOfFills(at));
-  expect((await at.claire.verify()).filter(({ broken }) => broken > 0)).toEqual([]);
-});
-
-test('the demonstration: twenty years of real daily candles meet every type of risk event', async ({
-  skip,
-}) => {
-  const file = 'node_modules/vega-datasets/data/sp500-2000.csv';
-  if (!existsSync(file)) {
-    process.stderr.write('Skipped: the development dependency vega-datasets is not installed.\n');
-    skip();
-  }
-  const at = await desk();
-  const result = await replay({ connections: at, files: [file], limits: DEMO_LIMITS });
-  expect(result).toMatchObject({ finished: true, candles: 5105 });
-  expect(Object.keys((await at.claire.summary()).risk_events)).toHaveLength(5);
-  expect((await at.claire.profit()).pnl).toBe(await profitOfFills(at));
-  expect((await at.claire.verify()).filter(({ broken }) => broken > 0)).toEqual([]);
+  expect((await at.claire.profit()).pnl).toBe(await profitOfFills(sql, at.book));
 });
 
 test('what stands before a bad line is recorded, then the line is named', async () => {
@@ -242,35 +211,4 @@ function counting(at: Desk, called: () => void): Desk {
     riskManager: wrap(at.riskManager),
     executionService: wrap(at.executionService),
   };
-}
-
-/**
- * Profit computed apart: the filled orders in the order of their signals, each at the open of the next recorded candle
- * of its symbol; an order against what is held closes it, any other adds to it.
- */
-async function profitOfFills(at: Desk): Promise<string> {
-  const fills = await sql<{ symbol: string; side: string; quantity: string; price: string }>(
-    `select o.symbol, o.side, o.quantity::text, c.open::text as price
-     from orders o
-     join lateral (
-       select open from candles c where c.symbol = o.symbol and c.timestamp > o.timestamp order by timestamp limit 1
-     ) as c on true
-     where o.status = 'FILLED' order by o.timestamp, o.id`,
-    at.book,
-  );
-  let total = new Big(0);
-  const lots = new Map<string, typeof fills>();
-  for (const fill of fills) {
-    const held = lots.get(fill.symbol) ?? [];
-    if (held.length === 0 || held[0]!.side === fill.side) {
-      lots.set(fill.symbol, [...held, fill]);
-      continue;
-    }
-    for (const lot of held) {
-      const gain = new Big(fill.price).minus(lot.price).times(lot.quantity);
-      total = total.plus((lot.side === 'BUY' ? gain : gain.times(-1)).round(8));
-    }
-    lots.delete(fill.symbol);
-  }
-  return total.toFixed();
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Database } from '../../src/database/index.js';
+import { Database, type Queryable } from '../../src/database/index.js';
 import { ClaireError } from '../../src/errors/index.js';
 import { createBook } from '../../src/schema/index.js';
 import { type Clock, runUpkeep, type Task } from '../../src/upkeep/index.js';
@@ -64,29 +64,46 @@ test('brings positions_realtime to what is open, and leaves no change unfolded',
 
 test('of two processes one leads, and the other takes over when its connection ends', async () => {
   await createBook(desk.database, 'led');
-  const end = new AbortController();
   const ran: string[] = [];
-  const keepers = ['first', 'second'].map((name) => {
+  const [first, second] = ['first', 'second'].map((name) => {
     const database = pool(name);
-    const tasks = [{ name, every_ms: 1000, run: async () => void ran.push(name) }];
-    const options = { signal: end.signal, onError: none, clock: fastClock(), tasks };
-    return { database, start: () => runUpkeep(database, 'led', options) };
-  });
-  const first = keepers[0]!.start();
+    const end = new AbortController();
+    const tasks = [
+      {
+        name,
+        every_ms: 1000,
+        run: async (session: Queryable) => {
+          await session.query('select 1');
+          ran.push(name);
+        },
+      },
+    ];
+    // Who loses the connection does not come back, so that it is sure who leads next.
+    const onError = () => end.abort();
+    const start = () =>
+      runUpkeep(database, 'led', { signal: end.signal, onError, clock: fastClock(), tasks });
+    return { database, end, start };
+  }) as [Keeper, Keeper];
+  const leading = first.start();
   await until(() => ran.length > 3);
-  const second = keepers[1]!.start();
-  await until(() => ran.length > 20);
+  const standingBy = second.start();
+  await until(() => ran.length > 50);
   expect(new Set(ran)).toEqual(new Set(['first']));
-  // The first one is held up at its door, so that the second is sure to be there before it.
-  await keepers[0]!.database.close();
   await desk.database.query(
     `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'first'`,
   );
+  await leading;
   await until(() => ran.at(-1) === 'second');
-  end.abort();
-  await Promise.all([first, second]);
-  await keepers[1]!.database.close();
+  second.end.abort();
+  await standingBy;
+  await Promise.all([first.database.close(), second.database.close()]);
 });
+
+interface Keeper {
+  database: Database;
+  end: AbortController;
+  start: () => Promise<void>;
+}
 
 test('an error is reported once a kind, again after a success, and does not end the loop', async () => {
   await createBook(desk.database, 'faulty');

@@ -3,6 +3,7 @@ import { bookName } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { createBook, dropBook, LATEST_VERSION, listBooks } from '../../schema/index.js';
 import { type AddCommand, defineCommand, type Invocation, option } from '../command.js';
+import { Interrupted } from '../interrupt.js';
 import { table } from '../print.js';
 import { withPlace } from '../session.js';
 
@@ -74,6 +75,9 @@ async function confirm({ signal, globals }: Invocation, name: string): Promise<v
     });
     if (typed.trim() !== name)
       throw new ClaireError('book_not_dropped', { found: 'Another name was typed.' });
+  } catch (error) {
+    // Ctrl-C at the question reaches the terminal's reader first, by this name.
+    throw (error as Error).name === 'AbortError' ? new Interrupted() : error;
   } finally {
     terminal.close();
   }

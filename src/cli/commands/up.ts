@@ -31,7 +31,7 @@ export const up = defineCommand({
     ['up --data /var/lib/desk --port 5433', 'elsewhere'],
   ],
   async run(invocation) {
-    const isDemo = invocation.options['demo'] === true;
+    const isDemo = invocation.options.demo === true;
     const book = isDemo ? DEMO_BOOK : invocation.globals.book;
     return withPlace(invocation, (place) => keep(invocation, place, book, isDemo), {
       host: true,
@@ -56,7 +56,7 @@ async function keep(invocation: Invocation, place: Place, book: string, isDemo: 
     const job = isDemo ? await runDemo(invocation, place, book) : undefined;
     await answer(invocation, place, state, job);
     if (job && !job.replay.finished) return EXIT.interrupted;
-    if (options['exitWhenDone'] || signal.aborted) return EXIT.ok;
+    if (options.exitWhenDone || signal.aborted) return EXIT.ok;
     out.say(server ? 'Ctrl-C stops the server.' : 'Ctrl-C ends the upkeep; the server is not ours to stop.');
     await stay(place, signal);
     return EXIT.ok;
@@ -112,7 +112,7 @@ async function answer(
   const { server } = place;
   const claire = await connectTo(place, state.book, 'claire');
   const summary = await claire.summary().finally(() => claire.close());
-  const connections = connectionsOf(place, state.book, options['showSecrets'] === true);
+  const connections = connectionsOf(place, state.book, options.showSecrets === true);
   out.answer(
     {
       server: server
