@@ -77,18 +77,30 @@ export function claireOn(database: Database, book: string): Claire {
     ...verbs({ database, book: quoted, once, attempt: once }),
     book,
     transaction: (work, transactionOptions) =>
-      database.transaction((t) => work(verbs(inTransaction(t, quoted))), transactionOptions),
+      database.transaction((t) => work(verbs(inTransaction(t, quoted), oneAtATime())), transactionOptions),
     close: () => database.close(),
   };
 }
 
-function verbs(context: Context): Verbs {
+type Turn = (work: () => Promise<unknown>) => Promise<unknown>;
+
+function verbs(context: Context, turn: Turn = (work) => work()): Verbs {
   return Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => [
       name,
-      (input?: unknown) => runOperation(operation, context, input),
+      (input?: unknown) => turn(() => runOperation(operation, context, input)),
     ]),
   ) as unknown as Verbs;
+}
+
+/** Calls of one transaction wait for each other: between a savepoint and its end no other call may write. */
+function oneAtATime(): Turn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => {});
+    return mine;
+  };
 }
 
 function inTransaction(t: Queryable, book: string): Context {
@@ -116,9 +128,10 @@ async function requireLatest(database: Database, book: string): Promise<void> {
   const state = await recognise(database, book);
   if (state.newer) throw new ClaireError('schema_newer', { found: `Book ${book} stands at ${state.newer}.` });
   if (state.version === LATEST_VERSION) return;
-  if (!state.version) throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
+  if (state.applied.length === 0)
+    throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
   throw new ClaireError('schema_outdated', {
-    found: `Book ${book} stands at ${state.version}; ${LATEST_VERSION} is needed.`,
+    found: `Book ${book} stands at ${state.version ?? 'none'}${state.unfinished ? ', and was not brought to its end' : ''}; ${LATEST_VERSION} is needed.`,
   });
 }
 

@@ -4,7 +4,7 @@
 -- transaction: yes
 -- locks: access exclusive on signals, orders, trades, risk_events; id to bigint rewrites each
 
--- The view names columns whose types change; 0009 brings it back.
+-- The view names columns whose types change; 0010 brings it back.
 drop materialized view positions_realtime;
 
 alter table signals
@@ -51,6 +51,3 @@ alter sequence risk_events_id_seq as bigint;
 
 alter table materialized_view_refreshes
   alter column last_refresh set default timezone('UTC', now());
-
--- Trades that were closed before keep their profit; their net profit follows from it. Before the guards exist.
-update trades set pnl_net = pnl - commission where status = 'CLOSED' and pnl_net is null;

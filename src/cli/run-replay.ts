@@ -1,5 +1,11 @@
 import { toIso } from '../domain/time.js';
-import { type Candle, type Progress as Reached, type ReplayResult, type RiskLimits, replay } from '../services/index.js';
+import {
+  type Candle,
+  type Progress as Reached,
+  type ReplayResult,
+  type RiskLimits,
+  replay,
+} from '../services/index.js';
 import { list } from './print.js';
 import { progress } from './progress.js';
 import { connectTo, type Place } from './session.js';

@@ -8,9 +8,16 @@ const { INT8, JSON: JSON_TYPE, JSONB, NUMERIC, TIMESTAMP, TIMESTAMPTZ } = types.
 export const parseJson = (text: string): unknown =>
   parse(text, null, { parseNumber: (digits) => (isSafeNumber(digits) ? Number(digits) : digits) });
 
-/** A value as JSON text; LosslessNumber and bigint keep every digit. */
+/**
+ * A value as JSON text; LosslessNumber and bigint keep every digit.
+ * @throws RangeError where the text would say something else: NaN would become null.
+ */
 export function toJson(value: unknown): string {
-  const text = stringify(value);
+  const text = stringify(value, (_, part) => {
+    if (typeof part === 'number' && !Number.isFinite(part))
+      throw new RangeError(`${part} has no form in JSON`);
+    return part;
+  });
   if (text === undefined) throw new RangeError(`${typeof value} has no form in JSON`);
   return text;
 }

@@ -18,7 +18,7 @@ export function parseDatabaseUrl(text: string): ServerAddress {
   url.searchParams.delete('passfile');
   // The driver lets a connection string override what stands beside it, the password too: it gets the parts.
   const address = parseIntoClientConfig(url.href) as ServerAddress;
-  if (url.password !== '' || !passfile) return address;
+  if (url.password !== '') return address;
   const wanted = [
     decodeURIComponent(url.hostname) || 'localhost',
     url.port || '5432',
@@ -32,6 +32,9 @@ export function parseDatabaseUrl(text: string): ServerAddress {
 export function redact(text: string): string {
   const url = toUrl(text);
   if (url.password !== '') url.password = '***';
+  for (const name of url.searchParams.keys()) {
+    if (/password$/i.test(name)) url.searchParams.set(name, '***');
+  }
   return url.href;
 }
 
@@ -52,7 +55,9 @@ function toUrl(text: string): URL {
   return url;
 }
 
-async function passwordFrom(file: string, wanted: string[]): Promise<string> {
+/** Asked for only where the server wants a password. */
+async function passwordFrom(file: string | undefined, wanted: string[]): Promise<string> {
+  if (!file) throw new ClaireError('login_refused', { found: 'It wants a password, and none was given.' });
   let text: string;
   try {
     if (process.platform !== 'win32' && ((await stat(file)).mode & 0o077) !== 0) {

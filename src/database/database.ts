@@ -1,6 +1,7 @@
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool, type PoolClient } from 'pg';
-import { ClaireError, fromPostgres, isRetryable } from '../errors/index.js';
+import { Client, type ClientBase, Pool } from 'pg';
+import { ClaireError, fromPostgres, isOfStatement, isRetryable } from '../errors/index.js';
 import { typeParsers } from './codecs.js';
 import { parseDatabaseUrl } from './connection-string.js';
 
@@ -30,7 +31,8 @@ export interface DatabaseOptions {
 /** A pool on one database. The only way to the server; every error that leaves it is a ClaireError. */
 export class Database implements Queryable {
   readonly #pool: Pool;
-  #closed = false;
+  readonly #working = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
 
   constructor(options: DatabaseOptions) {
     const address = parseDatabaseUrl(options.databaseUrl);
@@ -43,37 +45,31 @@ export class Database implements Queryable {
       maxLifetimeSeconds: 3600,
       keepAlive: true,
       types: typeParsers,
+      Client: PromptClient,
     });
     // An idle connection that the server ends is replaced at the next query; without a listener it would end us.
-    this.#pool.on('error', () => {});
+    this.#pool.on('error', ignore);
   }
 
   async query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    if (this.#closed) throw new ClaireError('claire_closed');
-    try {
-      return (await this.#pool.query(text, values as unknown[])).rows;
-    } catch (error) {
-      throw fromPostgres(error);
-    }
+    return this.#borrow(async (session) => (await session.run(text, values)).rows);
   }
 
   /** Runs `work` on one connection that nobody else uses meanwhile, for what outlives a transaction. */
   async session<T>(work: (session: Queryable) => Promise<T>): Promise<T> {
-    const session = await this.#borrow();
-    let whole = false;
-    try {
+    return this.#borrow(async (session) => {
+      // Until the work has succeeded nobody knows what it left behind: the connection is not given to the next caller.
+      session.whole = false;
       const result = await work(session);
-      whole = true;
+      session.whole = true;
       return result;
-    } finally {
-      // After a failure the state of the connection is not known: it is not given to the next caller.
-      session.giveBack(whole);
-    }
+    });
   }
 
   /** Runs `work` in a transaction and commits it; tried again as `retry` does. */
   async transaction<T>(work: (t: Queryable) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return this.retry(async () => inTransaction(await this.#borrow(), work, options), options.attempts);
+    const once = () => this.#borrow((session) => inTransaction(session, work, options));
+    return this.retry(once, options.attempts);
   }
 
   /**
@@ -91,33 +87,68 @@ export class Database implements Queryable {
     }
   }
 
-  async #borrow(): Promise<Session> {
-    if (this.#closed) throw new ClaireError('claire_closed');
-    try {
-      return new Session(await this.#pool.connect());
-    } catch (error) {
-      throw fromPostgres(error);
-    }
+  /** Takes no new work, waits for what is under way, and ends the connections. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.allSettled(this.#working).then(() => this.#pool.end());
+    return this.#closing;
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#pool.end();
+  #borrow<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    if (this.#closing) return Promise.reject(new ClaireError('claire_closed'));
+    const borrowed = this.#use(work);
+    this.#working.add(borrowed);
+    const done = () => this.#working.delete(borrowed);
+    borrowed.then(done, done);
+    return borrowed;
+  }
+
+  async #use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw fromPostgres(error);
+    });
+    const session = new Session(client);
+    client.on('error', ignore);
+    try {
+      return await work(session);
+    } finally {
+      session.end();
+      client.off('error', ignore);
+      client.release(!session.whole);
+    }
   }
 }
 
 const ignore = () => {};
 
-class Session implements Queryable {
-  readonly #client: PoolClient;
+/**
+ * Ends the connection where it could not log in. The driver leaves it half open when the password cannot be had, and
+ * the server waits a minute for it, in a slot that somebody needs.
+ */
+class PromptClient extends Client {
+  override connect(): Promise<Client>;
+  override connect(callback: (error: Error) => void): void;
+  override connect(callback?: (error: Error) => void): unknown {
+    if (!callback) return super.connect();
+    return super.connect((error: Error) => {
+      if (error) (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+      callback(error);
+    });
+  }
+}
 
-  constructor(client: PoolClient) {
+/** One connection while it is borrowed. Whoever keeps it longer is refused: it is somebody else's by then. */
+class Session implements Queryable {
+  readonly #client: ClientBase;
+  #ended = false;
+  /** Whether the next caller may have the connection. */
+  whole = true;
+
+  constructor(client: ClientBase) {
     this.#client = client;
-    client.on('error', ignore);
   }
 
   async query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
+    if (this.#ended) throw new ClaireError('transaction_ended');
     return (await this.run(text, values)).rows;
   }
 
@@ -125,13 +156,13 @@ class Session implements Queryable {
     try {
       return await this.#client.query(text, values as unknown[]);
     } catch (error) {
+      if (!isOfStatement(error)) this.whole = false;
       throw fromPostgres(error);
     }
   }
 
-  giveBack(whole: boolean): void {
-    this.#client.off('error', ignore);
-    this.#client.release(!whole);
+  end(): void {
+    this.#ended = true;
   }
 }
 
@@ -141,21 +172,19 @@ async function inTransaction<T>(
   options: TransactionOptions,
 ): Promise<T> {
   const mode = `isolation level ${options.isolation ?? 'read committed'}${options.readOnly ? ' read only' : ''}`;
-  let whole = false;
   try {
-    await session.query(`begin ${mode}`);
+    await session.run(`begin ${mode}`);
     const result = await work(session);
+    // What `work` left behind un-awaited must not run after the end, where each statement would commit on its own.
+    session.end();
     // A statement that failed and whose error was swallowed by `work` turns COMMIT into ROLLBACK, without an error.
     if ((await session.run('commit')).command !== 'COMMIT') throw new ClaireError('transaction_lost');
-    whole = true;
     return result;
   } catch (error) {
-    whole = await session.query('rollback').then(
-      () => true,
-      () => false,
-    );
+    session.end();
+    await session.run('rollback').catch(() => {
+      session.whole = false;
+    });
     throw error;
-  } finally {
-    session.giveBack(whole);
   }
 }

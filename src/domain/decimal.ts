@@ -13,7 +13,7 @@ const PLAIN = /^[+-]?(\d+)(?:\.(\d*))?$/;
  * @throws RangeError where it is not a finite decimal or does not fit `digits` before and `scale` after the point.
  */
 export function toDecimal(value: DecimalInput, digits: number, scale: number): Decimal {
-  const text = typeof value === 'number' ? shortest(value) : String(value);
+  const text = typeof value === 'number' ? shortest(value) : plain(value);
   if (!PLAIN.test(text)) throw new RangeError(`a decimal is wanted, found ${text.slice(0, 60)}`);
   const decimal = trimDecimal(text);
   const [whole = '', fraction = ''] = decimal.replace('-', '').split('.');
@@ -30,6 +30,10 @@ export function trimDecimal(text: string): Decimal {
   body = body.replace(/^0+(?=\d)/, '');
   return negative && body !== '0' ? `-${body}` : body;
 }
+
+/** String() would make a decimal of an array that holds one. */
+const plain = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? 'an object' : String(value);
 
 function shortest(value: number): string {
   if (!Number.isFinite(value)) throw new RangeError(`${value} is not a finite number`);

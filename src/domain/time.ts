@@ -32,7 +32,13 @@ function fromText(value: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   if (!ISO.test(text))
     throw new RangeError(`milliseconds or an ISO time with a zone is wanted, found ${text.slice(0, 60)}`);
-  return Date.parse(text);
+  const time = Date.parse(text);
+  // Date.parse takes the 30th of February for the 1st of March.
+  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
+  if (new Date(Date.UTC(year, month - 1, day)).getUTCDate() !== day) {
+    throw new RangeError(`there is no day ${text.slice(0, 10)}`);
+  }
+  return time;
 }
 
 /** The moment as ISO 8601, for people. */

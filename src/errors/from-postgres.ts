@@ -22,14 +22,19 @@ const codeOfState: Record<string, ErrorCode> = {
   '23502': 'value_unusable',
   '28': 'login_refused',
   '3D000': 'database_unreachable',
-  '3F000': 'book_missing',
+  '3F000': 'schema_missing',
+  '25001': 'transaction_misused',
+  '25006': 'transaction_misused',
+  '25P02': 'transaction_lost',
   '40001': 'transaction_conflict',
   '40P01': 'transaction_conflict',
   '42501': 'right_missing',
-  '42P01': 'schema_outdated',
-  '42703': 'schema_outdated',
-  '42883': 'schema_outdated',
+  '42P01': 'schema_missing',
+  '42703': 'schema_missing',
+  '42883': 'schema_missing',
   '53300': 'connections_exhausted',
+  '55P03': 'lock_timed_out',
+  '57014': 'statement_cancelled',
   '57P': 'database_unreachable',
 };
 
@@ -84,6 +89,12 @@ export function fromPostgres(error: unknown): ClaireError {
 /** Whether the same transaction may succeed when it is run again: serialization failure or deadlock. */
 export const isRetryable = (error: unknown): boolean =>
   error instanceof ClaireError && error.code === 'transaction_conflict';
+
+/** Whether only the statement failed: the server answered, and goes on with the connection. */
+export const isOfStatement = (error: unknown): boolean => {
+  const state = (error as ServerError).code ?? '';
+  return /^[0-9A-Z]{5}$/.test(state) && !/^(08|57P)/.test(state);
+};
 
 function foundIn(error: ServerError): string {
   // A trigger's own message says what was found; PostgreSQL's says no more than the constraint's name.

@@ -19,7 +19,8 @@ export const laws = {
     constraints: ['orders_quantity_check', 'trades_quantity_check'],
   },
   too_many_decimals: {
-    sentence: 'The number has more than 8 decimals; it is refused rather than rounded.',
+    sentence:
+      'The number has more than 8 decimals (zeros at its end do not count, up to 32); it is refused rather than rounded.',
     remedy: 'Round it yourself, knowing how, before you send it.',
     constraints: [
       'signals_price_decimals_check',
@@ -114,6 +115,17 @@ export const laws = {
     remedy: 'Check the order of the columns.',
     constraints: ['candles_price_check', 'candles_volume_check'],
   },
+  recording_time_unusable: {
+    sentence: 'The time at which a row was recorded is a finite time.',
+    remedy: 'Leave created_at and updated_at out: the database fills them in, in UTC.',
+    constraints: [
+      'signals_created_at_check',
+      'orders_created_at_check',
+      'orders_updated_at_check',
+      'trades_created_at_check',
+      'risk_events_created_at_check',
+    ],
+  },
   signal_unknown: {
     sentence: 'The order names a signal that is not recorded.',
     remedy: 'Record the signal first, or leave signal_id out.',
@@ -192,6 +204,12 @@ export const laws = {
   correction_invalid: {
     sentence: 'This cannot be corrected so.',
     remedy: 'Name a row that exists and columns that are neither ids, creation times nor computed profit.',
-    constraints: ['corrections_table', 'corrections_row', 'corrections_columns', 'permits_action_check'],
+    constraints: [
+      'corrections_table',
+      'corrections_row',
+      'corrections_columns',
+      'corrections_lineage',
+      'permits_action_check',
+    ],
   },
 } as const;

@@ -216,4 +216,35 @@ export const situations = {
     status: 500,
     exit: EXIT.refused,
   },
+  transaction_ended: {
+    sentence: 'The transaction of this call has ended; nothing of the call is recorded.',
+    remedy: 'Await every call inside the transaction, and keep none for later.',
+    status: 500,
+    exit: EXIT.unexpected,
+  },
+  transaction_misused: {
+    sentence: 'The transaction does not allow this.',
+    remedy: 'Open it without readOnly, and set its isolation before its first call.',
+    status: 500,
+    exit: EXIT.refused,
+  },
+  lock_timed_out: {
+    sentence: 'A lock did not become free in time.',
+    remedy: 'Try again; if it stays so, look for a session that holds it (pg_blocking_pids).',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  statement_cancelled: {
+    sentence: 'The statement was cancelled, by a time limit or by somebody.',
+    remedy: 'Ask for less, or raise the limit.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  schema_missing: {
+    sentence: 'A table or function of the record is not there.',
+    remedy:
+      'Either the book was dropped, or its schema is older than this Claire: `claire status` says which.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
 } as const;

@@ -9,6 +9,8 @@ export type Decided = Settled | 'undecided';
 export interface Write<Item> {
   /** What an item is called, in errors. */
   what: string;
+  /** Fields that hold the id, for items that cannot be read. */
+  ids: readonly string[];
   idOf(item: Item): string;
   /** Writes items, each with an id of its own, in one statement. Throws where a law refuses any of them. */
   statement(context: Context, items: Item[]): Promise<Decided[]>;
@@ -36,7 +38,7 @@ export async function writeBatch<Item>(
   for (const [at, input] of inputs.entries()) {
     const parsed = schema.safeParse(input);
     if (!parsed.success) {
-      outcomes[at] = refused(idOfRaw(input), inputError(parsed.error));
+      outcomes[at] = refused(idOfRaw(write.ids, input), inputError(parsed.error));
       continue;
     }
     const id = write.idOf(parsed.data);
@@ -92,8 +94,8 @@ async function decided<Item>(context: Context, write: Write<Item>, items: Item[]
   return results as Settled[];
 }
 
-function idOfRaw(input: unknown): string {
+function idOfRaw(ids: readonly string[], input: unknown): string {
   const fields = (input ?? {}) as Record<string, unknown>;
-  const id = fields.signal_id ?? fields.order_id ?? fields.trade_id ?? fields.event_id;
-  return typeof id === 'string' ? id : '';
+  const values = ids.map((id) => fields[id]).filter((value) => ['string', 'number'].includes(typeof value));
+  return values.join(' ');
 }

@@ -1,58 +1,97 @@
-import { ClaireError } from '../errors/index.js';
+import { ClaireError, type ErrorCode } from '../errors/index.js';
 import type { Decided, Statement } from './batch.js';
-import { type SqlType, toParameter } from './insert.js';
+import type { SqlType } from './insert.js';
 
 export interface Change<Item> {
   table: 'orders' | 'trades';
-  key: keyof Item & string;
   columns: { readonly [Column in keyof Item & string]?: SqlType };
-  /** Column and SQL of its new value; `i` is the input, `t` the row. */
+  /** SQL by which an item finds its rows, each able to use an index; `i` is the input, `t` the row. */
+  find: readonly string[];
+  from: string;
+  to: string;
+  /** Columns that move with the status, and SQL of their new value. */
   set: Readonly<Record<string, string>>;
+  /** The law that refuses where a row stands in a third state. */
+  final: { code: ErrorCode; law: string };
   idOf(item: Item): string;
 }
 
+interface Row {
+  changed: boolean;
+  /** Of the row that is nearest to what was asked for; null where there is none. */
+  status: string | null;
+  differing: string[] | null;
+}
+
 /**
- * The statement that moves rows to another state. Whether the move is allowed is for the database to say; a row that
- * stands there already, with the same content, is left alone.
+ * The statement that moves rows from one state to another, locking them in the order of their ids. A row that has moved
+ * already is compared: the same content is already recorded, other content a conflict.
  */
 export function change<Item extends object>(spec: Change<Item>): Statement<Item> {
   const columns = Object.keys(spec.columns) as (keyof Item & string)[];
-  const arrays = columns.map((column, at) => `$${at + 1}::${spec.columns[column]}[]`).join(', ');
+  const text = statementText(spec, columns);
+  return async (context, items) => {
+    const values = columns.map((column) => items.map((item) => item[column] ?? null));
+    const rows = await context.database.query<Row>(text(context.book), values);
+    return rows.map((row, at) => decide(spec, spec.idOf(items[at]!), row));
+  };
+}
+
+function decide<Item>(
+  { table, from, to, final }: Change<Item>,
+  id: string,
+  { changed, status, differing }: Row,
+): Decided {
+  if (changed) return { id, outcome: 'recorded' };
+  if (status === null || differing === null) {
+    return new ClaireError('not_found', { found: `${id} is not in ${table}.`, details: { id } });
+  }
+  // Another session moved it after this statement had begun: what it is now, the next look says.
+  if (status === from) return 'undecided';
+  if (status !== to) {
+    const found = `${id} is ${status} and stays so; ${to} was asked for.`;
+    return new ClaireError(final.code, { law: final.law, found, details: { id, status } });
+  }
+  return differing.length > 0
+    ? { id, outcome: 'conflict', fields: differing }
+    : { id, outcome: 'already_recorded' };
+}
+
+function statementText<Item>(spec: Change<Item>, columns: readonly string[]): (book: string) => string {
+  const types = spec.columns as Record<string, SqlType>;
+  const arrays = columns.map((column, at) => `$${at + 1}::${types[column]}[]`).join(', ');
   const set = Object.entries(spec.set);
-  const text = (book: string) => `
+  const differing = set
+    .map(([column, value]) => `case when t.${column} is distinct from ${value} then '${column}' end`)
+    .join(', ');
+  return (book) => {
+    const table = `${book}.${spec.table}`;
+    const found = spec.find.map((by) => `select i.ord, t.id from input as i join ${table} as t on ${by}`);
+    return `
     with input as (
       select * from unnest(${arrays}) with ordinality as i (${columns.join(', ')}, ord)
     ),
+    target as materialized (${found.join(' union all ')}),
+    locked as materialized (
+      select t.id from ${table} as t
+      where t.id in (select id from target) and t.status = '${spec.from}'
+      order by t.id for no key update
+    ),
     changed as (
-      update ${book}.${spec.table} as t
-      set ${set.map(([column, value]) => `${column} = ${value}`).join(', ')}
-      from input as i
-      where t.${spec.key} = i.${spec.key}
-        and (${set.map(([column]) => `t.${column}`).join(', ')}) is distinct from (${set.map(([, value]) => value).join(', ')})
+      update ${table} as t
+      set status = '${spec.to}'${set.map(([column, value]) => `, ${column} = ${value}`).join('')}
+      from input as i join target as g on g.ord = i.ord
+      where t.id = g.id and t.id in (select id from locked) and t.status = '${spec.from}'
       returning i.ord
     )
-    select
-      exists (select from changed as c where c.ord = i.ord) as changed,
-      exists (select from ${book}.${spec.table} as t where t.${spec.key} = i.${spec.key}) as there
+    select exists (select from changed as c where c.ord = i.ord) as changed, s.status, s.differing
     from input as i
+    left join lateral (
+      select t.status, array_remove(array[${differing}]::text[], null) as differing
+      from target as g join ${table} as t on t.id = g.id
+      where g.ord = i.ord
+      order by t.status = '${spec.from}' desc, 2 limit 1
+    ) as s on true
     order by i.ord`;
-  return async (context, items) => {
-    const values = columns.map((column) =>
-      items.map((item) => toParameter(item[column], spec.columns[column]!)),
-    );
-    const rows = await context.database.query<{ changed: boolean; there: boolean }>(
-      text(context.book),
-      values,
-    );
-    return rows.map((row, at): Decided => {
-      const id = spec.idOf(items[at]!);
-      if (!row.there) {
-        return new ClaireError('not_found', {
-          found: `${spec.key} ${id} is not in ${spec.table}.`,
-          details: { id },
-        });
-      }
-      return { id, outcome: row.changed ? 'recorded' : 'already_recorded' };
-    });
   };
 }

@@ -6,7 +6,7 @@ import { commission, id, price, time } from './fields.js';
 export const closeTradeInput = z
   .strictObject({
     trade_id: id('trade').nullish(),
-    order_id: id('order that opened it, for trades without an id of their own').nullish(),
+    order_id: id('order that opened it: closes what is open of it').nullish(),
     exit_price: price,
     exit_timestamp: time,
     commission: commission.nullish().meta({ description: 'Commission of entry and exit together' }),
@@ -19,39 +19,32 @@ export const closeTradeInput = z
 type Close = z.output<typeof closeTradeInput>;
 const idOf = (close: Close) => (close.trade_id ?? close.order_id)!;
 
-const by = (key: 'trade_id' | 'order_id') =>
-  change<Close>({
-    table: 'trades',
-    key,
-    columns: { [key]: 'text', exit_price: 'numeric', exit_timestamp: 'bigint', commission: 'numeric' },
-    set: {
-      status: `'CLOSED'`,
-      exit_price: 'i.exit_price',
-      exit_timestamp: 'i.exit_timestamp',
-      commission: 'coalesce(i.commission, t.commission)',
-    },
-    idOf,
-  });
-
-const byTrade = by('trade_id');
-const byOrder = by('order_id');
-
 export const { one: closeTrade, many: closeTrades } = defineWrite(
   'Closes an open trade as a whole; the database computes its profit.',
   closeTradeInput,
   {
     what: 'trade',
+    ids: ['trade_id', 'order_id'],
     idOf,
-    async statement(context, closes) {
-      const results = new Map<Close, Awaited<ReturnType<typeof byTrade>>[number]>();
-      for (const [run, chosen] of [
-        [byTrade, closes.filter((close) => close.trade_id != null)],
-        [byOrder, closes.filter((close) => close.trade_id == null)],
-      ] as const) {
-        if (chosen.length === 0) continue;
-        for (const [at, result] of (await run(context, chosen)).entries()) results.set(chosen[at]!, result);
-      }
-      return closes.map((close) => results.get(close)!);
-    },
+    statement: change<Close>({
+      table: 'trades',
+      columns: {
+        trade_id: 'text',
+        order_id: 'text',
+        exit_price: 'numeric',
+        exit_timestamp: 'bigint',
+        commission: 'numeric',
+      },
+      find: ['t.trade_id = i.trade_id', 'i.trade_id is null and t.order_id = i.order_id'],
+      from: 'OPEN',
+      to: 'CLOSED',
+      set: {
+        exit_price: 'i.exit_price',
+        exit_timestamp: 'i.exit_timestamp',
+        commission: 'coalesce(i.commission, t.commission)',
+      },
+      final: { code: 'trade_final', law: 'trades_closed_is_final' },
+      idOf,
+    }),
   },
 );

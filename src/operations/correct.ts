@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { toJson } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { id, json, out, reason } from './fields.js';
 import type { Operation } from './operation.js';
@@ -33,7 +32,7 @@ export const correct: Operation<typeof input, z.output<typeof result>> = {
   async run({ database, book, once }, { what, id, changes, reason }) {
     const { table, key } = CORRECTABLE[what];
     const rows = await database.query<{ id: string }>(
-      `select id::text from ${book}.${table} where ${key} = $1 or (${key} is distinct from $1 and id::text = $1) limit 2`,
+      `select id::text from ${book}.${table} where ${key} = $1 or (${key} is null and id::text = $1)`,
       [id],
     );
     if (rows.length !== 1) throw new ClaireError('not_found', { found: `There is no ${what} ${id}.` });
@@ -41,7 +40,7 @@ export const correct: Operation<typeof input, z.output<typeof result>> = {
       database.query<{ corrected: number }>(`select ${book}.correct_record($1, $2, $3, $4) as corrected`, [
         table,
         rows[0]!.id,
-        toJson(changes),
+        changes,
         reason,
       ]),
     );

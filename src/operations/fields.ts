@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toJson } from '../database/index.js';
 import { type DecimalInput, toDecimal } from '../domain/decimal.js';
 import { EARLIEST, LATEST, type TimeInput, toMilliseconds } from '../domain/time.js';
 import { ORDER_STATES, RISK_EVENT_TYPES, SIDES, TRADE_STATES } from '../domain/vocabulary.js';
@@ -33,39 +34,46 @@ export const price = decimal(12, 8, 'Price as a decimal, above 0 and below 10^12
 export const quantity = decimal(12, 8, 'Size as a decimal, above 0 and below 10^12, at most 8 decimals');
 export const commission = decimal(12, 8, 'Commission paid, as a decimal; leave it out while it is unknown');
 export const volume = decimal(18, 12, 'Volume as a decimal, at least 0');
-export const confidence = decimal(1, 16, 'Confidence as a decimal from 0 to 1');
+/** Every double between 0 and 1 that is no dust fits: strategies compute confidences in floats. */
+export const confidence = decimal(1, 32, 'Confidence as a decimal from 0 to 1');
 
 export const time = converted(timeInput, toMilliseconds, {
   description: `Market time: Unix milliseconds (${EARLIEST} to ${LATEST}), a Date, or ISO 8601 with a zone`,
 });
 
-export const id = (of: string) =>
-  z
-    .string()
-    .min(1)
-    .max(50)
-    .meta({ description: `Id of the ${of}, at most 50 characters` });
-
-export const symbol = z
+/** Text that arrives as it was sent: half a surrogate pair would become another character, so two ids one. */
+const text = z
   .string()
   .min(1)
+  .refine(
+    (value) => value.isWellFormed() && !value.includes('\0'),
+    'it has characters that cannot be stored',
+  );
+
+export const id = (of: string) =>
+  text.max(50).meta({ description: `Id of the ${of}, at most 50 characters` });
+
+export const symbol = text
   .max(20)
   .meta({ description: 'Symbol as the exchange names it, at most 20 characters' });
 export const side = z.enum(SIDES).meta({ description: 'BUY (long) or SELL (short)' });
 export const orderStatus = z.enum(ORDER_STATES).meta({ description: 'State of the order' });
 export const tradeStatus = z.enum(TRADE_STATES).meta({ description: 'OPEN or CLOSED' });
 export const eventType = z.enum(RISK_EVENT_TYPES).meta({ description: 'Type of the risk event' });
-export const reason = z.string().min(1).meta({ description: 'Why, in words for people' });
-export const json = z
-  .record(z.string(), z.unknown())
-  .meta({ description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber' });
-export const limit = z.coerce
-  .number()
-  .int()
-  .min(1)
+export const reason = text.meta({ description: 'Why, in words for people' });
+/** A JSON object, as its text from here on. */
+export const json = converted(
+  z.record(z.string(), z.unknown()) as z.ZodType<Record<string, unknown>, Record<string, unknown>>,
+  toJson,
+  { description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber' },
+);
+const rows = z.coerce.number().int().min(1);
+export const limit = rows
   .max(10_000)
   .default(100)
-  .meta({ description: 'Largest number of rows' });
+  .meta({ description: 'Largest number of rows; 100 by default' });
+/** For answers of which a part would be wrong: half of the positions is no exposure. */
+export const noLimit = rows.optional().meta({ description: 'Largest number of rows; all by default' });
 
 /** Fields as they are read back. */
 export const out = {

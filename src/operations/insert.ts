@@ -1,4 +1,3 @@
-import { toJson } from '../database/index.js';
 import type { Decided, Statement } from './batch.js';
 
 export type SqlType = 'text' | 'numeric' | 'bigint' | 'jsonb';
@@ -27,9 +26,7 @@ export function insertion<Item extends object>(spec: Insertion<Item>): Statement
     .map((c) => `case when ${spec.differs?.[c] ?? `t.${c} is distinct from i.${c}`} then '${c}' end`);
   const text = statementText(spec.table, columns, spec.columns, spec.key, differing.join(', '));
   return async (context, items) => {
-    const values = columns.map((column) =>
-      items.map((item) => toParameter(item[column], spec.columns[column])),
-    );
+    const values = columns.map((column) => items.map((item) => item[column] ?? null));
     const rows = await context.database.query<{ recorded: boolean; there: boolean; differing: string[] }>(
       text(context.book),
       values,
@@ -73,9 +70,4 @@ function statementText(
     left join written as w using (${keys})
     left join ${book}.${table} as t using (${keys})
     order by i.ord`;
-}
-
-export function toParameter(value: unknown, type: SqlType): unknown {
-  if (value === undefined || value === null) return null;
-  return type === 'jsonb' ? toJson(value) : value;
 }

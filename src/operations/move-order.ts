@@ -14,12 +14,16 @@ function move<Item extends z.ZodType<{ order_id: string; reason?: string | null 
 ) {
   return defineWrite(summary, input, {
     what: 'order',
+    ids: ['order_id'],
     idOf,
     statement: change<z.output<Item>>({
       table: 'orders',
-      key: 'order_id',
       columns: { order_id: 'text', reason: 'text' } as Record<keyof z.output<Item> & string, 'text'>,
-      set: { status: `'${status}'`, rejection_reason: 'coalesce(i.reason, t.rejection_reason)' },
+      find: ['t.order_id = i.order_id'],
+      from: 'PENDING',
+      to: status,
+      set: { rejection_reason: 'coalesce(i.reason, t.rejection_reason)' },
+      final: { code: 'order_final', law: 'orders_final_state' },
       idOf,
     }),
   });

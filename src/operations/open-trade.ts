@@ -37,8 +37,11 @@ const insert = insertion<Trade & { status: 'OPEN' }>({
     commission: 'numeric',
     status: 'text',
   },
-  // A trade that was closed since is still the trade that was opened; its commission may have grown.
-  differs: { commission: 'false', status: 'false' },
+  // A trade that was closed since is still the trade that was opened; its commission has grown by that of the exit.
+  differs: {
+    commission: `t.status = 'OPEN' and i.commission is not null and t.commission is distinct from i.commission`,
+    status: 'false',
+  },
   idOf,
 });
 
@@ -47,6 +50,7 @@ export const { one: openTrade, many: openTrades } = defineWrite(
   tradeInput,
   {
     what: 'trade',
+    ids: ['trade_id'],
     idOf,
     statement: (context, trades) =>
       insert(

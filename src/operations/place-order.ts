@@ -3,20 +3,25 @@ import { defineWrite } from './define.js';
 import { id, price, quantity, reason, side, symbol, time } from './fields.js';
 import { insertion } from './insert.js';
 
-export const orderInput = z.strictObject({
-  order_id: id('order'),
-  signal_id: id('signal that led to it').nullish(),
-  symbol,
-  side,
-  quantity,
-  price: price.nullish().meta({ description: 'Limit price; leave it out for a MARKET order' }),
-  timestamp: time.nullish(),
-  status: z
-    .enum(['PENDING', 'REJECTED'])
-    .default('PENDING')
-    .meta({ description: 'REJECTED records an order that the risk check refused, with rejection_reason' }),
-  rejection_reason: reason.nullish(),
-});
+export const orderInput = z
+  .strictObject({
+    order_id: id('order'),
+    signal_id: id('signal that led to it').nullish(),
+    symbol,
+    side,
+    quantity,
+    price: price.nullish().meta({ description: 'Limit price; leave it out for a MARKET order' }),
+    timestamp: time.nullish(),
+    status: z
+      .enum(['PENDING', 'REJECTED'])
+      .default('PENDING')
+      .meta({ description: 'REJECTED records an order that the risk check refused, with rejection_reason' }),
+    rejection_reason: reason.nullish(),
+  })
+  .refine((order) => order.status === 'REJECTED' || order.rejection_reason == null, {
+    message: 'only an order with status REJECTED has one',
+    path: ['rejection_reason'],
+  });
 
 type Order = z.output<typeof orderInput>;
 const idOf = (order: Order) => order.order_id;
@@ -26,6 +31,7 @@ export const { one: placeOrder, many: placeOrders } = defineWrite(
   orderInput,
   {
     what: 'order',
+    ids: ['order_id'],
     idOf,
     statement: insertion<Order>({
       table: 'orders',

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { toJson } from '../database/index.js';
-import { limit } from './fields.js';
+import { limit, noLimit } from './fields.js';
 import type { Operation } from './operation.js';
 
 export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
@@ -13,13 +12,15 @@ export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   /** SQL of each filter; `$` stands for its parameter. A filter that is not given does not count. */
   where: { readonly [Filter in keyof Filters & string]: string };
   orderBy: string;
+  /** All rows unless told otherwise: a part of the answer would be a wrong answer. */
+  whole?: boolean;
   /** Columns that are not read as they stand: SQL by column. */
   expressions?: { readonly [Column in keyof z.output<Row> & string]?: string };
 }
 
 /** A read of rows by filters. The text depends only on which filters are given, so the server may keep its plan. */
 export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShape>(spec: Read<Row, Filters>) {
-  const input = z.strictObject({ ...spec.filters, limit });
+  const input = z.strictObject({ ...spec.filters, limit: spec.whole ? noLimit : limit });
   const columns = Object.keys(spec.row.shape)
     .map((column) => {
       const expression = (spec.expressions as Record<string, string> | undefined)?.[column];
@@ -38,11 +39,11 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
       for (const [filter, sql] of Object.entries<string>(spec.where)) {
         const value = given[filter];
         if (value === undefined) continue;
-        values.push(typeof value === 'object' ? toJson(value) : value);
+        values.push(value);
         conditions.push(sql.replace('$', `$${values.length}`));
       }
       const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
-      values.push(given.limit);
+      values.push(given.limit ?? null);
       return context.database.query(
         `select ${columns} from ${context.book}.${spec.from} as t ${where} order by ${spec.orderBy} limit $${values.length}`,
         values,

@@ -161,6 +161,7 @@ export const riskEvents = defineRead({
 export const positions = defineRead({
   summary: 'Open positions, exact at this moment: one row a symbol and side.',
   from: 'positions',
+  whole: true,
   row: z.object({
     symbol: out.text,
     side: sideOut,
@@ -179,6 +180,7 @@ export const positions = defineRead({
 export const exposure = defineRead({
   summary: 'Exposure a symbol, exact at this moment: long, short, gross and net value at entry prices.',
   from: 'exposure',
+  whole: true,
   row: z.object({
     symbol: out.text,
     long: out.decimal,

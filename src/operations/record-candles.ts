@@ -18,6 +18,7 @@ const idOf = (candle: CandleRow) => `${candle.symbol} ${candle.timestamp}`;
 
 export const { many: recordCandles } = defineWrite('Records a candle.', candleInput, {
   what: 'candle',
+  ids: ['symbol', 'timestamp'],
   idOf,
   statement: insertion<CandleRow>({
     table: 'candles',

@@ -27,6 +27,7 @@ export const { one: recordRiskEvent, many: recordRiskEvents } = defineWrite(
   riskEventInput,
   {
     what: 'risk event',
+    ids: ['event_id'],
     idOf,
     statement: insertion<RiskEvent>({
       table: 'risk_events',

@@ -18,6 +18,7 @@ const idOf = (signal: Signal) => signal.signal_id;
 
 export const { one: recordSignal, many: recordSignals } = defineWrite('Records a signal.', signalInput, {
   what: 'signal',
+  ids: ['signal_id'],
   idOf,
   statement: insertion<Signal>({
     table: 'signals',

@@ -1,6 +1,8 @@
-import { bookName, type Database, identifier, type Queryable } from '../database/index.js';
+import { bookName, type Database, identifier } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
+import { VERSIONS, type Version } from './files.js';
 import { migrate } from './migrate.js';
+import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, VIEWS } from './objects.js';
 import { type BookState, recognise } from './recognise.js';
 
 /** Makes a book: a schema of this name with the newest version of the record. */
@@ -25,76 +27,44 @@ export async function dropBook(database: Database, name: string): Promise<Droppe
   const book = bookName(name);
   return database.transaction(async (t) => {
     const state = await recognise(t, book);
-    if (state.applied.length === 0 && !state.newer) {
+    if (state.applied.length === 0) {
       throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
     }
-    const schema = identifier(book);
-    try {
-      for (const statement of await dropStatements(t, book)) await t.query(statement);
-    } catch (error) {
-      if (error instanceof ClaireError && error.details?.sqlstate === '2BP01') {
-        const detail = (error.cause as { detail?: string }).detail ?? '';
-        throw new ClaireError('book_not_dropped', { found: detail || error.message, cause: error });
-      }
-      throw error;
+    if (!state.version || state.unfinished || state.newer) {
+      const found = `Book ${book} stands between versions, or at one that is not known here: which objects are Claire's is not sure.`;
+      throw new ClaireError('book_not_dropped', { found });
     }
-    const [left] = await t.query<{ objects: number }>(
-      `select (select count(*) from pg_class where relnamespace = n.oid)
-            + (select count(*) from pg_proc where pronamespace = n.oid)
-            + (select count(*) from pg_type where typnamespace = n.oid) as objects
-       from pg_namespace n where nspname = $1`,
-      [book],
-    );
-    if (book === 'public' || left!.objects > 0) return { schema: false };
-    await t.query(`drop schema ${schema}`);
-    return { schema: true };
+    try {
+      for (const statement of dropStatements(book, state.version)) await t.query(statement);
+    } catch (error) {
+      if (!isDependedOn(error)) throw error;
+      const detail = ((error as ClaireError).cause as { detail?: string }).detail;
+      throw new ClaireError('book_not_dropped', { found: detail ?? (error as Error).message, cause: error });
+    }
+    if (book === 'public') return { schema: false };
+    await t.query('savepoint empty');
+    try {
+      await t.query(`drop schema ${identifier(book)}`);
+      return { schema: true };
+    } catch (error) {
+      if (!isDependedOn(error)) throw error;
+      await t.query('rollback to savepoint empty');
+      return { schema: false };
+    }
   });
 }
 
-/** Ours by name, in an order in which each can go without CASCADE: views, then tables that point to others first. */
-const VIEWS = ['exposure', 'positions', 'position_sums'];
-const TABLES = [
-  'trades',
-  'orders',
-  'signals',
-  'risk_events',
-  'position_totals',
-  'position_changes',
-  'permits',
-  'corrections',
-  'candles',
-  'materialized_view_refreshes',
-  'schema_migrations',
-];
-const FUNCTIONS = [
-  'calculate_pnl',
-  'has_permit',
-  'refuse_change',
-  'refuse_removal',
-  'guard_order_update',
-  'guard_trade_update',
-  'seconds_to_milliseconds',
-  'trade_seconds_to_milliseconds',
-  'append_position_changes',
-  'fold_position_changes',
-  'refresh_positions_realtime',
-  'orders_agree_with_signals',
-  'trades_agree_with_orders',
-  'correct_record',
-];
+const isDependedOn = (error: unknown): boolean =>
+  error instanceof ClaireError && error.details?.sqlstate === '2BP01';
 
-async function dropStatements(t: Queryable, book: string): Promise<string[]> {
+function dropStatements(book: string, version: Version): string[] {
   const schema = identifier(book);
-  const functions = await t.query<{ signature: string }>(
-    `select p.oid::regprocedure::text as signature
-     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-     where n.nspname = $1 and p.proname = any ($2)`,
-    [book, FUNCTIONS],
-  );
+  const present = (named: readonly { name: string; since: Version }[]) =>
+    named.filter(({ since }) => VERSIONS.indexOf(since) <= VERSIONS.indexOf(version));
   return [
-    `drop materialized view if exists ${schema}.positions_realtime`,
-    ...VIEWS.map((view) => `drop view if exists ${schema}.${view}`),
-    ...TABLES.map((table) => `drop table if exists ${schema}.${table}`),
-    ...functions.map(({ signature }) => `drop function ${signature}`),
+    ...present(MATERIALIZED_VIEWS).map(({ name }) => `drop materialized view ${schema}.${name}`),
+    ...present(VIEWS).map(({ name }) => `drop view ${schema}.${name}`),
+    ...[...present(TABLES), { name: HISTORY }].map(({ name }) => `drop table ${schema}.${name}`),
+    ...present(FUNCTIONS).map(({ name }) => `drop function ${schema}.${name}`),
   ];
 }

@@ -1,55 +1,51 @@
 import { identifier, type Queryable } from '../database/index.js';
+import { HISTORY, MATERIALIZED_VIEWS, TABLES, VIEWS } from './objects.js';
 
-/**
- * What each login may do in a book. Only logins that exist are granted anything, so a server of one user works too.
- * `{book}` stands for the schema.
- */
+/** What each login may do in a book beside reading it. The base; only logins that exist are granted anything. */
 const GRANTS: Record<string, readonly string[]> = {
-  signal_engine: ['insert on signals', 'insert on candles'],
-  risk_manager: ['insert, update on orders', 'insert on risk_events'],
-  execution_service: ['insert, update on trades', 'update on orders', 'insert on candles'],
-  claire_operator: ['update on orders'],
+  signal_engine: ['insert on table signals', 'insert on table candles'],
+  risk_manager: ['insert, update on table orders', 'insert on table risk_events'],
+  execution_service: ['insert, update on table trades', 'update on table orders', 'insert on table candles'],
+  claire_operator: [
+    'update on table orders',
+    'execute on function correct_record(text, bigint, jsonb, text, text)',
+  ],
 };
 
 const SERVICES = ['signal_engine', 'risk_manager', 'execution_service'];
+const LOGINS = [...Object.keys(GRANTS), 'claire'];
 
-/** Brings the rights of the known logins in a book to what they should be; runs again without harm. */
+/** For everyone: reading, numbering rows, and folding. */
+const COMMON = [
+  `select on table ${[...TABLES, ...VIEWS, ...MATERIALIZED_VIEWS].map(({ name }) => name).join(', ')}, ${HISTORY}`,
+  `usage on sequence ${['signals', 'orders', 'trades', 'risk_events'].map((table) => `${table}_id_seq`).join(', ')}`,
+  'execute on function fold_position_changes(integer)',
+];
+
+/**
+ * Gives the known logins their rights in a book of the newest version; gives them again without harm. Objects that are
+ * not Claire's are not touched. Without the right to grant, nothing is done: a server with one login works too.
+ */
 export async function applyGrants(session: Queryable, book: string): Promise<void> {
-  const schema = identifier(book);
-  const [state] = await session.query<{ logins: string[]; able: boolean; latest: boolean; owns: boolean }>(
+  const [state] = await session.query<{ logins: string[]; able: boolean; superuser: boolean }>(
     `select
        array(select rolname::text from pg_roles where rolname = any ($2)) as logins,
-       coalesce((select nspowner::regrole::text = quote_ident(current_user) from pg_namespace where nspname = $1), false)
-         or (select rolsuper from pg_roles where rolname = current_user) as able,
-       to_regclass(format('%I.candles', $1::text)) is not null as latest,
-       (select rolsuper from pg_roles where rolname = current_user) as owns`,
-    [book, [...Object.keys(GRANTS), 'claire']],
+       (select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = $1) as able,
+       (select rolsuper from pg_roles where rolname = current_user) as superuser`,
+    [book, LOGINS],
   );
-  if (!state?.able || !state.latest) return;
-  const everyone = state.logins.map(identifier).join(', ');
-  if (everyone === '') return;
-  const statements = [
-    `grant usage on schema ${schema} to ${everyone}`,
-    `grant select on all tables in schema ${schema} to ${everyone}`,
-    `grant usage on all sequences in schema ${schema} to ${everyone}`,
-    `revoke execute on all functions in schema ${schema} from public`,
-    `grant execute on function ${schema}.has_permit(text, text) to ${everyone}`,
-    `grant execute on function ${schema}.refresh_positions_realtime() to ${everyone}`,
-    `grant execute on function ${schema}.fold_position_changes(integer) to ${everyone}`,
-  ];
-  const grant = (right: string, login: string) =>
-    `grant ${right.replace(/ on (\w+)$/, (_, table: string) => ` on ${schema}.${identifier(table)}`)} to ${identifier(login)}`;
+  if (!state?.able) return;
+  const schema = identifier(book);
+  const statements: string[] = [];
   for (const login of state.logins) {
     const own = GRANTS[login] ?? SERVICES.flatMap((service) => GRANTS[service] ?? []);
-    statements.push(...own.map((right) => grant(right, login)));
-  }
-  if (state.logins.includes('claire_operator')) {
+    const rights = [...COMMON, ...own].map((right) => inBook(schema, right));
     statements.push(
-      `grant execute on function ${schema}.correct_record(text, bigint, jsonb, text, text, text) to claire_operator`,
+      ...[`usage on schema ${schema}`, ...rights].map((right) => `grant ${right} to ${identifier(login)}`),
     );
   }
   // PostgreSQL 15 and 16 let nobody but the owner refresh a materialized view; the shared login of the seed does.
-  if (state.logins.includes('claire') && state.owns) {
+  if (state.logins.includes('claire') && state.superuser) {
     statements.push(
       `grant insert, update on ${schema}.materialized_view_refreshes to claire`,
       `alter materialized view ${schema}.positions_realtime owner to claire`,
@@ -57,3 +53,10 @@ export async function applyGrants(session: Queryable, book: string): Promise<voi
   }
   for (const statement of statements) await session.query(statement);
 }
+
+/** `insert on table signals, orders` with the schema before each name. */
+const inBook = (schema: string, right: string): string =>
+  right.replace(/( on (?:table|sequence|function) )(.+)$/, (_, on: string, names: string) => {
+    const list = on.includes('function') ? [names] : names.split(', ');
+    return on + list.map((name) => `${schema}.${name}`).join(', ');
+  });

@@ -69,9 +69,11 @@ export function pendingMigrations(state: BookState, migrations: Migration[], to:
       });
     }
   }
-  if (state.version && VERSIONS.indexOf(to) < VERSIONS.indexOf(state.version)) {
+  const newest = state.applied.at(-1)?.version;
+  if (VERSIONS.some((version, at) => version === newest && at > VERSIONS.indexOf(to))) {
+    const where = state.unfinished ? `is on its way from ${state.version ?? 'nothing'} to` : 'stands at';
     throw new ClaireError('migration_backward', {
-      found: `Book ${state.book} stands at ${state.version}; ${to} was asked for.`,
+      found: `Book ${state.book} ${where} ${newest}; ${to} was asked for.`,
     });
   }
   return migrations

@@ -1,6 +1,7 @@
 import { identifier, type Queryable } from '../database/index.js';
-import type { Version } from './files.js';
-import { VERSIONS } from './files.js';
+import type { Migration, Version } from './files.js';
+import { readMigrations, VERSIONS } from './files.js';
+import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, VIEWS } from './objects.js';
 
 /** A row of the history that each book keeps of its own schema. */
 export interface AppliedMigration {
@@ -14,56 +15,77 @@ export interface BookState {
   book: string;
   /** The schema exists in the database. */
   exists: boolean;
-  /** Version of the schema; undefined where nothing of ours is there, or nothing that we know. */
+  /** Version of the schema, all of whose files are applied; undefined where there is none. */
   version: Version | undefined;
+  /** Files of the next version are applied, but not all: a migration was interrupted or failed. */
+  unfinished: boolean;
   /** A version that this program does not know. */
   newer: string | undefined;
   applied: AppliedMigration[];
-  /** Tables of our names without our history. */
+  /** Objects of our names without our history. */
   inTheWay: string[];
 }
 
-const OURS = ['signals', 'orders', 'trades', 'risk_events', 'positions_realtime'];
+const RELATIONS = [...TABLES, ...VIEWS, ...MATERIALIZED_VIEWS].map(({ name }) => name);
+const HISTORY_COLUMNS = ['number', 'name', 'version', 'hash', 'duration_ms'];
+
+/** SQL: whether the table with oid `c.oid` is a history of ours. Others use the name too, with other columns. */
+const isHistory = `c.relkind = 'r' and c.relname = '${HISTORY}' and (
+  select count(*) from pg_attribute a
+  where a.attrelid = c.oid and a.attname = any ('{${HISTORY_COLUMNS.join(',')}}')
+) = ${HISTORY_COLUMNS.length}`;
 
 /** Looks at what stands in a book, changing nothing. */
 export async function recognise(database: Queryable, book: string): Promise<BookState> {
   const [found] = await database.query<{ exists: boolean; history: boolean; ours: string[] }>(
     `select
        exists (select from pg_namespace where nspname = $1) as exists,
-       exists (
-         select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = $1 and c.relname = 'schema_migrations'
-       ) as history,
-       array(
-         select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = $1 and c.relname = any ($2) order by 1
-       ) as ours`,
-    [book, OURS],
+       exists (select from pg_class c where c.relnamespace = n.oid and ${isHistory}) as history,
+       array(select c.relname::text from pg_class c where c.relnamespace = n.oid and c.relname = any ($2) order by 1)
+       || array(
+         select signature from unnest($3::text[]) as signature
+         where to_regprocedure(format('%I.%s', $1::text, signature)) is not null
+       ) as ours
+     from (select to_regnamespace(quote_ident($1)) as oid) as n`,
+    [book, [...RELATIONS, HISTORY], FUNCTIONS.map(({ name }) => name)],
   );
   const applied = found?.history
     ? await database.query<AppliedMigration>(
-        `select number, name, version, hash from ${identifier(book)}.schema_migrations order by number`,
+        `select number, name, version, hash from ${identifier(book)}.${HISTORY} order by number`,
       )
     : [];
-  const last = applied.at(-1)?.version;
-  const version = VERSIONS.find((known) => known === last);
+  const version = versionOf(applied, await readMigrations());
+  const newest = applied.at(-1)?.version;
+  const isKnown = VERSIONS.some((known) => known === newest);
   return {
     book,
     exists: found?.exists ?? false,
     version,
-    newer: last !== undefined && version === undefined ? last : undefined,
+    unfinished: isKnown && newest !== version,
+    newer: newest !== undefined && !isKnown ? newest : undefined,
     applied,
-    inTheWay: applied.length === 0 ? (found?.ours ?? []) : [],
+    inTheWay:
+      applied.length === 0 ? (found?.ours ?? []).filter((name) => name !== HISTORY || !found?.history) : [],
   };
 }
 
-/** The books of a database: every schema with a history of ours. */
+/** The newest version of which no file is missing. */
+function versionOf(
+  applied: readonly AppliedMigration[],
+  migrations: readonly Migration[],
+): Version | undefined {
+  return VERSIONS.findLast((version) => {
+    const last = migrations.findLast((migration) => migration.version === version);
+    return last !== undefined && applied.length >= last.number;
+  });
+}
+
+/** The books of a database that this login may look into: every schema with a history of ours. */
 export async function listBooks(database: Queryable): Promise<BookState[]> {
   const names = await database.query<{ name: string }>(
     `select n.nspname as name
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relname = 'schema_migrations' and c.relkind = 'r'
-       and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'hash')
+     where ${isHistory} and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
      order by 1`,
   );
   return Promise.all(names.map(({ name }) => recognise(database, name)));

@@ -96,7 +96,13 @@ describe('trades', () => {
     const close = { trade_id: 't1', exit_price: '110.25', exit_timestamp: T + 1, commission: '0.4' };
     expect(await claire.closeTrade(close)).toMatchObject({ outcome: 'recorded' });
     expect(await claire.closeTrade(close)).toMatchObject({ outcome: 'already_recorded' });
-    expect((await refusal(claire.closeTrade({ ...close, exit_price: '111' }))).code).toBe('trade_final');
+    expect((await refusal(claire.closeTrade({ ...close, exit_price: '111' }))).details).toEqual({
+      id: 't1',
+      fields: ['exit_price'],
+    });
+    expect((await refusal(book.sql(`update trades set exit_price = 111 where trade_id = 't1'`))).code).toBe(
+      'trade_final',
+    );
     expect(await claire.openTrade(trade('t1'))).toMatchObject({ outcome: 'already_recorded' });
     expect(await claire.trades({ status: 'CLOSED', symbol: 'BTCUSDT' })).toMatchObject([
       { pnl: '20.5', pnl_net: '20.1' },
@@ -216,3 +222,120 @@ describe('reads', () => {
     expect(await claire.profit({ symbol: 'U', since: T + 1 })).toMatchObject({ closed_trades: 0 });
   });
 });
+
+describe('outcomes say what this call did', () => {
+  const at = { exit_price: 110, exit_timestamp: T + 1 };
+
+  test('a close beside a refused one, named by trade and by order, is recorded', async () => {
+    const claire = await book.connect();
+    await claire.placeOrder(order('beside'));
+    await claire.openTrades([trade('m1'), trade('m2', { order_id: 'beside' })]);
+    expect(
+      await claire.closeTrades([
+        { trade_id: 'm1', ...at },
+        { order_id: 'beside', ...at, exit_price: -2 },
+      ]),
+    ).toMatchObject([{ outcome: 'recorded' }, { outcome: 'refused', law: 'trades_exit_price_check' }]);
+  });
+
+  test('closing by order closes what is open of it', async () => {
+    const claire = await book.connect();
+    await claire.placeOrder(order('pair', { quantity: 4 }));
+    await claire.openTrades([trade('p1', { order_id: 'pair' }), trade('p2', { order_id: 'pair' })]);
+    await claire.closeTrade({ trade_id: 'p1', ...at });
+    expect(await claire.closeTrade({ order_id: 'pair', ...at })).toMatchObject({ outcome: 'recorded' });
+    expect(await claire.closeTrade({ order_id: 'pair', ...at })).toMatchObject({
+      outcome: 'already_recorded',
+    });
+    expect(await claire.trades({ order_id: 'pair', status: 'OPEN' })).toEqual([]);
+  });
+
+  test('the same id with other content is a conflict, for moves and for open trades too', async () => {
+    const claire = await book.connect();
+    await claire.placeOrder(order('why'));
+    await claire.rejectOrder({ order_id: 'why', reason: 'one' });
+    expect((await refusal(claire.rejectOrder({ order_id: 'why', reason: 'two' }))).details).toEqual({
+      id: 'why',
+      fields: ['rejection_reason'],
+    });
+    await claire.openTrade(trade('fee', { commission: 1 }));
+    expect((await refusal(claire.openTrade(trade('fee', { commission: 2 })))).details).toEqual({
+      id: 'fee',
+      fields: ['commission'],
+    });
+  });
+
+  test('a refused item is named by its own id', async () => {
+    const claire = await book.connect();
+    expect(await claire.placeOrders([order('mine', { signal_id: 'other', quantity: 'x' })])).toMatchObject([
+      { id: 'mine', outcome: 'refused' },
+    ]);
+    expect(await claire.openTrades([trade('own', { order_id: 'other', quantity: 'x' })])).toMatchObject([
+      { id: 'own', outcome: 'refused' },
+    ]);
+  });
+
+  test('moves of the same orders in opposite order neither deadlock nor fail', async () => {
+    const claire = await book.connect();
+    const ids = Array.from({ length: 400 }, (_, n) => ({ order_id: `ring${n}` }));
+    await claire.placeOrders(ids.map(({ order_id }) => order(order_id)));
+    const before = await deadlocks();
+    const [one, two] = await Promise.all([claire.fillOrders(ids), claire.fillOrders([...ids].reverse())]);
+    const recorded = [...one, ...two].filter(({ outcome }) => outcome === 'recorded');
+    expect(recorded).toHaveLength(400);
+    expect(await deadlocks()).toBe(before);
+  });
+
+  test('an item whose JSON says something else than it holds is refused, the others not', async () => {
+    const claire = await book.connect();
+    const event = { event_type: 'signal_rejected' as const, reason: 'r', timestamp: T };
+    const cyclic: Record<string, unknown> = {};
+    cyclic.self = cyclic;
+    expect(
+      (
+        await claire.recordRiskEvents([
+          { ...event, event_id: 'j1', details: { a: Number.NaN } },
+          { ...event, event_id: 'j2', details: cyclic },
+          { ...event, event_id: '\ud800' },
+          { ...event, event_id: 'j\0' },
+          { ...event, event_id: `j'"\\{},` },
+        ])
+      ).map(({ outcome }) => outcome),
+    ).toEqual(['refused', 'refused', 'refused', 'refused', 'recorded']);
+    expect(await claire.riskEvents({ event_id: `j'"\\{},` })).toHaveLength(1);
+  });
+
+  test('any confidence that a program computes is taken as it is', async () => {
+    const claire = await book.connect();
+    const signals = Array.from({ length: 300 }, (_, n) => ({
+      signal_id: `conf${n}`,
+      symbol: 'CONF',
+      side: 'BUY' as const,
+      price: 1,
+      confidence: Math.abs(Math.sin(n + 1)) / (n % 7 === 0 ? 1e6 : 1),
+      timestamp: T + n,
+    }));
+    expect(new Set((await claire.recordSignals(signals)).map(({ outcome }) => outcome))).toEqual(
+      new Set(['recorded']),
+    );
+    const read = await claire.signals({ symbol: 'CONF', limit: 300 });
+    expect(read.reverse().map(({ confidence }) => Number(confidence))).toEqual(
+      signals.map(({ confidence }) => confidence),
+    );
+  });
+
+  test('positions and exposure are never cut', async () => {
+    const claire = await book.connect();
+    await claire.openTrades(Array.from({ length: 130 }, (_, n) => trade(`wide${n}`, { symbol: `W${n}` })));
+    expect((await claire.positions()).length).toBeGreaterThanOrEqual(130);
+    expect((await claire.exposure()).length).toBeGreaterThanOrEqual(130);
+    expect(await claire.positions({ limit: 5 })).toHaveLength(5);
+  });
+});
+
+const deadlocks = async () => {
+  const [row] = await book.sql<{ deadlocks: number }>(
+    `select deadlocks from pg_stat_database where datname = current_database()`,
+  );
+  return row!.deadlocks;
+};

@@ -189,3 +189,68 @@ describe('races', () => {
     ]);
   });
 });
+
+describe('what outlives a transaction', () => {
+  test('calls that are still under way when the transaction fails are not recorded', async () => {
+    const claire = await book.connect({ connections: 2 });
+    const chain: Promise<unknown>[] = [];
+    const failed = claire.transaction(async (t) => {
+      const work = async () => {
+        for (let n = 0; n < 8; n++) await t.recordSignal(signal(`late${n}`));
+      };
+      const rest = work();
+      chain.push(rest.catch((error) => error));
+      await Promise.all([rest, t.recordSignal(signal('late-bad', { price: -1 }))]);
+    });
+    expect((await refusal(failed)).code).toBe('price_out_of_range');
+    await Promise.all(chain);
+    expect((await claire.signals()).filter(({ signal_id }) => signal_id.startsWith('late'))).toEqual([]);
+  });
+
+  test('a transaction that is kept for later is refused, and never works inside another one', async () => {
+    const claire = await book.connect({ connections: 1 });
+    let kept: Parameters<Parameters<typeof claire.transaction>[0]>[0] | undefined;
+    await claire.transaction(async (t) => {
+      kept = t;
+    });
+    await claire.transaction(async () => {
+      expect((await refusal(kept!.recordSignal(signal('kept')))).code).toBe('transaction_ended');
+    });
+  });
+
+  test('batches side by side in one transaction each have their outcomes', async () => {
+    const claire = await book.connect();
+    const [good, mixed] = await claire.transaction((t) =>
+      Promise.all([
+        t.recordSignals([signal('side1'), signal('side2')]),
+        t.recordSignals([signal('side3'), signal('side4', { price: -1 })]),
+      ]),
+    );
+    expect(good.map(({ outcome }) => outcome)).toEqual(['recorded', 'recorded']);
+    expect(mixed.map(({ outcome }) => outcome)).toEqual(['recorded', 'refused']);
+    expect(await claire.signals({ signal_id: 'side3' })).toHaveLength(1);
+  });
+
+  test('close waits for what is under way', async () => {
+    const claire = await book.connect({ connections: 1 });
+    const calls = [1, 2, 3].map((n) => claire.recordSignal(signal(`closing${n}`)));
+    await claire.close();
+    expect((await Promise.all(calls)).map(({ outcome }) => outcome)).toEqual([
+      'recorded',
+      'recorded',
+      'recorded',
+    ]);
+  });
+
+  test('a refusal does not cost the connection', async () => {
+    const claire = await book.connect({ service: 'one_connection', connections: 1 });
+    const pid = () =>
+      book.sql(
+        `select pid from pg_stat_activity where application_name = 'one_connection' and datname = current_database()`,
+      );
+    await claire.positions();
+    const before = await pid();
+    await refusal(claire.recordSignal(signal('refused', { price: -1 })));
+    expect(await pid()).toEqual(before);
+  });
+});

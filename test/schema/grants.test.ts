@@ -63,6 +63,29 @@ describe.each(LOGINS)('%s', (login) => {
   });
 });
 
+test("rights on what is not Claire's are neither given nor taken", async () => {
+  await book.sql(`create table keys_of_the_user (secret text)`);
+  await book.sql(`create function of_the_user() returns int language sql as 'select 1'`);
+  await applyGrants(book.database, 'main');
+  expect((await refusal(as('signal_engine', 'select * from keys_of_the_user'))).code).toBe('right_missing');
+  await as('signal_engine', 'select of_the_user()');
+});
+
+test('a login without a right to correct cannot, and the actor of a correction is the login', async () => {
+  await book.database.query(
+    `do $$ begin create role reader_of_others; exception when duplicate_object or unique_violation then null; end $$`,
+  );
+  await book.sql(`grant usage on schema main to reader_of_others`);
+  await book.sql(`grant select on trades to reader_of_others`);
+  expect((await refusal(as('reader_of_others', statements.correct!))).code).toBe('right_missing');
+  expect((await refusal(as('reader_of_others', statements.fold!))).code).toBe('right_missing');
+  expect(await book.sql(`select distinct actor = session_user as own from corrections`)).toEqual([
+    { own: true },
+  ]);
+  await book.sql(`revoke all on trades from reader_of_others`);
+  await book.sql(`revoke usage on schema main from reader_of_others`);
+});
+
 test('granting again changes nothing', async () => {
   const rights = () =>
     book.sql(

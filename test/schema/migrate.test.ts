@@ -41,6 +41,59 @@ describe('migrations', () => {
     ).toEqual([{ symbol: 'X', side: 'BUY', total_quantity: '2', total_value_usd: '100', num_trades: 1 }]);
   });
 
+  test("the seed's own rows come along: seconds become milliseconds, profit is computed anew, each change is recorded", async () => {
+    const name = fresh();
+    await migrate(book.database, name, { to: '1.1' });
+    await book.sql(
+      `insert into signals (signal_id, symbol, side, price, confidence, timestamp, created_at)
+      values ('s', 'X', 'BUY', 1, 0.5, 1705072800, null)`,
+      name,
+    );
+    await book.sql(
+      `insert into risk_events (event_type, reason, timestamp) values ('signal_rejected', 'r', 1705072800)`,
+      name,
+    );
+    await book.sql(
+      `insert into trades (symbol, side, quantity, entry_price, entry_timestamp, exit_price, exit_timestamp, status, commission)
+      values ('X', 'BUY', 1, 100, 1705072800, 110, 1705159200000, 'CLOSED', 1),
+             ('X', 'BUY', 0.00000001, 3, 1705072800000, 3.3, 1705159200000, 'CLOSED', null),
+             ('X', 'BUY', 1, 100, 1705072800, null, null, 'OPEN', 0)`,
+      name,
+    );
+    await book.sql(`alter table trades disable trigger all`, name);
+    await book.sql(`update trades set pnl = 999 where quantity = 1 and status = 'CLOSED'`, name);
+    await book.sql(`alter table trades enable trigger all`, name);
+    await migrate(book.database, name);
+    expect(
+      await book.sql(`select entry_timestamp, pnl, pnl_pct, pnl_net from trades order by id`, name),
+    ).toEqual([
+      { entry_timestamp: 1705072800000, pnl: '10', pnl_pct: '10', pnl_net: '9' },
+      { entry_timestamp: 1705072800000, pnl: '0', pnl_pct: '10', pnl_net: null },
+      { entry_timestamp: 1705072800000, pnl: null, pnl_pct: null, pnl_net: null },
+    ]);
+    const recorded = await book.sql(
+      `select table_name, row_id, column_name, before, after from corrections order by table_name, row_id, column_name`,
+      name,
+    );
+    const seconds = { column_name: 'timestamp', before: 1705072800, after: 1705072800000, row_id: 1 };
+    const entry = {
+      table_name: 'trades',
+      column_name: 'entry_timestamp',
+      before: 1705072800,
+      after: 1705072800000,
+    };
+    expect(recorded).toEqual([
+      { table_name: 'risk_events', ...seconds },
+      { table_name: 'signals', ...seconds },
+      { ...entry, row_id: 1 },
+      { table_name: 'trades', row_id: 1, column_name: 'pnl', before: 999, after: 10 },
+      { table_name: 'trades', row_id: 2, column_name: 'pnl_pct', before: 0, after: 10 },
+      { ...entry, row_id: 3 },
+    ]);
+    const claire = await book.connect({ book: name });
+    expect((await claire.verify()).filter(({ broken }) => broken > 0)).toEqual([]);
+  });
+
   test('twenty migrators at once: all succeed, each file is applied once', async () => {
     const name = fresh();
     const states = await Promise.all(Array.from({ length: 20 }, () => migrate(book.database, name)));
@@ -74,18 +127,29 @@ describe('migrations', () => {
   test('foreign tables in the way are named and left alone', async () => {
     const name = fresh();
     await book.database.query(`create schema ${name}`);
-    await book.sql(`create table signals (mine text)`, name);
+    await book.sql(`create table corrections (mine text)`, name);
+    await book.sql(`create table schema_migrations (version text)`, name);
+    await book.sql(`create function has_permit(text, text) returns int language sql as 'select 1'`, name);
     const error = await refusal(migrate(book.database, name));
-    expect(error).toMatchObject({ code: 'schema_unrecognised', message: expect.stringMatching(/signals/) });
-    expect(await book.sql('select * from signals', name)).toEqual([]);
+    expect(error).toMatchObject({
+      code: 'schema_unrecognised',
+      message: expect.stringMatching(/corrections, schema_migrations, has_permit\(text, text\)/),
+    });
+    expect((await refusal(dropBook(book.database, name))).code).toBe('book_missing');
+    expect(await book.sql('select * from corrections', name)).toEqual([]);
+    expect((await listBooks(book.database)).map((state) => state.book)).not.toContain(name);
   });
 
-  test('a file that fails leaves the book where it was, and goes on when the cause is gone', async () => {
+  test('a file that fails leaves the book between versions, which nobody works on, and goes on when the cause is gone', async () => {
     const name = fresh();
     await migrate(book.database, name, { to: '1.1' });
     await book.sql(`create table candles (in_the_way text)`, name);
     await refusal(migrate(book.database, name));
-    expect((await recognise(book.database, name)).applied.at(-1)?.name).toBe('0011_corrections');
+    expect((await recognise(book.database, name)).applied.at(-1)?.name).toBe('0012_corrections');
+    expect(await recognise(book.database, name)).toMatchObject({ version: '1.1', unfinished: true });
+    expect((await refusal(book.connect({ book: name }))).message).toMatch(/not brought to its end/);
+    expect((await refusal(migrate(book.database, name, { to: '1.1' }))).code).toBe('migration_backward');
+    expect((await refusal(dropBook(book.database, name))).code).toBe('book_not_dropped');
     await book.sql(`drop table candles`, name);
     expect((await migrate(book.database, name)).version).toBe('1.2');
   });
@@ -142,6 +206,7 @@ describe('books', () => {
     expect((await recognise(book.database, name)).exists).toBe(false);
     await createBook(book.database, name);
     await book.sql(`create table of_the_user (x text)`, name);
+    await book.sql(`create function has_permit(int) returns int language sql as 'select 1'`, name);
     expect(await dropBook(book.database, name)).toEqual({ schema: false });
     expect(
       await book.sql(
@@ -149,7 +214,14 @@ describe('books', () => {
         name,
       ),
     ).toEqual([{ relname: 'of_the_user' }]);
+    expect(
+      await book.sql(`select proname from pg_proc where pronamespace = current_schema()::regnamespace`, name),
+    ).toEqual([{ proname: 'has_permit' }]);
     expect((await listBooks(book.database)).map((state) => state.book)).not.toContain(name);
+  });
+
+  test.each(['1.0', '1.1'] as const)('a book at %s is dropped whole', async (version) => {
+    expect(await dropBook(book.database, await book.bookAt(version))).toEqual({ schema: true });
   });
 
   test('a book that something else depends on is not dropped, and it is named', async () => {

@@ -73,6 +73,16 @@ test('traded_orders_were_not_refused: a fill that met a cancel', async () => {
   ).toEqual(['traded_orders_were_not_refused 1']);
 });
 
+test('trades_fit_their_orders: more traded than ordered', async () => {
+  expect(
+    await damage(
+      `insert into orders (order_id, symbol, side, quantity, status) values ('o', 'X', 'BUY', 1.5, 'FILLED')`,
+      trade('OPEN', 'BUY', ', order_id', `, 'o'`),
+      trade('OPEN', 'BUY', ', order_id', `, 'o'`),
+    ),
+  ).toEqual(['trades_fit_their_orders 1']);
+});
+
 test('lineage_is_whole: an order for another symbol than its signal', async () => {
   expect(
     await damage(

@@ -106,6 +106,11 @@ describe('trades', () => {
       `update trades set commission = ${commission} where trade_id = 'late-${unknown}'`;
     expect(await book.sql(`${set(3)} returning pnl_net`)).toEqual([{ pnl_net: '17' }]);
     expect(await law(set(4))).toBe('trades_closed_is_final');
+    await openTrade(`back-${unknown}`, '0');
+    await close(`back-${unknown}`);
+    expect(await law(`update trades set commission = null where trade_id = 'back-${unknown}'`)).toBe(
+      'trades_closed_is_final',
+    );
   });
 
   test("a client that does not name the commission gets the seed's default of 0", async () => {
@@ -273,17 +278,93 @@ describe('corrections', () => {
     );
   });
 
+  test('a correction cannot part a chain', async () => {
+    const claire = await book.connect();
+    const at = 1705072800000;
+    await claire.placeOrder({ order_id: 'chain', symbol: 'X', side: 'BUY', quantity: 1 });
+    await claire.openTrade({
+      trade_id: 'chain',
+      order_id: 'chain',
+      symbol: 'X',
+      side: 'BUY',
+      quantity: 1,
+      entry_price: 1,
+      entry_timestamp: at,
+    });
+    for (const what of ['order', 'trade'] as const) {
+      const error = await refusal(
+        claire.correct({ what, id: 'chain', changes: { symbol: 'Y' }, reason: 'r' }),
+      );
+      expect(error.law).toBe('corrections_lineage');
+    }
+  });
+
+  test('a number names only a row that has no id of its own', async () => {
+    const claire = await book.connect();
+    await claire.placeOrder({ order_id: 'numbered', symbol: 'X', side: 'BUY', quantity: 1 });
+    const [row] = await claire.orders({ order_id: 'numbered' });
+    const error = await refusal(
+      claire.correct({ what: 'order', id: row!.id, changes: { quantity: '2' }, reason: 'r' }),
+    );
+    expect(error.code).toBe('not_found');
+    const [seed] = await book.sql<{
+      id: number;
+    }>(`insert into trades (symbol, side, quantity, entry_price, entry_timestamp, status)
+      values ('SEED', 'BUY', 1, 1, ${1705072800000}, 'OPEN') returning id`);
+    await claire.correct({ what: 'trade', id: String(seed!.id), changes: { quantity: '2' }, reason: 'r' });
+    expect(await claire.trades({ symbol: 'SEED' })).toMatchObject([{ quantity: '2' }]);
+  });
+
+  test('the permit of a correction does not outlive it', async () => {
+    await openTrade('permit');
+    const error = refusal(
+      book.database.transaction(async (t) => {
+        await t.query('set local search_path to main');
+        await t.query(
+          `select correct_record('trades', (select id from trades where trade_id = 'permit'), '{"quantity": 3}', 'r')`,
+        );
+        await t.query(`update trades set quantity = 9 where trade_id = 'permit'`);
+      }),
+    );
+    expect((await error).law).toBe('trades_entry_is_fixed');
+  });
+
   test('a correction that breaks a law is refused and leaves nothing', async () => {
     const claire = await book.connect();
     await openTrade('lawful');
     expect(
       (
         await refusal(
-          claire.correct({ what: 'trade', id: 'lawful', changes: { quantity: '-1' }, reason: 'r' }),
+          claire.correct({ what: 'trade', id: 'lawful', changes: { quantity: '-1' }, reason: 'broken' }),
         )
       ).law,
     ).toBe('trades_quantity_check');
-    expect(await book.sql(`select * from corrections where reason = 'r'`)).toEqual([]);
-    expect(await book.sql(`select * from permits where reason = 'r'`)).toEqual([]);
+    expect(await book.sql(`select * from corrections where reason = 'broken'`)).toEqual([]);
+    expect(await book.sql(`select * from permits where reason = 'broken'`)).toEqual([]);
+  });
+});
+
+describe('texts', () => {
+  test.each([
+    ['signals_symbol_check', `E'BTC\n'`, `'id-1'`],
+    ['signals_symbol_check', `' BTC'`, `'id-1'`],
+    ['signals_symbol_check', `''`, `'id-1'`],
+    ['signals_signal_id_check', `'BTC'`, `E'\t'`],
+    ['signals_signal_id_check', `'BTC'`, `''`],
+  ])('%s refuses %s with %s', async (name, symbol, id) => {
+    expect(
+      await law(`insert into signals (signal_id, symbol, side, price, confidence, timestamp)
+        values (${id}, ${symbol}, 'BUY', 1, 1, 1705072800000)`),
+    ).toBe(name);
+  });
+
+  test('a price with thousands of zeros is refused, one with a few is not', async () => {
+    const insert = (
+      id: string,
+      zeros: number,
+    ) => `insert into signals (signal_id, symbol, side, price, confidence, timestamp)
+      values ('${id}', 'ZERO', 'BUY', 1.${'0'.repeat(zeros)}, 1, 1705072800000)`;
+    expect(await law(insert('z1', 8000))).toBe('signals_price_decimals_check');
+    await book.sql(insert('z2', 20));
   });
 });

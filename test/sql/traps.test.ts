@@ -158,6 +158,18 @@ describe('trap 6: seconds', () => {
     expect((await refusal(book.sql(signal(`'us', 'X', 'BUY', 1, 0.5, 1705072800000000`)))).law).toBe(
       'signals_timestamp_check',
     );
+    expect(
+      await book.sql(`insert into risk_events (event_type, reason, timestamp)
+        values ('signal_rejected', 'r', 1705072800) returning timestamp`),
+    ).toEqual([{ timestamp: 1705072800000 }]);
+    expect(
+      (
+        await refusal(
+          book.sql(`insert into trades (symbol, side, quantity, entry_price, entry_timestamp, exit_price, exit_timestamp, status)
+            values ('X', 'BUY', 1, 1, 1705072800000, 1, 1705072800000000, 'CLOSED')`),
+        )
+      ).law,
+    ).toBe('trades_exit_timestamp_check');
     expect((await refusal(book.sql(signal(`'tiny', 'X', 'BUY', 1, 0.5, 5`)))).law).toBe(
       'signals_timestamp_check',
     );
@@ -280,6 +292,18 @@ describe('trap 16: ids and zones', () => {
     expect(sequences).toEqual([{ n: 5 }]);
   });
 
+  test('1.2: every row knows when it was recorded, also where a mapper sends NULL', async () => {
+    const insert = (
+      value: string,
+    ) => `insert into orders (order_id, symbol, side, quantity, status, created_at, updated_at)
+      values ('when-${value.length}', 'X', 'BUY', 1, 'PENDING', ${value}, ${value})
+      returning created_at is not null and updated_at is not null as known`;
+    expect(await book.sql(insert('null'))).toEqual([{ known: true }]);
+    expect((await refusal(book.sql(insert(`'infinity'`)))).law).toBe('orders_created_at_check');
+    await book.sql(`insert into trades (symbol, side, quantity, entry_price, entry_timestamp, status, created_at)
+      values ('NUL', 'BUY', 1, 1, 1705072800000, 'OPEN', null)`);
+  });
+
   test("created_at: 1.1 writes the time of the session's zone, 1.2 always UTC", async () => {
     const difference = `set timezone to 'Asia/Tokyo'`;
     const measured = (id: string) =>
@@ -334,7 +358,7 @@ describe('traps that are about a way of working', () => {
     }
   });
 
-  test('trap 13: the migration of a book that has bad rows fails whole and leaves it as it was', async () => {
+  test('trap 13: the migration of a book that has bad rows fails by name, and no row is lost', async () => {
     const old = await book.bookAt('1.1');
     await book.sql(signal(`'nan', 'X', 'BUY', 'NaN', 0.5, 1705072800000`), old);
     expect((await refusal(migrate(book.database, old))).law).toBe('signals_price_check');

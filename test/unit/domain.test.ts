@@ -32,7 +32,8 @@ describe('decimals', () => {
     ['1234567890123', /more than 12 digits/],
     [undefined as never, /found undefined/],
     [null as never, /found null/],
-    [{} as never, /a decimal is wanted/],
+    [{} as never, /found an object/],
+    [['5'] as never, /found an object/],
   ])('%s is refused and named', (given, problem) => {
     expect(() => toDecimal(given, 12, 8)).toThrow(problem);
   });
@@ -73,6 +74,9 @@ describe('times', () => {
     [new Date(Number.NaN), /whole number/],
     ['2024-01-12T15:20:00', /ISO time with a zone/],
     ['yesterday', /found yesterday/],
+    ['2024-02-30', /there is no day 2024-02-30/],
+    ['2023-02-29T10:00:00Z', /there is no day/],
+    ['2024-01-12T25:00:00Z', /whole number/],
     [-1, /outside/],
     [undefined as never, /found undefined/],
   ])('%s is refused, not guessed', (given, problem) => {

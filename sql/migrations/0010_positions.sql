@@ -21,6 +21,9 @@ create table position_changes (
   quantity numeric not null,
   notional numeric not null,
   num_trades bigint not null
+) with (
+  -- Rows live a second; without these, dead ones would pile up to a fifth of the largest size the table ever had.
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_insert_threshold = -1
 );
 
 create index idx_trades_symbol_side_entry on trades (symbol, side, entry_timestamp) where status = 'OPEN';
@@ -152,6 +155,8 @@ language sql security definer set search_path from current as $$
   )
   select count(*) from taken;
 $$;
+
+revoke execute on function fold_position_changes(integer) from public;
 
 create materialized view positions_realtime as
 select

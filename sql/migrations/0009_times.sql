@@ -1,4 +1,4 @@
--- title: Seconds become milliseconds, profit is exact and cannot be written by a client
+-- title: Seconds become milliseconds at the door, and every row knows when it was recorded
 -- version: 1.2
 -- breaking: no
 -- transaction: yes
@@ -45,30 +45,32 @@ for each row when (
 )
 execute function trade_seconds_to_milliseconds();
 
--- Values that a CHECK will refuse are left alone here: an overflow or a division by zero would hide its name.
-create or replace function calculate_pnl() returns trigger
+-- A mapper that knows the column but no default for it sends NULL.
+create function fill_created_at() returns trigger
 language plpgsql set search_path from current as $$
 begin
-  new.pnl := null;
-  new.pnl_pct := null;
-  new.pnl_net := null;
-  if new.status = 'CLOSED'
-    and new.quantity > 0 and new.quantity < 1e12
-    and new.entry_price > 0 and new.entry_price < 1e12
-    and new.exit_price > 0 and new.exit_price < 1e12
-  then
-    new.pnl := case new.side
-      when 'BUY' then new.quantity * (new.exit_price - new.entry_price)
-      when 'SELL' then new.quantity * (new.entry_price - new.exit_price)
-    end;
-    new.pnl_pct := case new.side
-      when 'BUY' then (new.exit_price - new.entry_price) / new.entry_price * 100
-      when 'SELL' then (new.entry_price - new.exit_price) / new.entry_price * 100
-    end;
-    if new.commission > -1e12 and new.commission < 1e12 then
-      new.pnl_net := new.pnl - new.commission;
-    end if;
-  end if;
+  new.created_at := timezone('UTC', now());
   return new;
 end;
 $$;
+
+create function fill_order_times() returns trigger
+language plpgsql set search_path from current as $$
+begin
+  new.created_at := coalesce(new.created_at, timezone('UTC', now()));
+  new.updated_at := coalesce(new.updated_at, new.created_at);
+  return new;
+end;
+$$;
+
+create trigger a_fill_created_at before insert on signals
+for each row when (new.created_at is null) execute function fill_created_at();
+
+create trigger a_fill_created_at before insert on trades
+for each row when (new.created_at is null) execute function fill_created_at();
+
+create trigger a_fill_created_at before insert on risk_events
+for each row when (new.created_at is null) execute function fill_created_at();
+
+create trigger a_fill_order_times before insert on orders
+for each row when (new.created_at is null or new.updated_at is null) execute function fill_order_times();

@@ -1,4 +1,4 @@
--- title: What was recorded stays: order transitions, closed trades, permits and corrections
+-- title: What was recorded stays: order transitions, closed trades, permits
 -- version: 1.2
 -- breaking: yes
 -- transaction: yes
@@ -9,25 +9,9 @@ create table permits (
   transaction_id xid8 not null default pg_current_xact_id(),
   table_name text not null,
   action text not null constraint permits_action_check check (action in ('correct', 'delete')),
-  reason text not null constraint permits_reason_check check (btrim(reason) <> ''),
+  reason text not null constraint permits_reason_check check (btrim(reason, e' \t\n\r') <> ''),
   primary key (transaction_id, table_name, action)
 );
-
-create table corrections (
-  id bigserial primary key,
-  table_name text not null,
-  row_id bigint not null,
-  column_name text not null,
-  before jsonb,
-  after jsonb,
-  law text,
-  reason text not null constraint corrections_reason_check check (btrim(reason) <> ''),
-  actor text not null default session_user,
-  version text not null,
-  created_at timestamp not null default timezone('UTC', now())
-);
-
-create index idx_corrections_table_row on corrections (table_name, row_id);
 
 create function has_permit(wanted_table text, wanted_action text) returns boolean
 language sql stable security definer set search_path from current as $$
@@ -104,7 +88,10 @@ begin
     facts.pnl_pct := old.pnl_pct;
   end if;
   if new is not distinct from old
-    or (facts is not distinct from old and (old.status = 'OPEN' or coalesce(old.commission, 0) = 0))
+    or (
+      facts is not distinct from old
+      and (old.status = 'OPEN' or (coalesce(old.commission, 0) = 0 and new.commission is not null))
+    )
     or has_permit('trades', 'correct')
   then
     return new;

@@ -7,7 +7,7 @@
 -- Changes columns of one row, records each with before and after, and lets profit and positions follow.
 -- Identities, creation times and computed profit are not for correction.
 create function correct_record(
-  what text, wanted_id bigint, changes jsonb, why text, law text default null, who text default session_user
+  what text, wanted_id bigint, changes jsonb, why text, law text default null
 ) returns integer
 language plpgsql security definer set search_path from current as $$
 declare
@@ -41,12 +41,28 @@ begin
     'update %I as t set (%s) = (select %s from jsonb_populate_record(t, $2)) where id = $1 returning to_jsonb(t)',
     what, 'id, ' || columns, 'id, ' || columns
   ) into after using wanted_id, changes;
+  if exists (
+    select from orders as o join signals as s on s.signal_id = o.signal_id
+    where s.symbol <> o.symbol
+      and ((what = 'orders' and o.id = wanted_id) or (what = 'signals' and s.id = wanted_id))
+  ) or exists (
+    select from trades as t join orders as o on o.order_id = t.order_id
+    where (o.symbol <> t.symbol or o.side <> t.side)
+      and ((what = 'trades' and t.id = wanted_id) or (what = 'orders' and o.id = wanted_id))
+  ) then
+    raise exception '% % would not agree with what names it, or what it names', what, wanted_id
+      using errcode = 'check_violation', constraint = 'corrections_lineage', table = what,
+        hint = 'Correct nothing else than the row that is wrong; symbol and side of a chain are one.';
+  end if;
   delete from permits where transaction_id = pg_current_xact_id() and table_name = what and action = 'correct';
   insert into corrections (table_name, row_id, column_name, before, after, law, reason, actor, version)
-  select what, wanted_id, b.key, b.value, a.value, law, why, who, '1.2'
+  select what, wanted_id, b.key, b.value, a.value, law, why, session_user, '1.2'
   from jsonb_each(before) as b join jsonb_each(after) as a on a.key = b.key
   where a.value is distinct from b.value and b.key <> 'updated_at';
   get diagnostics recorded = row_count;
   return recorded;
 end;
 $$;
+
+-- Whoever may correct is granted it by name; the actor is the login, and cannot be given.
+revoke execute on function correct_record(text, bigint, jsonb, text, text) from public;
