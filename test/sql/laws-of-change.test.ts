@@ -180,13 +180,19 @@ describe('what is recorded stays', () => {
       `insert into permits (table_name, action, reason) values ('risk_events', 'delete', 'test')`,
     );
     expect(await law(`delete from risk_events`)).toBe('removal_needs_a_permit');
-    await book.database.transaction(async (t) => {
-      await t.query(`set local search_path to main`);
-      await t.query(
-        `insert into permits (table_name, action, reason) values ('risk_events', 'delete', 'test')`,
-      );
-      await t.query(`delete from risk_events`);
-    });
+    const permitted = (statement: string) =>
+      book.database.transaction(async (t) => {
+        await t.query(`set local search_path to main`);
+        await t.query(
+          `insert into permits (table_name, action, reason) values ('risk_events', 'delete', 'test')`,
+        );
+        await t.query(statement);
+      });
+    expect((await refusal(permitted(`delete from trades`))).law).toBe('removal_needs_a_permit');
+    expect((await refusal(permitted(`update risk_events set reason = 'other'`))).law).toBe(
+      'recorded_rows_are_final',
+    );
+    await permitted(`delete from risk_events`);
     expect(await book.sql(`select count(*) as n from risk_events`)).toEqual([{ n: 0 }]);
   });
 
