@@ -24,7 +24,10 @@ function fields(schema, io) {
   return Object.entries(object.properties ?? {}).map(([name, field]) => [
     `\`${name}\``,
     io === 'output' || required.has(name) ? 'yes' : 'no',
-    field.description ?? field.anyOf?.find((one) => one.description)?.description ?? (field.enum ?? field.anyOf?.flatMap((one) => one.enum ?? []))?.join(', ') ?? '',
+    field.description ??
+      field.anyOf?.find((one) => one.description)?.description ??
+      (field.enum ?? field.anyOf?.flatMap((one) => one.enum ?? []))?.join(', ') ??
+      '',
   ]);
 }
 
@@ -32,7 +35,9 @@ function operationPage() {
   const sections = Object.entries(operations).map(([name, operation]) => {
     const input = fields(operation.input, 'input');
     const takes = input.length > 0 ? table(['field', 'required', 'meaning'], input) : 'Nothing.';
-    const columns = fields(operation.result, 'output').map(([field, , meaning]) => (meaning ? `${field} (${meaning})` : field));
+    const columns = fields(operation.result, 'output').map(([field, , meaning]) =>
+      meaning ? `${field} (${meaning})` : field,
+    );
     return `## ${name}\n\n${operation.summary}\n\n**Takes${operation.kind === 'batch' ? ' an array of' : ''}**\n\n${takes}\n\n**Gives** ${columns.join(', ')}.`;
   });
   return `# Operations\n\nThe verbs of the library, made from their registry. Money is decimal text, time is Unix milliseconds.\nHow each is called: \`await claire.NAME(input)\`, or \`t.NAME(input)\` inside \`claire.transaction\`.\n\n${sections.join('\n\n')}\n`;
@@ -63,11 +68,22 @@ function settingsPage() {
 }
 
 async function commandPage() {
-  const help = async (...words) => (await run(process.execPath, [`${root}bin/claire.js`, ...words, '--help'], { env: { ...process.env, COLUMNS: '100' } })).stdout.trimEnd();
+  const help = async (...words) =>
+    (
+      await run(process.execPath, [`${root}bin/claire.js`, ...words, '--help'], {
+        env: { ...process.env, COLUMNS: '100' },
+      })
+    ).stdout.trimEnd();
   const top = await help();
-  const names = [...top.matchAll(/^ {2}([a-z][a-z-]*)(?:\s|$)/gm)].map((match) => match[1]).filter((name) => name !== 'help');
-  const commands = [...new Set(names)].filter((name) => new RegExp(`^  ${name}\\b`, 'm').test(top.split(/^Commands:/m)[1] ?? ''));
-  const sections = await Promise.all(commands.map(async (name) => `## claire ${name}\n\n\`\`\`text\n${await help(name)}\n\`\`\``));
+  const names = [...top.matchAll(/^ {2}([a-z][a-z-]*)(?:\s|$)/gm)]
+    .map((match) => match[1])
+    .filter((name) => name !== 'help');
+  const commands = [...new Set(names)].filter((name) =>
+    new RegExp(`^  ${name}\\b`, 'm').test(top.split(/^Commands:/m)[1] ?? ''),
+  );
+  const sections = await Promise.all(
+    commands.map(async (name) => `## claire ${name}\n\n\`\`\`text\n${await help(name)}\n\`\`\``),
+  );
   return `# Command\n\n\`\`\`text\n${top}\n\`\`\`\n\n${sections.join('\n\n')}\n`;
 }
 
