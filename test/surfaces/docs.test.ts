@@ -5,13 +5,16 @@ import { expect, test } from 'vitest';
 
 const markdown = async () => [
   ...(await readdir('.')).filter((name) => name.endsWith('.md')),
-  ...(await readdir('docs', { recursive: true })).filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
+  ...(await readdir('docs', { recursive: true }))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
 ];
 
 test('the reference is what the program says of itself (npm run docs)', async () => {
   const generate = join(process.cwd(), 'docs/generate.js');
   const { pages } = (await import(generate)) as { pages(): Promise<Record<string, string>> };
-  for (const [path, text] of Object.entries(await pages())) expect(await readFile(path, 'utf8'), path).toBe(text);
+  for (const [path, text] of Object.entries(await pages()))
+    expect(await readFile(path, 'utf8'), path).toBe(text);
 });
 
 test('every link inside the documents leads somewhere', async () => {
