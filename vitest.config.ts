@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** The record is held to its laws on the newest and on the oldest server that it supports. */
@@ -19,6 +20,9 @@ if (!has15) process.stderr.write(`Not tested on PostgreSQL 15: there is no ${POS
 
 export default defineConfig({
   test: {
+    // Files wait for servers as much as they compute, so two go side by side even on two cores. Each has a database or a
+    // server of its own; four at most, because the files of one server share its 200 connections.
+    maxWorkers: Math.min(4, Math.max(3, availableParallelism() - 1)),
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       onServer('postgresql-18'),
@@ -27,6 +31,7 @@ export default defineConfig({
         test: {
           name: 'surfaces',
           include: ['test/surfaces/**/*.test.ts'],
+          globalSetup: ['test/surfaces/resting.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

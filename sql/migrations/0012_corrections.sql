@@ -49,6 +49,12 @@ begin
     select from trades as t join orders as o on o.order_id = t.order_id
     where (o.symbol <> t.symbol or o.side <> t.side)
       and ((what = 'trades' and t.id = wanted_id) or (what = 'orders' and o.id = wanted_id))
+  ) or exists (
+    select from orders as o join trades as t on t.order_id = o.order_id
+    where (what = 'orders' and o.id = wanted_id)
+      or (what = 'trades' and o.order_id = (select n.order_id from trades as n where n.id = wanted_id))
+    group by o.order_id, o.quantity
+    having sum(t.quantity) > o.quantity
   ) then
     raise exception '% % would not agree with what names it, or what it names', what, wanted_id
       using errcode = 'check_violation', constraint = 'corrections_lineage', table = what,

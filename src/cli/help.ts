@@ -7,7 +7,7 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
   unavailable: 'the database cannot be reached, started or used',
   refused: 'the database or the present state refuses what was asked',
   unexpected: 'an error that Claire does not know',
-  interrupted: 'ended by Ctrl-C',
+  interrupted: 'work that Ctrl-C cut off; run it again and it goes on',
 };
 
 /** The exit codes as every --help shows them. */

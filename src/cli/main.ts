@@ -1,4 +1,4 @@
-import { EXIT } from '../errors/index.js';
+import { ClaireError, EXIT } from '../errors/index.js';
 import { listenForInterrupts } from './interrupt.js';
 import { buildProgram } from './program.js';
 import { reportError } from './report-error.js';
@@ -6,9 +6,12 @@ import { reportError } from './report-error.js';
 /** Runs the command line. The only place that decides how the process ends. */
 export async function main(args: string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no error; the work is still finished, the server left as it was found.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE')
+        throw new ClaireError('output_failed', { found: `${error.code}.`, cause: error });
+    });
+  }
   const signal = listenForInterrupts(() => process.exit(EXIT.interrupted));
   const program = buildProgram({
     signal,

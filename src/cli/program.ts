@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import type { Runtime } from './command.js';
 import { book } from './commands/book.js';
@@ -20,6 +21,7 @@ export function buildProgram(runtime: Runtime): Command {
   const program = new Command('claire');
   program
     .description('The system of record for trading services on PostgreSQL.')
+    .version(packageVersion())
     .addHelpText('after', '\nStart with `claire up --demo`; `claire COMMAND --help` has examples.');
   addGlobalOptions(program);
   for (const add of COMMANDS) add(program, runtime);
@@ -31,6 +33,11 @@ export function buildProgram(runtime: Runtime): Command {
     command.helpCommand(false);
   });
   return program;
+}
+
+function packageVersion(): string {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return version;
 }
 
 function forEach(command: Command, work: (command: Command) => void): void {

@@ -12,7 +12,7 @@ export const EXIT = {
   refused: 4,
   /** An error that Claire does not know. */
   unexpected: 70,
-  /** Ended by Ctrl-C. */
+  /** Work that Ctrl-C cut off. */
   interrupted: 130,
 } as const;
 

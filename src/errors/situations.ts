@@ -17,7 +17,7 @@ export const situations = {
   candle_file_invalid: {
     sentence: 'The candle file cannot be used from here on.',
     remedy:
-      'Mend the named line and run the same command again: what is recorded already is not recorded twice.',
+      'Put right what is named and run the same command again: what is recorded already is not recorded twice.',
     status: 422,
     exit: EXIT.input,
   },
@@ -245,6 +245,19 @@ export const situations = {
     remedy:
       'Either the book was dropped, or its schema is older than this Claire: `claire status` says which.',
     status: 503,
+    exit: EXIT.unavailable,
+  },
+  replay_conflict: {
+    sentence: 'The book holds something else for these candles.',
+    remedy:
+      'They were replayed from another start, or a file has changed since: replay them into another book (--book).',
+    status: 409,
+    exit: EXIT.refused,
+  },
+  output_failed: {
+    sentence: 'What was to be printed could not be written.',
+    remedy: 'See whether the disk or the pipe that it goes to takes more.',
+    status: 500,
     exit: EXIT.unavailable,
   },
 } as const;

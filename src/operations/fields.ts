@@ -44,7 +44,7 @@ export const time = converted(timeInput, toMilliseconds, {
 /** Text that arrives as it was sent: half a surrogate pair would become another character, so two ids one. */
 const text = z
   .string()
-  .min(1)
+  .min(1, 'it must not be empty')
   .refine(
     (value) => value.isWellFormed() && !value.includes('\0'),
     'it has characters that cannot be stored',
@@ -67,9 +67,12 @@ export const json = converted(
   toJson,
   { description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber' },
 );
-const rows = z.coerce.number().int().min(1);
+const rows = z.coerce
+  .number('a whole number is wanted')
+  .int('a whole number is wanted')
+  .min(1, 'it is at least 1');
 export const limit = rows
-  .max(10_000)
+  .max(10_000, 'it is at most 10000')
   .default(100)
   .meta({ description: 'Largest number of rows; 100 by default' });
 /** For answers of which a part would be wrong: half of the positions is no exposure. */

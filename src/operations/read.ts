@@ -9,7 +9,7 @@ export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   /** Shape of a row; its keys are the columns that are read. */
   row: Row;
   filters: Filters;
-  /** SQL of each filter; `$` stands for its parameter. A filter that is not given does not count. */
+  /** SQL of each filter; `$` stands for its parameter, `{book}` for the schema. A filter that is not given does not count. */
   where: { readonly [Filter in keyof Filters & string]: string };
   orderBy: string;
   /** All rows unless told otherwise: a part of the answer would be a wrong answer. */
@@ -40,7 +40,7 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
         const value = given[filter];
         if (value === undefined) continue;
         values.push(value);
-        conditions.push(sql.replace('$', `$${values.length}`));
+        conditions.push(sql.replace('$', () => `$${values.length}`).replaceAll('{book}', () => context.book));
       }
       const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
       values.push(given.limit ?? null);

@@ -27,6 +27,10 @@ export const signals = defineRead({
     signal_id: id('signal').optional(),
     symbol: symbol.optional(),
     side: side.optional(),
+    without_order: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Only signals that no order names: those that nobody has decided' }),
     since,
     until,
   },
@@ -34,6 +38,8 @@ export const signals = defineRead({
     signal_id: 'signal_id = $',
     symbol: 'symbol = $',
     side: 'side = $',
+    without_order:
+      '$::boolean and not exists (select from {book}.orders as o where o.signal_id = t.signal_id)',
     since: 'timestamp >= $',
     until: 'timestamp < $',
   },

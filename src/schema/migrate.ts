@@ -33,7 +33,8 @@ export async function migrate(
     try {
       const state = await recognise(session, book);
       const pending = pendingMigrations(state, migrations, to);
-      await prepare(session, book);
+      // A login that may not make a schema may still find that there is nothing to do.
+      if (pending.length > 0) await prepare(session, book);
       for (const [at, migration] of pending.entries()) {
         options.onStep?.(migration, at + 1, pending.length);
         // With the last file, so that nobody meets a version that he may not read.

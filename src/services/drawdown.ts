@@ -1,3 +1,4 @@
+import type { Decimal } from '../domain/decimal.js';
 import type { Milliseconds } from '../domain/time.js';
 import type { Claire } from '../index.js';
 import { readHoldings } from './book-state.js';
@@ -8,12 +9,28 @@ import { errorOf, requireRecorded } from './outcomes.js';
 
 const breakerId = (time: Milliseconds) => eventId(`breaker-${dayOf(time)}`);
 
-/** The event that halts trading at this moment, read from the record: a restart does not resume trading. */
-export async function haltAt(claire: Claire, at: Milliseconds): Promise<string | undefined> {
+/**
+ * The event that halts trading at this moment, read from the record: a restart does not resume trading. A breaker of
+ * later the same day does not count, as long as the limit was not reached before: a replay that is finished must decide
+ * as it would have the first time.
+ */
+export async function haltAt(
+  claire: Claire,
+  limits: RiskLimits,
+  at: Milliseconds,
+): Promise<string | undefined> {
   const event_id = breakerId(at);
   const [event] = await claire.riskEvents({ event_id, limit: 1 });
-  return event && event.timestamp <= at ? event_id : undefined;
+  if (!event) return undefined;
+  return event.timestamp <= at || (await isBroken(claire, limits, at)) ? event_id : undefined;
 }
+
+/** Profit of later trades may stand there already when a replay is run again; it is not this moment's. */
+const profitAt = async (claire: Claire, at: Milliseconds): Promise<Decimal> =>
+  (await claire.profit({ since: startOfDay(at), until: at + 1 })).pnl;
+
+const isBroken = async (claire: Claire, limits: RiskLimits, at: Milliseconds): Promise<boolean> =>
+  !decimal(await profitAt(claire, at)).gt(limits.max_drawdown);
 
 /**
  * Halts trading for the rest of the market day where its realized profit up to this moment, this moment included, is
@@ -25,8 +42,7 @@ export async function guardDrawdown(
   limits: RiskLimits,
   at: Milliseconds,
 ): Promise<{ cancelled: string[] } | undefined> {
-  // Profit of later trades may stand there already when a replay is run again; it is not this moment's.
-  const { pnl } = await claire.profit({ since: startOfDay(at), until: at + 1 });
+  const pnl = await profitAt(claire, at);
   if (decimal(pnl).gt(limits.max_drawdown)) return undefined;
   const [done] = await claire.riskEvents({ event_id: breakerId(at), limit: 1 });
   if (done) return undefined;

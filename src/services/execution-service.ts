@@ -76,16 +76,24 @@ export class ExecutionService {
     const due: { order: Order; candle: Candle }[] = [];
     for (const order of pending.sort(byPlace)) {
       if (order.timestamp === null) continue;
-      const [candle] = await this.#claire.candles({
-        symbol: order.symbol,
-        since: order.timestamp + 1,
-        limit: 1,
-      });
+      const candle = await this.#firstFor(order, order.timestamp);
       if (candle) due.push({ order, candle });
     }
     due.sort((a, b) => a.candle.timestamp - b.candle.timestamp || byPlace(a.order, b.order));
     for (const { order, candle } of due) await this.fill(order, candle, fills);
     return fills;
+  }
+
+  /** The first recorded candle after a moment at whose open the order is filled. */
+  async #firstFor(order: Order, after: Milliseconds): Promise<Candle | undefined> {
+    // The very next one fills a MARKET order; a limit order may wait for many.
+    const limit = order.price === null ? 1 : 1000;
+    for (let since = after + 1; ; ) {
+      const page = await this.#claire.candles({ symbol: order.symbol, since, limit });
+      const found = page.find((candle) => !isWorse(order, candle));
+      if (found || page.length < limit) return found;
+      since = page.at(-1)!.timestamp + 1;
+    }
   }
 
   /** Fills one order at the open of a candle; false where it has to wait for another. */

@@ -11,7 +11,7 @@ export interface RiskLimits {
   max_exposure: Decimal;
   /** The same for one symbol. */
   max_position: Decimal;
-  /** Realized profit of a market day (UTC) at which trading halts until the next; below 0. */
+  /** Realized gross profit (`pnl`, as the seed's `daily_pnl`) of a market day (UTC) at which trading halts until the next; below 0. */
   max_drawdown: Decimal;
   /** Balance that the drawdown is told with. */
   balance: Decimal;

@@ -15,10 +15,13 @@ export function requireRecorded(what: string, outcomes: readonly Outcome[]): num
   return recorded;
 }
 
+/** What follows from candles alone: a conflict there is not about an id that somebody chose. */
+const DERIVED = new Set(['candle', 'signal']);
+
 /** The error that an outcome stands for; undefined where the item is in the record. */
 export function errorOf(what: string, outcome: Outcome): ClaireError | undefined {
   if (outcome.outcome === 'conflict') {
-    return new ClaireError('id_conflict', {
+    return new ClaireError(DERIVED.has(what) ? 'replay_conflict' : 'id_conflict', {
       found: `${what} ${outcome.id} differs in ${outcome.fields.join(', ')}.`,
       details: { id: outcome.id, fields: outcome.fields },
     });

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Milliseconds } from '../domain/time.js';
 import type { Claire } from '../index.js';
 import { MOST } from './book-state.js';
 import { mergeCandles, readCandles, recordedSteps } from './candles/index.js';
@@ -36,25 +35,19 @@ export async function runSignalEngine(
   return { ...result, finished: true };
 }
 
-/**
- * Decides the signals that have no order yet, in market time, until it is told to end. At its start it looks at every
- * signal of the book; afterwards at those that are not older than the newest it has seen, so an engine that lags
- * behind another one has its signals decided at the next start.
- */
+/** Decides the signals that have no order yet, oldest market time first, until it is told to end. */
 export async function runRiskManager(
   claire: Claire,
   { pollMilliseconds = 200, signal, limits }: PollOptions & { limits?: Partial<RiskLimits> },
 ): Promise<{ decided: number }> {
   const risk = new RiskManager(claire, limits);
-  let since: Milliseconds | undefined;
   let decided = 0;
   await poll(pollMilliseconds, signal, async () => {
     await checkLastCloses(claire, risk);
-    const open = await undecided(claire, since);
+    const open = await undecided(claire);
     for (const item of open) {
       if (signal.aborted) break;
       await risk.decide([item]);
-      since = item.timestamp;
       decided++;
     }
     return open.length > 0;
@@ -77,28 +70,9 @@ export async function runExecutionService(
   return { filled };
 }
 
-/** Signals without an order from a market time on, oldest first. Reads backwards, as the record gives them. */
-async function undecided(claire: Claire, since: Milliseconds | undefined) {
-  const found: Awaited<ReturnType<Claire['signals']>> = [];
-  const decided = new Set((await claire.orders({ limit: MOST })).map(({ signal_id }) => signal_id));
-  const seen = new Set<string>();
-  for (let until: Milliseconds | undefined; ; ) {
-    const page = await claire.signals({
-      limit: MOST,
-      ...(since === undefined ? {} : { since }),
-      ...(until === undefined ? {} : { until }),
-    });
-    const fresh = page.filter(({ signal_id }) => !seen.has(signal_id));
-    for (const item of fresh) {
-      seen.add(item.signal_id);
-      if (decided.has(item.signal_id)) continue;
-      const [order] = await claire.orders({ signal_id: item.signal_id, limit: 1 });
-      if (!order) found.push(item);
-    }
-    if (page.length < MOST || fresh.length === 0) break;
-    // The oldest moment may go on beyond the page.
-    until = page.at(-1)!.timestamp + 1;
-  }
+/** Signals without an order, oldest market time first. The record is asked, so none is missed however late it came. */
+async function undecided(claire: Claire) {
+  const found = await claire.signals({ without_order: true, limit: MOST });
   return found.sort((a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
 }
 

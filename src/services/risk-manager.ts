@@ -66,7 +66,7 @@ export class RiskManager {
     if (made) return { ...known, decision: 'decided' };
     await this.checkDrawdown(timestamp);
     const held = await readHoldings(this.#claire, this.#limits.order_size);
-    const judgement = judge(signal, held, this.#limits, await haltAt(this.#claire, timestamp));
+    const judgement = judge(signal, held, this.#limits, await haltAt(this.#claire, this.#limits, timestamp));
     const order = { order_id, signal_id, symbol, side, quantity: judgement.quantity, timestamp };
     if (judgement.decision === 'rejected') {
       const { reason, details, event_type } = judgement;

@@ -1,11 +1,11 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/database/embedded/index.js';
 import { Database, withDatabase } from '../../src/database/index.js';
 import { migrate } from '../../src/schema/index.js';
+import { freePort } from './ports.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -44,13 +44,4 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
+export { freePort };

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import {
   mergeCandles,
+  RiskManager,
   runExecutionService,
   runRiskManager,
   runSignalEngine,
   syntheticMarket,
 } from '../../src/services/index.js';
 import { refusal } from '../harness/book.js';
-import { collect, type Desk, MINUTE, signal, T0, useDesks, useFiles } from './ground.js';
+import { candle, collect, type Desk, MINUTE, signal, T0, useDesks, useFiles } from './ground.js';
 
 const { desk, checksums, sql } = useDesks();
 const files = useFiles();
@@ -139,4 +140,69 @@ test('a service ends with the error of the record, and does not go on without it
     runRiskManager(at.riskManager, { ...poll, signal: new AbortController().signal }),
   );
   expect(error.code).toBe('id_conflict');
+});
+
+test('signals that come late, older than what was decided, are decided all the same', async () => {
+  const at = await desk();
+  const decide = (signals: ReturnType<typeof signal>[]) =>
+    runUntil(
+      () => isSettled(at),
+      [
+        async (ending) => {
+          await at.signalEngine.recordSignals(signals);
+          await runRiskManager(at.riskManager, { ...poll, signal: ending });
+        },
+      ],
+    );
+  const ending = new AbortController();
+  const manager = runRiskManager(at.riskManager, { ...poll, signal: ending.signal });
+  await at.signalEngine.recordSignal(signal('newer', { timestamp: T0 + 60 * MINUTE }));
+  await expect.poll(() => isSettled(at), { timeout: 30_000 }).toBe(true);
+  await at.signalEngine.recordSignal(signal('older', { symbol: 'OTHER', timestamp: T0 }));
+  await expect.poll(() => isSettled(at), { timeout: 30_000 }).toBe(true);
+  ending.abort();
+  await manager;
+  await decide([signal('oldest', { symbol: 'THIRD', timestamp: T0 - MINUTE })]);
+});
+
+test('a limit order waits, in a process of its own too, for an open that is no worse than its price', async () => {
+  const at = await desk();
+  const open = (minute: number, price: string) => candle('X', minute, price);
+  await at.signalEngine.recordCandles([open(1, '100'), open(2, '100'), open(3, '90'), open(4, '80')]);
+  await at.claire.placeOrder({
+    order_id: 'limit',
+    symbol: 'X',
+    side: 'BUY',
+    quantity: 1,
+    price: 95,
+    timestamp: T0,
+  });
+  await runUntil(
+    async () => (await at.claire.orders({ order_id: 'limit' }))[0]?.status === 'FILLED',
+    [(ending) => runExecutionService(at.executionService, { ...poll, signal: ending })],
+  );
+  expect(await at.claire.trades({ order_id: 'limit' })).toMatchObject([{ entry_price: '90' }]);
+});
+
+test('a loss beyond the limit halts, whatever breaker of later the same day stands there', async () => {
+  const at = await desk();
+  const lose = async (id: string, minute: number, exit: number) => {
+    const entry_timestamp = T0 + minute * MINUTE;
+    await at.claire.openTrade({
+      trade_id: id,
+      symbol: id,
+      side: 'BUY',
+      quantity: 1,
+      entry_price: 1000,
+      entry_timestamp,
+    });
+    await at.claire.closeTrade({ trade_id: id, exit_price: exit, exit_timestamp: entry_timestamp });
+  };
+  const risk = new RiskManager(at.riskManager);
+  await lose('afternoon', 900, 400);
+  await risk.checkDrawdown(T0 + 900 * MINUTE);
+  await lose('morning', 480, 300);
+  const early = signal('early', { timestamp: T0 + 540 * MINUTE });
+  await at.signalEngine.recordSignal(early);
+  expect((await risk.decide([early])).map(({ decision }) => decision)).toEqual(['rejected']);
 });

@@ -1,12 +1,11 @@
 import { Big } from 'big.js';
-import type { Fixture } from '../harness/book.js';
 
 /**
  * Profit computed apart: the filled orders in the order of their signals, each at the open of the next recorded candle
  * of its symbol; an order against what is held closes it, any other adds to it.
  */
-export async function profitOfFills(sql: Fixture['sql'], book: string): Promise<string> {
-  const fills = await sql<{ symbol: string; side: string; quantity: string; price: string }>(
+export async function profitOfFills(sql: (text: string, book: string) => Promise<unknown[]>, book: string) {
+  const fills = (await sql(
     `select o.symbol, o.side, o.quantity::text, c.open::text as price
      from orders o
      join lateral (
@@ -14,7 +13,7 @@ export async function profitOfFills(sql: Fixture['sql'], book: string): Promise<
      ) as c on true
      where o.status = 'FILLED' order by o.timestamp, o.id`,
     book,
-  );
+  )) as { symbol: string; side: string; quantity: string; price: string }[];
   let total = new Big(0);
   const lots = new Map<string, typeof fills>();
   for (const fill of fills) {

@@ -22,7 +22,7 @@ const limits: Partial<RiskLimits> = {
   max_position: '1500',
   min_confidence: '0.1',
 };
-const market = (days = 300) =>
+const market = (days = 150) =>
   syntheticMarket({ seed: 3, days, symbols: ['SYNTH-A', 'SYNTH-B', 'SYNTH-C', 'SYNTH-D'] });
 const run = (at: Desk, options: Partial<ReplayOptions> = {}) =>
   replay({ connections: at, candles: market(), limits, ...options });
@@ -42,7 +42,7 @@ test('a replay records candles, signals, orders, trades and every type of risk e
   const at = await desk();
   const result = await run(at);
   const summary = await at.claire.summary();
-  expect(result).toMatchObject({ finished: true, candles: 1200 });
+  expect(result).toMatchObject({ finished: true, candles: 600 });
   expect(summary.signals).toBe(result.signals.recorded);
   expect(summary.closed_trades).toBe(result.trades.closed);
   expect(Object.values(summary.orders).reduce((a, b) => a + b)).toBe(result.signals.recorded);
@@ -67,7 +67,7 @@ test('the same replay again changes no row', async () => {
 
 test('other candles leave another record', async () => {
   const at = await desk();
-  await run(at, { candles: market(299) });
+  await run(at, { candles: market(149) });
   expect(await checksums(at.book)).not.toEqual(await undisturbed());
 });
 
@@ -75,7 +75,7 @@ test('a replay that is ended between moments again and again leaves the undistur
   const at = await desk();
   const seed = randomInt(1000);
   let ended = 0;
-  for (let calls = 1 + (seed % 10); ; calls += 15 + ((seed * calls) % 31)) {
+  for (let calls = 1 + (seed % 10); ; calls += 7 + ((seed * calls) % 17)) {
     const ending = new AbortController();
     let left = calls;
     const connections = counting(at, () => {
@@ -94,7 +94,7 @@ test('a replay that dies at any call and is run again leaves the undisturbed rec
   const seed = randomInt(1000);
   let died = 0;
   // Each round dies a little later: in reads, in writes, inside transactions and before their commit.
-  for (let calls = 1 + (seed % 10); ; calls += 15 + ((seed * calls) % 31)) {
+  for (let calls = 1 + (seed % 10); ; calls += 7 + ((seed * calls) % 17)) {
     let left = calls;
     const connections = counting(at, () => {
       if (--left < 0) throw new Error('killed');
@@ -117,14 +117,14 @@ test('what stands before a bad line is recorded, then the line is named', async 
   const at = await desk();
   const rows = (await collect(mergeCandles(market().slice(0, 1)))).flatMap(({ candles }) => candles);
   const lines = rows.map((c) => [c.timestamp, c.open, c.high, c.low, c.close, c.volume].join(','));
-  lines[150] = lines[150]!.replace(/,\d/, ',-');
+  lines[100] = lines[100]!.replace(/,\d/, ',-');
   const bad = await files.write('SYNTH-A.csv', ['timestamp,open,high,low,close,volume', ...lines].join('\n'));
   const error = await refusal(run(at, { files: [bad], candles: [] }));
-  expect(error).toMatchObject({ code: 'candle_file_invalid', exitCode: 2, details: { line: 152 } });
+  expect(error).toMatchObject({ code: 'candle_file_invalid', exitCode: 2, details: { line: 102 } });
   const good = await desk();
-  await run(good, { candles: [series(rows.slice(0, 150))] });
+  await run(good, { candles: [series(rows.slice(0, 100))] });
   expect(await checksums(at.book)).toEqual(await checksums(good.book));
-  expect((await checksums(at.book)).candles!.rows).toBe(150);
+  expect((await checksums(at.book)).candles!.rows).toBe(100);
 });
 
 test('a mended file is finished by the same replay', async () => {
@@ -146,7 +146,7 @@ test('a candle that differs from the recorded one ends the replay there', async 
   const [a, b, c] = [0, 1, 2].map((minute) => candle('A', minute, '100'));
   await at.signalEngine.recordCandles([{ ...b!, close: '99', low: '99' }]);
   const error = await refusal(run(at, { candles: [series([a!, b!, c!])] }));
-  expect(error.code).toBe('id_conflict');
+  expect(error.code).toBe('replay_conflict');
   expect(error.message).toContain('low, close');
   expect(await at.claire.candles({ symbol: 'A' })).toHaveLength(3);
 });
@@ -158,7 +158,7 @@ test('a signal that differs from the recorded one ends the replay', async () => 
   const { id: _, created_at: __, ...first } = (await other.claire.signals({ limit: 1 }))[0]!;
   await at.signalEngine.recordSignal({ ...first, price: '1' });
   const error = await refusal(run(at));
-  expect(error.code).toBe('id_conflict');
+  expect(error.code).toBe('replay_conflict');
   expect(error.message).toContain('price');
 });
 

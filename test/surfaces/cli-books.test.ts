@@ -1,37 +1,74 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { claire, json, useServer } from './cli-run.js';
+import { ask, claire, json, useServer } from './cli-run.js';
+import { afterwards, isLinux, needs, repository } from './embedded-ground.js';
 
 const desk = useServer();
-const on = (book: string, ...args: string[]) => claire(...desk.there, '--book', book, ...args);
+const on = (book: string, ...args: string[]) => ask(...desk.there, '--book', book, ...args);
 const bookNames = async () =>
   (await json<{ book: string }[]>(...desk.there, 'book', 'list')).map(({ book }) => book);
 
+const hasScript = isLinux && spawnSync('script', ['--version']).status === 0;
+
+/** The command on a terminal, where somebody answers its first question. */
+async function onTerminal(typed: string, ...args: string[]): Promise<{ code: number | null; text: string }> {
+  const command = [process.execPath, 'bin/claire.js', ...args].map((word) => `'${word}'`).join(' ');
+  const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: repository });
+  afterwards(() => child.kill('SIGKILL'));
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    const asked = text.includes('Type its name');
+    text += part;
+    if (!asked && text.includes('Type its name')) child.stdin.write(`${typed}\n`);
+  });
+  const [code] = await once(child, 'close');
+  return { code, text };
+}
+
 describe('books', () => {
   test('a book that is created is listed, answers, and is gone when it is dropped', async () => {
-    expect((await claire(...desk.there, 'book', 'create', 'paper')).code).toBe(0);
+    expect((await ask(...desk.there, 'book', 'create', 'paper')).code).toBe(0);
     expect(await bookNames()).toContain('paper');
     expect((await on('paper', 'positions')).stdout).toMatch(/no such positions in book paper/);
-    expect((await claire(...desk.there, 'book', 'drop', 'paper', '--yes')).code).toBe(0);
+    expect((await ask(...desk.there, 'book', 'drop', 'paper', '--yes')).code).toBe(0);
     expect(await bookNames()).not.toContain('paper');
   });
 
   test('a book cannot be created twice', async () => {
-    await claire(...desk.there, 'book', 'create', 'twice');
-    const { code, stderr } = await claire(...desk.there, 'book', 'create', 'twice');
+    await ask(...desk.there, 'book', 'create', 'twice');
+    const { code, stderr } = await ask(...desk.there, 'book', 'create', 'twice');
     expect(code).toBe(4);
     expect(stderr).toMatch(/exists already/);
   });
 
   test('without a terminal nothing is dropped unless --yes is said', async () => {
-    await claire(...desk.there, 'book', 'create', 'kept');
+    await ask(...desk.there, 'book', 'create', 'kept');
     const { code, stderr } = await claire(...desk.there, 'book', 'drop', 'kept');
     expect(code).toBe(4);
     expect(stderr).toMatch(/--yes/);
     expect(await bookNames()).toContain('kept');
   });
 
+  test.skipIf(!needs(hasScript, 'the program script of util-linux, for a terminal'))(
+    'on a terminal the name is asked for, and only that name drops the book',
+    async () => {
+      await ask(...desk.there, 'book', 'create', 'typed');
+      const other = await onTerminal('typo', ...desk.there, 'book', 'drop', 'typed');
+      expect(other.code).toBe(4);
+      expect(other.text).toMatch(
+        /Everything in book typed will be gone\. Type its name: .*Another name was typed/s,
+      );
+      expect(await bookNames()).toContain('typed');
+      const same = await onTerminal('typed', ...desk.there, 'book', 'drop', 'typed');
+      expect(same.code).toBe(0);
+      expect(same.text).toMatch(/Book typed is dropped/);
+      expect(await bookNames()).not.toContain('typed');
+    },
+  );
+
   test('a book that does not exist is neither dropped nor read', async () => {
-    expect((await claire(...desk.there, 'book', 'drop', 'nowhere', '--yes')).code).toBe(4);
+    expect((await ask(...desk.there, 'book', 'drop', 'nowhere', '--yes')).code).toBe(4);
     const { code, stderr } = await on('nowhere', 'positions');
     expect(code).toBe(4);
     expect(stderr).toMatch(/claire book create/);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { claire } from './cli-run.js';
+import { ask, claire } from './cli-run.js';
 
 const COMMANDS = [
   ...[
@@ -21,7 +21,7 @@ const COMMANDS = [
 
 describe('every command explains itself', () => {
   test.each(COMMANDS)('claire %s --help', async (command) => {
-    const { code, stdout, stderr } = await claire(...command.split(' '), '--help');
+    const { code, stdout, stderr } = await ask(...command.split(' '), '--help');
     expect(code).toBe(0);
     expect(stderr).toBe('');
     expect(stdout).toContain(`Usage: claire ${command}`);
@@ -31,14 +31,14 @@ describe('every command explains itself', () => {
   });
 
   test('claire --help names them all', async () => {
-    const { code, stdout } = await claire('--help');
+    const { code, stdout } = await ask('--help');
     expect(code).toBe(0);
     for (const command of COMMANDS)
       expect(stdout).toMatch(new RegExp(`^ {2}${command.split(' ')[0]}\\b`, 'm'));
   });
 
   test('every filter of a read is a flag with its description', async () => {
-    const { stdout } = await claire('risk-events', '--help');
+    const { stdout } = await ask('risk-events', '--help');
     for (const flag of [
       '--event-id',
       '--event-type',
@@ -70,7 +70,7 @@ describe('a command line that cannot be understood ends with 2 and says what to 
     ['two forms at once', ['trades', '--csv', '--json'], 'not both'],
   ])('%s', async (_, args, found) => {
     // A database that is not there: the input is judged before it is looked for.
-    const { code, stdout, stderr } = await claire(
+    const { code, stdout, stderr } = await ask(
       '--database-url',
       'postgresql://nobody@127.0.0.1:1/none',
       ...args,
@@ -81,7 +81,7 @@ describe('a command line that cannot be understood ends with 2 and says what to 
 });
 
 test('a database that cannot be reached ends with 3, and its password is never printed', async () => {
-  const { code, stdout, stderr } = await claire(
+  const { code, stdout, stderr } = await ask(
     'positions',
     '--database-url',
     'postgresql://nobody:hunter2@127.0.0.1:1/none',
@@ -92,7 +92,7 @@ test('a database that cannot be reached ends with 3, and its password is never p
 });
 
 test('with --json an error is the document on standard output', async () => {
-  const { code, stdout, stderr } = await claire(
+  const { code, stdout, stderr } = await ask(
     ...['positions', '--json', '--database-url', 'postgresql://nobody@127.0.0.1:1/none'],
   );
   expect({ code, stderr }).toEqual({ code: 3, stderr: '' });
@@ -103,4 +103,18 @@ test('with --json an error is the document on standard output', async () => {
       remedy: expect.any(String),
     }),
   });
+});
+
+test.each([
+  ['help', ['--help'], 0],
+  ['a command line that cannot be understood', ['positons'], 2],
+  [
+    'a database that cannot be reached',
+    ['positions', '--database-url', 'postgresql://nobody@127.0.0.1:1/none'],
+    3,
+  ],
+])('as a process of its own it says the same and ends the same: %s', async (_, args, code) => {
+  const ended = await claire(...args);
+  expect(ended.code).toBe(code);
+  expect(ended).toEqual(await ask(...args));
 });

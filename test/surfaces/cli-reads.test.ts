@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createBook } from '../../src/schema/index.js';
-import { claire, json, useServer } from './cli-run.js';
+import { ask, json, useServer } from './cli-run.js';
 import { repository } from './embedded-ground.js';
 
 const desk = useServer();
-const play = (...args: string[]) => claire(...desk.there, '--book', 'play', ...args);
+const play = (...args: string[]) => ask(...desk.there, '--book', 'play', ...args);
 const playJson = <T>(...args: string[]) => json<T>(...desk.there, '--book', 'play', ...args);
 
 /** Every column of every table but the numbers that a sequence gives. */
@@ -114,8 +114,8 @@ describe('reads', () => {
       'exposure',
       'candles',
     ]) {
-      expect((await claire(...empty, command)).stdout).toMatch(/^There are no such .* in book empty\.\n$/);
-      expect((await claire(...empty, command, '--json')).stdout).toBe('[]\n');
+      expect((await ask(...empty, command)).stdout).toMatch(/^There are no such .* in book empty\.\n$/);
+      expect((await ask(...empty, command, '--json')).stdout).toBe('[]\n');
     }
   });
 
@@ -241,11 +241,11 @@ describe('verify', () => {
   test('ends with 1 where one is broken, and names the rows', async () => {
     await createBook(desk.database, 'damaged');
     const damaged = [...desk.there, '--book', 'damaged'];
-    await claire(...damaged, 'test-data');
+    await ask(...damaged, 'test-data');
     await desk.database.query('alter table damaged.trades disable trigger user');
     await desk.database.query(`update damaged.trades set pnl = 1 where trade_id = 'test_trade_ethusdt_000'`);
     await desk.database.query('alter table damaged.trades enable trigger user');
-    const { code, stdout } = await claire(...damaged, 'verify');
+    const { code, stdout } = await ask(...damaged, 'verify');
     expect(code).toBe(1);
     expect(stdout).toMatch(/^broken {2}1 {2}Every closed trade has the profit/m);
     expect(stdout).toContain('test_trade_ethusdt_000');

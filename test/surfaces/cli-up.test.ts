@@ -1,43 +1,25 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { findEmbedded } from '../../src/database/embedded/index.js';
 import { connect } from '../../src/index.js';
-import { claire, json, type Running, start } from './cli-run.js';
-import { afterwards, freePort, ground, pidOf } from './embedded-ground.js';
-
-/** A data directory with the book main, at rest: a copy of it takes 0.1 s where a first start takes 2. */
-let template: string;
-beforeAll(async () => {
-  template = await mkdtemp(join(tmpdir(), 'claire-cli-'));
-  await chmod(template, 0o755);
-  const made = await claire(
-    'positions',
-    '--data',
-    join(template, 'data'),
-    '--port',
-    String(await freePort()),
-  );
-  expect(made).toMatchObject({ code: 0, stderr: '' });
-});
-afterAll(() => rm(template, { recursive: true, force: true }));
+import { freePort } from '../harness/ports.js';
+import { ask, claire, json, type Running, start, useServer } from './cli-run.js';
+import { afterwards, ground, needs, pidOf, query, rested } from './embedded-ground.js';
 
 /** Arguments that lead to a directory of the test's own, of which nothing is there yet. */
 async function fresh(): Promise<{ data: string; there: string[] }> {
-  const data = join(await ground(), 'data');
-  return { data, there: ['--data', data, '--port', String(await freePort())] };
+  return at(join(await ground(), 'data'));
 }
 
 /** The same, with the book main in it. */
 async function place(): Promise<{ data: string; there: string[] }> {
-  const found = await fresh();
-  // The cluster belongs to the account that the server runs under.
-  execFileSync('cp', ['-a', join(template, 'data'), found.data]);
-  return found;
+  return at(await rested('main'));
 }
+
+const at = async (data: string) => ({ data, there: ['--data', data, '--port', String(await freePort())] });
 
 /** `claire up` that has said that it is ready. */
 async function up(there: string[], ...args: string[]): Promise<Running> {
@@ -47,6 +29,14 @@ async function up(there: string[], ...args: string[]): Promise<Running> {
   return running;
 }
 
+async function openTrade(databaseUrl: string, book: string): Promise<void> {
+  const writer = await connect({ service: 'tests', book, databaseUrl });
+  const trade = { trade_id: 'T', symbol: 'X', side: 'BUY', quantity: 1, entry_price: 1 } as const;
+  await writer.openTrade({ ...trade, entry_timestamp: 1705072800000 });
+  await writer.close();
+}
+
+const hasPsql = spawnSync('psql', ['--version']).status === 0;
 const runs = async (data: string) => (await findEmbedded(data)) !== undefined;
 
 describe('up', () => {
@@ -82,6 +72,41 @@ describe('up', () => {
     expect(lines.map(([login]) => login)).toEqual(names);
     for (const login of names) expect(running.said()).not.toContain(server.password(login as 'claire'));
     for (const [, url] of lines) expect(url).toMatch(/\?passfile=.*&options=-csearch_path%3Ddesk$/);
+    const empty = { code: 0, stdout: 'There are no such positions in book desk.\n', stderr: '' };
+    for (const [login, url] of lines) {
+      expect(await ask('positions', '--database-url', url!, '--book', 'desk'), login).toEqual(empty);
+    }
+    // As users do it: in a process of its own, and by a variable.
+    const [, url] = lines[0]!;
+    expect(await claire('positions', '--database-url', url!, '--book', 'desk')).toEqual(empty);
+    expect(await start(['positions', '--book', 'desk'], { DATABASE_URL: url! }).ended).toEqual(empty);
+    if (!needs(hasPsql, 'psql')) return;
+    for (const [login, url] of lines) {
+      const asked = execFileSync('psql', [
+        '-XAtw',
+        url!,
+        '-c',
+        'select current_user, count(*) from positions',
+      ]);
+      expect(asked.toString()).toBe(`${login}|0\n`);
+    }
+  });
+
+  test('a connection string whose file does not hold the password is refused, so it is the file that lets in', async () => {
+    const { data, there } = await place();
+    await up(there);
+    const server = (await findEmbedded(data))!;
+    const [right, wrong] = [new URL(server.url('claire')), new URL(server.url('claire'))];
+    const file = join(data, '..', 'pgpass');
+    const lines = (await readFile(server.passfile, 'utf8'))
+      .split('\n')
+      .filter((line) => !line.includes(':claire:'));
+    await writeFile(file, lines.join('\n'), { mode: 0o600 });
+    wrong.searchParams.set('passfile', file);
+    expect((await ask('positions', '--database-url', right.href)).code).toBe(0);
+    const { code, stderr } = await ask('positions', '--database-url', wrong.href);
+    expect(code).toBe(3);
+    expect(stderr).toContain(`${file} has no line for `);
   });
 
   test('shows passwords only where it is asked to', async () => {
@@ -130,30 +155,47 @@ describe('up', () => {
   test('folds changes and refreshes positions_realtime, of a book that came later as well', async () => {
     const { data, there } = await place();
     await up(there);
-    await claire('book', 'create', 'later', ...there);
-    const writer = await connect({
-      service: 'tests',
-      book: 'later',
-      databaseUrl: (await findEmbedded(data))!.url('execution_service', { showSecrets: true }),
-    });
-    await writer.openTrade({
-      ...{
-        trade_id: 'T',
-        symbol: 'X',
-        side: 'BUY',
-        quantity: 1,
-        entry_price: 1,
-        entry_timestamp: 1705072800000,
-      },
-    });
-    await writer.close();
+    await ask('book', 'create', 'later', ...there);
+    const server = (await findEmbedded(data))!;
+    await openTrade(server.url('execution_service', { showSecrets: true }), 'later');
     await expect
-      .poll(
-        async () =>
-          (await json<{ positions: object }>('status', ...there, '--book', 'later')).positions as object,
-        { timeout: 30_000, interval: 500 },
-      )
-      .toMatchObject({ unfolded_changes: 0, refresh_age_seconds: expect.any(Number) });
+      .poll(() => json('status', ...there, '--book', 'later'), { timeout: 30_000, interval: 200 })
+      .toMatchObject({ positions: { unfolded_changes: 0, refresh_age_seconds: expect.any(Number) } });
+    expect(await query(server, 'postgres', 'select symbol from later.positions_realtime')).toEqual([
+      { symbol: 'X' },
+    ]);
+  });
+});
+
+describe('up on a database that was named', () => {
+  const desk = useServer();
+
+  test('makes the book, looks after it, and leaves the server running when it ends', async () => {
+    const elsewhere = join(await ground(), 'data');
+    const running = await up([...desk.there, '--data', elsewhere], '--book', 'hosted');
+    expect(running.said()).toContain('Ctrl-C ends the upkeep; the server is not ours to stop.');
+    expect(running.said()).not.toContain(desk.server.password('postgres'));
+    const pid = pidOf(desk.server.dataDir);
+    await openTrade(desk.server.url('postgres', { showSecrets: true }), 'hosted');
+    const changes = () => desk.database.query('select symbol from hosted.position_changes');
+    await expect.poll(changes, { timeout: 30_000, interval: 100 }).toEqual([]);
+    expect(await desk.database.query('select symbol from hosted.position_totals')).toEqual([{ symbol: 'X' }]);
+    running.signal('SIGINT');
+    expect(await running.ended).toMatchObject({ code: 0, stderr: '' });
+    expect(await desk.database.query('select 1 as one')).toEqual([{ one: 1 }]);
+    expect(pidOf(desk.server.dataDir)).toBe(pid);
+    expect(existsSync(elsewhere)).toBe(false);
+  });
+
+  test('has ended its upkeep with it: what comes later stays unfolded', async () => {
+    await ask('up', ...desk.there, '--book', 'left', '--exit-when-done');
+    await openTrade(desk.server.url('postgres', { showSecrets: true }), 'left');
+    const sessions = `select count(*) as n from pg_stat_activity
+      where datname = current_database() and application_name like 'claire%'`;
+    expect(await desk.database.query(sessions)).toEqual([{ n: 0 }]);
+    expect(await desk.database.query('select symbol from "left".position_changes')).toEqual([
+      { symbol: 'X' },
+    ]);
   });
 });
 
@@ -168,7 +210,7 @@ describe('a command that needs the server while none runs', () => {
 
   test('of several at once the last one stops it', async () => {
     const { data, there } = await fresh();
-    const commands = ['signals', 'orders', 'trades', 'positions', 'verify', 'exposure'];
+    const commands = ['signals', 'positions', 'verify', 'exposure'];
     const ended = await Promise.all(commands.map((command) => claire(command, ...there)));
     expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual(commands.map(() => [0, '']));
     expect(await runs(data)).toBe(false);
@@ -178,14 +220,14 @@ describe('a command that needs the server while none runs', () => {
     const { data, there } = await place();
     await up(there);
     const pid = pidOf(data);
-    expect((await claire('test-data', ...there)).code).toBe(0);
-    expect((await claire('status', ...there)).stdout).toMatch(/signals +504/);
+    expect((await ask('test-data', ...there)).code).toBe(0);
+    expect((await ask('status', ...there)).stdout).toMatch(/signals +504/);
     expect(pidOf(data)).toBe(pid);
   });
 
   test('has only the book main by itself', async () => {
     const { there } = await place();
-    const { code, stderr } = await claire('positions', '--book', 'other', ...there);
+    const { code, stderr } = await ask('positions', '--book', 'other', ...there);
     expect(code).toBe(4);
     expect(stderr).toMatch(/no book other/);
   });
@@ -193,8 +235,8 @@ describe('a command that needs the server while none runs', () => {
   test('uses the login of the operator to correct', async () => {
     const { there } = await place();
     await up(there);
-    await claire('test-data', ...there);
-    const { code } = await claire(
+    await ask('test-data', ...there);
+    const { code } = await ask(
       ...['correct', 'trade', 'test_trade_btcusdt_000', 'commission=1', '--reason', 'told late', ...there],
     );
     expect(code).toBe(0);
@@ -205,7 +247,7 @@ describe('status and stop', () => {
   test('start nothing', async () => {
     const { data, there } = await fresh();
     for (const command of ['status', 'stop']) {
-      const { code, stdout } = await claire(command, ...there);
+      const { code, stdout } = await ask(command, ...there);
       expect({ code, stdout }).toMatchObject({
         code: 0,
         stdout: expect.stringMatching(/^No server runs on /),
@@ -232,100 +274,5 @@ describe('status and stop', () => {
     const { code, stdout } = await claire('stop', ...there);
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/is stopped/) });
     expect(await runs(data)).toBe(false);
-  });
-});
-
-describe('replay and services', () => {
-  const T = 1705072800000;
-
-  async function candles(directory: string): Promise<string> {
-    const price = (n: number) => 100 + Math.round(20 * Math.sin(n / 20) + 6 * Math.sin(n / 3));
-    const rows = Array.from({ length: 400 }, (_, n) => {
-      const [open, close] = [price(n), price(n + 1)];
-      return `${T + n * 60_000},${open},${Math.max(open, close) + 1},${Math.min(open, close) - 1},${close},10`;
-    });
-    const file = join(directory, 'TESTUSD.csv');
-    await writeFile(file, `timestamp,open,high,low,close,volume\n${rows.join('\n')}\n`);
-    return file;
-  }
-
-  test('a replay says what it recorded, the second one that nothing is new, and a pipe sees no progress', async () => {
-    const { data, there } = await place();
-    const file = await candles(join(data, '..'));
-    const first = await claire('replay', file, ...there);
-    expect(first).toMatchObject({ code: 0, stderr: '' });
-    expect(first.stdout).toMatch(/^400 candles read\. Newly recorded in book main:\nsignals +[1-9]/);
-    expect(first.stdout).not.toContain('\r');
-    const second = await claire('replay', file, ...there);
-    expect(second.stdout).toMatch(/^400 candles read; nothing new was recorded/);
-    expect((await claire('verify', ...there)).code).toBe(0);
-  });
-
-  test('a file that breaks off is named with its line and ends with 2; what came before is recorded', async () => {
-    const { data, there } = await place();
-    const file = await candles(join(data, '..'));
-    await writeFile(file, `${T + 400 * 60_000},1,2,3`, { flag: 'a' });
-    const { code, stderr } = await claire('replay', file, ...there);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/TESTUSD\.csv, line 402: /);
-    expect(await json<object[]>('candles', '--limit', '1000', ...there)).toHaveLength(400);
-  });
-
-  test('each service runs as a process of its own and ends cleanly when it is told to', async () => {
-    const { data, there } = await place();
-    await up(there);
-    const file = await candles(join(data, '..'));
-    const services = ['risk-manager', 'execution-service'].map((name) => start(['service', name, ...there]));
-    for (const service of services) await service.says('Ctrl-C');
-    const engine = await claire('service', 'signal-engine', file, '--json', ...there);
-    expect(JSON.parse(engine.stdout)).toMatchObject({
-      service: 'signal_engine',
-      finished: true,
-      candles: 400,
-    });
-    await expect
-      .poll(() => json<object[]>('trades', '--status', 'CLOSED', ...there), { timeout: 60_000 })
-      .not.toHaveLength(0);
-    for (const service of services) service.signal('SIGTERM');
-    for (const service of services) expect(await service.ended).toMatchObject({ code: 0, stderr: '' });
-  });
-});
-
-describe('the demonstration', () => {
-  interface Demo {
-    book: string;
-    demo: { source: string; replay: { candles: number; signals: { recorded: number } } };
-    summary: { signals: number; closed_trades: number };
-  }
-
-  test('runs in the book demo of the embedded server whatever database is named, and is there the second time', async () => {
-    const { data, there } = await fresh();
-    const args = ['up', '--demo', '--exit-when-done', ...there];
-    const elsewhere = { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' };
-    const first = await start([...args, '--json'], elsewhere).ended;
-    expect(first).toMatchObject({ code: 0, stderr: '' });
-    const recorded = JSON.parse(first.stdout) as Demo;
-    expect(recorded).toMatchObject({ book: 'demo', demo: { source: 'sp500', replay: { candles: 5105 } } });
-    expect(recorded.demo.replay.signals.recorded).toBeGreaterThan(100);
-    expect(recorded.summary.closed_trades).toBeGreaterThan(50);
-    const second = await start(args, elsewhere).ended;
-    expect(second.stdout).toMatch(/nothing new was recorded/);
-    expect(second.stdout).toMatch(/gross profit +-?\d.*\nnet profit +-?\d/);
-    expect(await runs(data)).toBe(false);
-    const books = await json<{ book: string }[]>('book', 'list', ...there);
-    expect(books.map(({ book }) => book)).toEqual(['demo']);
-  });
-
-  test('Ctrl-C in the middle stops the server, and the next run finishes the work', async () => {
-    const { data, there } = await place();
-    const args = ['up', '--demo', '--exit-when-done', ...there];
-    const running = start([...args]);
-    await running.says('S&P 500');
-    await new Promise((done) => setTimeout(done, 1000));
-    running.signal('SIGINT');
-    expect(await running.ended).toMatchObject({ code: 130, stderr: '' });
-    expect(await runs(data)).toBe(false);
-    expect(await claire(...args)).toMatchObject({ code: 0 });
-    expect((await claire('verify', '--book', 'demo', ...there)).code).toBe(0);
   });
 });

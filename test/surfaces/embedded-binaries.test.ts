@@ -1,13 +1,13 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { type Build, findBuild, preparePrograms } from '../../src/database/embedded/build.js';
 import { startEmbedded } from '../../src/database/embedded/index.js';
 import { run } from '../../src/database/embedded/programs.js';
 import {
   afterwards,
-  compile,
   ground,
   isLinux,
   isOpenTo,
@@ -16,6 +16,7 @@ import {
   ownDirectory,
   postgres15,
   query,
+  rested,
   starter,
   uidOf,
 } from './embedded-ground.js';
@@ -29,7 +30,7 @@ const listed = async (native: string): Promise<string[]> =>
 async function withoutLinks(directory: string): Promise<string> {
   const build: Build = await findBuild();
   const native = join(directory, 'native');
-  await cp(build.native, native, { recursive: true, verbatimSymlinks: true });
+  execFileSync('cp', ['-a', build.native, native]);
   for (const link of await listed(native)) await unlink(link);
   return native;
 }
@@ -40,7 +41,7 @@ describe.skipIf(!needs(isLinux, 'Linux'))('library links', () => {
     const native = await withoutLinks(base);
     const broken = await run(join(native, 'bin', 'postgres'), ['--version']);
     expect(broken).toMatchObject({ ok: false, text: expect.stringContaining('libicu') });
-    const server = await startEmbedded({ dataDir: join(base, 'data'), binaries: native });
+    const server = await startEmbedded({ dataDir: await rested(), binaries: native });
     expect(server.major).toBe(18);
     for (const link of await listed(native)) expect((await lstat(link)).isSymbolicLink()).toBe(true);
   });
@@ -57,7 +58,7 @@ describe.skipIf(!needs(isLinux, 'Linux'))('library links', () => {
 
   test('where the build is read-only they are made in the cache', async (context) => {
     const uid = isRoot ? uidOf('nobody') : -1;
-    const isFit = isRoot && isOpenTo(uid, join(await compile(), 'node_modules/pg/package.json'));
+    const isFit = isRoot && isOpenTo(uid, join(inject('resting').compiled, 'node_modules/pg/package.json'));
     if (!needs(isFit, 'root and a checkout that nobody can read')) context.skip();
     const base = await ground();
     const native = await withoutLinks(base);
@@ -84,16 +85,18 @@ describe('builds', () => {
       const build = await findBuild(native);
       const copy = join('/var/cache/claire', build.cacheName);
       afterwards(() => rm(copy, { recursive: true, force: true }));
-      const server = await startEmbedded({ dataDir: join(base, 'data'), binaries: native });
+      const server = await startEmbedded({ dataDir: await rested(), binaries: native });
       expect(await query(server, 'claire', 'select 1 as one')).toEqual([{ one: 1 }]);
       expect(existsSync(join(copy, 'bin', 'postgres'))).toBe(true);
-      const left = (await readdir('/var/cache/claire')).filter((name) => name.includes('.new-'));
+      const left = (await readdir('/var/cache/claire')).filter(
+        (name) => name.startsWith(build.cacheName) && name.includes('.new-'),
+      );
       expect(left).toEqual([]);
     },
   );
 
   test('a platform without its package is told what to install', async () => {
-    const compiled = await compile();
+    const { compiled } = inject('resting');
     const other = await mkdtemp(join(await ground(), 'bare-'));
     await cp(join(compiled, 'src'), join(other, 'src'), { recursive: true });
     for (const name of ['start.js', 'package.json']) await cp(join(compiled, name), join(other, name));

@@ -11,16 +11,17 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { startEmbedded } from '../../src/database/embedded/index.js';
+import { freePort } from '../harness/ports.js';
 import {
-  compile,
   ground,
   isOpenTo,
   isRoot,
   needs,
   ownDirectory,
   query,
+  rested,
   starter,
   uidOf,
 } from './embedded-ground.js';
@@ -63,7 +64,7 @@ describe('a directory that cannot be used is refused', () => {
   });
 
   test('where another major version made it, and nothing is touched', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const server = await startEmbedded({ dataDir });
     await server.stop();
     await writeFile(join(dataDir, 'postgres', 'PG_VERSION'), '15\n');
@@ -82,7 +83,7 @@ describe('a directory that cannot be used is refused', () => {
 
 describe('a lost pgpass file', () => {
   test('is made anew while the server rests, and said', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     await query(first, 'postgres', 'create table kept as select 42 as answer');
     await first.stop();
@@ -96,7 +97,7 @@ describe('a lost pgpass file', () => {
   });
 
   test('is refused while the server runs', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     const text = await readFile(first.passfile, 'utf8');
     await rm(first.passfile);
@@ -106,8 +107,9 @@ describe('a lost pgpass file', () => {
   });
 
   test('does not keep the server from being stopped by who started it', async () => {
-    const dataDir = join(await ground(), 'data');
-    const server = await startEmbedded({ dataDir });
+    const dataDir = await rested();
+    // Of its own, so that nobody else listens there afterwards.
+    const server = await startEmbedded({ dataDir, port: await freePort() });
     await rm(server.passfile);
     await server.stop();
     await expect(query(server, 'claire', 'select 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
@@ -116,7 +118,7 @@ describe('a lost pgpass file', () => {
 
 describe('a pgpass file', () => {
   test('keeps the lines that are not ours', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     await writeFile(first.passfile, 'db.example:5432:*:me:mine\n', { flag: 'a' });
     await first.stop();
@@ -138,8 +140,10 @@ describe.skipIf(!needs(isRoot, 'root'))('as root', () => {
   });
 
   test('a cluster in an open directory lies in it', async () => {
-    const dataDir = join(await ground(), 'data');
-    await startEmbedded({ dataDir });
+    // A copy keeps links as they are, and the first start of this one was in an open directory.
+    const dataDir = await rested();
+    expect((await lstat(join(dataDir, 'postgres'))).isDirectory()).toBe(true);
+    expect((await startEmbedded({ dataDir })).found).toBe(false);
     expect((await lstat(join(dataDir, 'postgres'))).isDirectory()).toBe(true);
   });
 
@@ -161,9 +165,11 @@ describe.skipIf(!needs(isRoot, 'root'))('as root', () => {
 describe.skipIf(!needs(isRoot, 'root, to start as somebody else'))('without root', () => {
   test('everything belongs to the user who started it, and root adopts and restarts it as that user', async (context) => {
     const uid = uidOf('nobody');
-    const compiled = await compile();
     if (
-      !needs(isOpenTo(uid, join(compiled, 'node_modules/pg/package.json')), 'a checkout that nobody can read')
+      !needs(
+        isOpenTo(uid, join(inject('resting').compiled, 'node_modules/pg/package.json')),
+        'a checkout that nobody can read',
+      )
     ) {
       context.skip();
     }
@@ -191,9 +197,11 @@ describe.skipIf(!needs(isRoot, 'root, to start as somebody else'))('without root
 
   test('a directory that may not be written to is refused', async (context) => {
     const uid = uidOf('nobody');
-    const compiled = await compile();
     if (
-      !needs(isOpenTo(uid, join(compiled, 'node_modules/pg/package.json')), 'a checkout that nobody can read')
+      !needs(
+        isOpenTo(uid, join(inject('resting').compiled, 'node_modules/pg/package.json')),
+        'a checkout that nobody can read',
+      )
     ) {
       context.skip();
     }

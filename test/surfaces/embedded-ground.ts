@@ -1,13 +1,19 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readlink, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readlink, realpath, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, afterEach } from 'vitest';
-import { type EmbeddedServer, findEmbedded, type Login } from '../../src/database/embedded/index.js';
+import { afterAll, afterEach, beforeAll, inject } from 'vitest';
+import {
+  type EmbeddedOptions,
+  type EmbeddedServer,
+  findEmbedded,
+  type Login,
+  startEmbedded,
+} from '../../src/database/embedded/index.js';
 
 export const isRoot = process.getuid?.() === 0;
 export const isLinux = process.platform === 'linux';
@@ -32,6 +38,36 @@ export async function ground(): Promise<string> {
   await chmod(base, 0o755);
   bases.push(base);
   return base;
+}
+
+/** A data directory as a first start and a stop leave it; with the book main where that is wanted. */
+export async function rested(book?: 'main', directory?: string): Promise<string> {
+  const dataDir = join(directory ?? (await ground()), 'data');
+  // The cluster belongs to the account that the server runs under.
+  execFileSync('cp', ['-a', book ? inject('resting').main : inject('resting').bare, dataDir]);
+  return dataDir;
+}
+
+/** One server for the tests of a file or of a group, on a cluster of its own. */
+export function useEmbedded(options: Omit<EmbeddedOptions, 'dataDir'> = {}): {
+  readonly server: EmbeddedServer;
+} {
+  let base: string;
+  let server: EmbeddedServer;
+  beforeAll(async () => {
+    base = await mkdtemp(join(tmpdir(), 'claire-embedded-'));
+    await chmod(base, 0o755);
+    server = await startEmbedded({ ...options, dataDir: await rested(undefined, base) });
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await rm(base, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return {
+    get server() {
+      return server;
+    },
+  };
 }
 
 afterEach(async () => {
@@ -83,7 +119,9 @@ export async function query(server: EmbeddedServer, login: Login, text: string, 
   client.on('error', () => {});
   await client.connect();
   try {
-    return (await client.query(text)).rows;
+    const results: pg.QueryResult[] = [await client.query(text)].flat();
+    // Of several statements the rows of the last one.
+    return results.at(-1)!.rows;
   } finally {
     await client.end();
   }
@@ -99,62 +137,6 @@ export async function occupy(port = 0): Promise<number> {
   afterwards(() => new Promise((done) => other.close(done)));
   const address = other.address();
   return typeof address === 'object' && address ? address.port : 0;
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
-  const address = probe.address();
-  await new Promise((done) => probe.close(done));
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
-const SCRIPT = `
-import { startEmbedded } from './src/database/embedded/index.js';
-const options = JSON.parse(process.argv[2]);
-try {
-  const server = await startEmbedded(options);
-  console.log(JSON.stringify({ port: server.port, major: server.major, found: server.found }));
-  if (process.argv[3] === 'stay') setInterval(() => {}, 1000);
-} catch (error) {
-  console.log(JSON.stringify({ code: error.code ?? 'unexpected', message: error.message }));
-}
-`;
-
-let compiled: Promise<string> | undefined;
-
-afterAll(async () => {
-  if (compiled) await rm(await compiled, { recursive: true, force: true });
-});
-
-/** The embedded server's code as plain JavaScript, for processes that a test can kill. Needs no dist/. */
-export function compile(): Promise<string> {
-  compiled ??= (async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'claire-compiled-'));
-    await chmod(directory, 0o755);
-    const types = join(repository, 'node_modules/@types');
-    await writeFile(
-      join(directory, 'tsconfig.json'),
-      JSON.stringify({
-        extends: join(repository, 'tsconfig.json'),
-        compilerOptions: {
-          rootDir: repository,
-          outDir: directory,
-          noEmit: false,
-          declaration: false,
-          typeRoots: [types],
-        },
-        include: [],
-        files: [join(repository, 'src/database/embedded/index.ts')],
-      }),
-    );
-    execFileSync(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-p', directory]);
-    await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
-    await writeFile(join(directory, 'start.js'), SCRIPT);
-    await symlink(join(repository, 'node_modules'), join(directory, 'node_modules'));
-    return directory;
-  })();
-  return compiled;
 }
 
 export interface Answer {
@@ -183,7 +165,7 @@ export async function starter(
   options: { dataDir: string; port?: number; binaries?: string },
   { stay, uid, environment, from }: StarterOptions = {},
 ): Promise<Starter> {
-  const directory = from ?? (await compile());
+  const directory = from ?? inject('resting').compiled;
   const child = spawn(
     process.execPath,
     [join(directory, 'start.js'), JSON.stringify(options), ...(stay ? ['stay'] : [])],

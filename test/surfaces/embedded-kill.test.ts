@@ -13,6 +13,7 @@ import {
   needs,
   pidOf,
   query,
+  rested,
   starter,
   until,
 } from './embedded-ground.js';
@@ -21,7 +22,7 @@ const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
 describe.skipIf(!needs(isLinux, 'Linux'))('after a kill', () => {
   test('a server outlives the killed process that started it, and is adopted', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const parent = await starter({ dataDir }, { stay: true });
     const { port } = await parent.answer;
     const pid = pidOf(dataDir);
@@ -48,12 +49,12 @@ describe.skipIf(!needs(isLinux, 'Linux'))('after a kill', () => {
   });
 
   test('a killed server is started again, with all that was committed', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     await query(first, 'postgres', 'create table kept as select 42 as answer');
     const pid = pidOf(dataDir)!;
     // A backend that computes does not notice that its server is gone, and holds the shared memory.
-    const computing = query(first, 'postgres', 'select count(*) from generate_series(1, 20000000)').catch(
+    const computing = query(first, 'postgres', 'select count(*) from generate_series(1, 5000000)').catch(
       () => {},
     );
     await until(async () => (await activeQueries(first)) > 0);
@@ -67,7 +68,7 @@ describe.skipIf(!needs(isLinux, 'Linux'))('after a kill', () => {
   });
 
   test('a server whose setting-up was cut short is set up by the next one who comes', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     await query(first, 'postgres', 'drop database claire_de_binare', 'postgres');
     const marker = join(dataDir, 'postgres', 'claire.json');
@@ -116,7 +117,7 @@ describe.skipIf(!needs(isLinux, 'Linux'))('a pid file that names another process
   }
 
   test('is no obstacle, and nothing happens to that process', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     await first.stop();
     const pid = await innocent(dataDir);
@@ -130,7 +131,7 @@ describe.skipIf(!needs(isLinux, 'Linux'))('a pid file that names another process
   });
 
   test('stops PostgreSQL where it is left to itself', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     await first.stop();
     await stalePidFile(dataDir, await innocent(dataDir), first.port);
@@ -148,8 +149,7 @@ describe.skipIf(!needs(isLinux, 'Linux'))('a pid file that names another process
   });
 
   test('is no obstacle where that process is the server of another directory, which goes on', async () => {
-    const base = await ground();
-    const [one, other] = [join(base, 'one'), join(base, 'other')];
+    const [one, other] = [await rested(), await rested()];
     const first = await startEmbedded({ dataDir: one });
     await first.stop();
     const running = await startEmbedded({ dataDir: other });

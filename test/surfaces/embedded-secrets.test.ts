@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type EmbeddedServer, LOGINS, startEmbedded } from '../../src/database/embedded/index.js';
-import { ground, isLinux, needs, query, starter } from './embedded-ground.js';
+import { ground, isLinux, needs, query, rested, starter, useEmbedded } from './embedded-ground.js';
 
 /** The files below that contain one of the passwords. */
 async function filesWithPasswords(directory: string, server: EmbeddedServer): Promise<string[]> {
@@ -20,6 +20,8 @@ async function filesWithPasswords(directory: string, server: EmbeddedServer): Pr
 }
 
 describe('passwords', () => {
+  const running = useEmbedded();
+
   test('lie in one file that only its owner can read, and nowhere else in the data', async () => {
     const dataDir = join(await ground(), 'data');
     const server = await startEmbedded({ dataDir, settings: { log_statement: 'all' } });
@@ -30,7 +32,7 @@ describe('passwords', () => {
   });
 
   test('would be found in the log if a statement carried one', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const server = await startEmbedded({ dataDir, settings: { log_statement: 'all' } });
     await query(server, 'postgres', `alter role claire password '${server.password('claire')}'`);
     await server.stop();
@@ -38,14 +40,14 @@ describe('passwords', () => {
   });
 
   test('differ from login to login and are long enough', async () => {
-    const server = await startEmbedded({ dataDir: join(await ground(), 'data') });
+    const { server } = running;
     const passwords = LOGINS.map((login) => server.password(login));
     expect(new Set(passwords).size).toBe(LOGINS.length);
     for (const password of passwords) expect(password).toMatch(/^[\w-]{32}$/);
   });
 
   test('are in a connection string only where it is asked for', async () => {
-    const server = await startEmbedded({ dataDir: join(await ground(), 'data') });
+    const { server } = running;
     expect(server.url('claire')).not.toContain(server.password('claire'));
     expect(server.url('claire', { showSecrets: true })).toContain(server.password('claire'));
   });

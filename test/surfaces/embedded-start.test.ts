@@ -3,7 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findEmbedded, LOGINS, startEmbedded } from '../../src/database/embedded/index.js';
-import { freePort, ground, occupy, pidOf, query, starter } from './embedded-ground.js';
+import { freePort } from '../harness/ports.js';
+import { ground, occupy, pidOf, query, rested, starter, useEmbedded } from './embedded-ground.js';
 
 describe('start and adoption', () => {
   test('a first start makes a server, a second start adopts it', async () => {
@@ -24,8 +25,9 @@ describe('start and adoption', () => {
   });
 
   test('a running server is found, a stopped one is not', async () => {
-    const dataDir = join(await ground(), 'data');
-    const server = await startEmbedded({ dataDir });
+    const dataDir = await rested();
+    // Of its own, so that nobody else listens there afterwards.
+    const server = await startEmbedded({ dataDir, port: await freePort() });
     expect(await findEmbedded(dataDir)).toMatchObject({ found: true, port: server.port, major: 18 });
     await server.stop();
     expect(await findEmbedded(dataDir)).toBeUndefined();
@@ -33,13 +35,13 @@ describe('start and adoption', () => {
   });
 
   test('a server that has stopped can be stopped again', async () => {
-    const server = await startEmbedded({ dataDir: join(await ground(), 'data') });
+    const server = await startEmbedded({ dataDir: await rested() });
     await server.stop();
     await expect(server.stop()).resolves.toBeUndefined();
   });
 
   test('data, port and passwords are the same after a stop and a start', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const first = await startEmbedded({ dataDir });
     await query(first, 'postgres', 'create table kept as select 42 as answer');
     await first.stop();
@@ -61,7 +63,7 @@ describe('start and adoption', () => {
   });
 
   test('a setting that the server does not know is refused with the words of its log', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const failing = startEmbedded({ dataDir, settings: { no_such_setting: 'on' } });
     await expect(failing).rejects.toMatchObject({
       code: 'embedded_start_failed',
@@ -73,8 +75,10 @@ describe('start and adoption', () => {
 });
 
 describe('what is in the server', () => {
+  const running = useEmbedded();
+
   test('every login comes in with its own password only, and the record is its search path', async () => {
-    const server = await startEmbedded({ dataDir: join(await ground(), 'data') });
+    const { server } = running;
     for (const login of LOGINS.filter((each) => each !== 'postgres')) {
       expect(await query(server, login, 'show search_path')).toEqual([{ search_path: 'main' }]);
     }
@@ -83,7 +87,7 @@ describe('what is in the server', () => {
   });
 
   test('a login of somebody else has no way into the database', async () => {
-    const server = await startEmbedded({ dataDir: join(await ground(), 'data') });
+    const { server } = running;
     const password = server.password('claire');
     await query(server, 'postgres', `create role stranger login password '${password}'`);
     const stranger = { ...server, password: () => password };
@@ -93,7 +97,7 @@ describe('what is in the server', () => {
   });
 
   test('the settings that results depend on are the same everywhere', async () => {
-    const server = await startEmbedded({ dataDir: join(await ground(), 'data') });
+    const { server } = running;
     const rows = await query(
       server,
       'postgres',
@@ -120,7 +124,7 @@ describe('what is in the server', () => {
 
 describe('ports', () => {
   test('the port that was asked for is used and kept', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const port = await freePort();
     const server = await startEmbedded({ dataDir, port });
     expect(server.port).toBe(port);
@@ -139,7 +143,7 @@ describe('ports', () => {
   });
 
   test('a running server keeps its port, whatever port is asked for', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const { port } = await startEmbedded({ dataDir });
     const notices: string[] = [];
     const asked = await freePort();
@@ -149,7 +153,7 @@ describe('ports', () => {
   });
 
   test('a kept port that another program uses gives way to a free one, said and written down', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const port = await freePort();
     const first = await startEmbedded({ dataDir, port });
     await first.stop();
@@ -180,7 +184,7 @@ describe('races', () => {
   });
 
   test('processes that start the same directory on the same asked port at once get one server', async () => {
-    const dataDir = join(await ground(), 'data');
+    const dataDir = await rested();
     const port = await freePort();
     const starts = await Promise.all([1, 2].map(() => starter({ dataDir, port })));
     const answers = await Promise.all(starts.map(({ answer }) => answer));
@@ -188,13 +192,11 @@ describe('races', () => {
   });
 
   test('processes that start different directories at once get a server each', async () => {
-    const base = await ground();
-    const starts = await Promise.all(
-      [1, 2, 3].map((turn) => starter({ dataDir: join(base, `data-${turn}`) })),
-    );
+    const directories = await Promise.all([1, 2, 3].map(() => rested()));
+    const starts = await Promise.all(directories.map((dataDir) => starter({ dataDir })));
     const answers = await Promise.all(starts.map(({ answer }) => answer));
     expect(answers.map(({ found }) => found)).toEqual([false, false, false]);
     expect(new Set(answers.map(({ port }) => port)).size).toBe(3);
-    expect(existsSync(join(base, 'data-3', 'server.json'))).toBe(true);
+    for (const dataDir of directories) expect(existsSync(join(dataDir, 'server.json'))).toBe(true);
   });
 });

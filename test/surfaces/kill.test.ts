@@ -7,7 +7,7 @@ import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/
 import { Database } from '../../src/database/index.js';
 import { ClaireError, connect } from '../../src/index.js';
 import { createBook } from '../../src/schema/index.js';
-import { ground, pidOf, repository, until } from './embedded-ground.js';
+import { ground, pidOf, repository, rested, until } from './embedded-ground.js';
 
 /** kill -9 of the server and of a service in the middle of the work; fsync is on, as it is for everybody. */
 const T = 1705072800000;
@@ -16,7 +16,7 @@ const T = 1705072800000;
 async function candleFiles(directory: string): Promise<string[]> {
   return Promise.all(
     ['AAAUSD', 'BBBUSD'].map(async (symbol, shift) => {
-      const rows = Array.from({ length: 1200 }, (_, n) => {
+      const rows = Array.from({ length: 700 }, (_, n) => {
         const wave = (k: number) =>
           100 + shift * 50 + Math.round(20 * Math.sin((k + shift * 7) / 20) + 6 * Math.sin(k / 3));
         const [open, close] = [wave(n), wave(n + 1)];
@@ -65,7 +65,7 @@ const orders = async (database: Database, book: string) =>
 test('a service that is killed again and again, and a server that is killed, end in the record of an undisturbed run', async () => {
   const directory = await ground();
   const files = await candleFiles(directory);
-  let server = await startEmbedded({ dataDir: join(directory, 'data') });
+  let server = await startEmbedded({ dataDir: await rested(undefined, directory) });
   let database = open(server);
   await createBook(database, 'calm');
   await createBook(database, 'stormy');
@@ -99,7 +99,7 @@ test('a service that is killed again and again, and a server that is killed, end
 
 test('every write that was acknowledged before the server was killed is there exactly once', async () => {
   const directory = await ground();
-  let server = await startEmbedded({ dataDir: join(directory, 'data') });
+  let server = await startEmbedded({ dataDir: await rested(undefined, directory) });
   let database = open(server);
   await createBook(database, 'acked');
   const acknowledged = new Set<string>();

@@ -133,7 +133,13 @@ async function answer(
     () =>
       [
         ...[`Book ${state.book} holds:`, summaryText(summary)],
-        ...['', `Connect to book ${state.book} as:`, connectionsText(connections)],
+        ...[
+          '',
+          options['exitWhenDone'] && server
+            ? `While \`claire up\` runs, connect to book ${state.book} as:`
+            : `Connect to book ${state.book} as:`,
+          connectionsText(connections),
+        ],
       ].join('\n'),
   );
 }
