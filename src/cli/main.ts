@@ -7,10 +7,7 @@ import { reportError } from './report-error.js';
 export async function main(args: string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no error; the work is still finished, the server left as it was found.
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE')
-        throw new ClaireError('output_failed', { found: `${error.code}.`, cause: error });
-    });
+    if (!stream.listeners('error').includes(onOutputError)) stream.on('error', onOutputError);
   }
   const signal = listenForInterrupts(() => process.exit(EXIT.interrupted));
   const program = buildProgram({
@@ -27,4 +24,9 @@ export async function main(args: string[]): Promise<void> {
   } catch (error) {
     process.exitCode = reportError(error, style);
   }
+}
+
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE')
+    throw new ClaireError('output_failed', { found: `${error.code}.`, cause: error });
 }

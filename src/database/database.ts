@@ -140,6 +140,7 @@ class PromptClient extends Client {
 class Session implements Queryable {
   readonly #client: ClientBase;
   #ended = false;
+  #last: Promise<unknown> = Promise.resolve();
   /** Whether the next caller may have the connection. */
   whole = true;
 
@@ -153,8 +154,11 @@ class Session implements Queryable {
   }
 
   async run(text: string, values?: readonly unknown[]) {
+    // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
+    const answer = this.#last.then(() => this.#client.query(text, values as unknown[]));
+    this.#last = answer.catch(ignore);
     try {
-      return await this.#client.query(text, values as unknown[]);
+      return await answer;
     } catch (error) {
       if (!isOfStatement(error)) this.whole = false;
       throw fromPostgres(error);

@@ -1,26 +1,25 @@
-import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf } from './files.js';
+import { connect } from 'node:net';
 import { HOST } from './logins.js';
 
 /** PostgreSQL's own port, then a range that no service is registered in. */
 const USUAL = 5432;
 const OTHERS = 54320;
 
-/** Any other failure counts as free: the server then says itself what it is. */
-const canListen = (port: number): Promise<boolean> =>
+/**
+ * Whether nobody answers on the port. Asked by connecting, not by listening: several starts that look at once would
+ * take each other for the program in the way.
+ */
+export const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (error) => resolve(errnoOf(error) !== 'EADDRINUSE'));
-    server.listen({ port, host: HOST }, () => server.close(() => resolve(true)));
+    const socket = connect({ port, host: HOST });
+    const answer = (free: boolean) => {
+      socket.destroy();
+      resolve(free);
+    };
+    socket.once('connect', () => answer(false));
+    // Any failure counts as free: what else is wrong with the port, the server says itself.
+    socket.once('error', () => answer(true));
   });
-
-/** Looks twice: another start may hold the port for the moment of its own look. */
-export async function isFree(port: number): Promise<boolean> {
-  if (await canListen(port)) return true;
-  await sleep(50);
-  return canListen(port);
-}
 
 /** The port asked for, or else the kept one, 5432, the next free one; undefined where the asked one is taken. */
 export async function choosePort(
@@ -32,6 +31,6 @@ export async function choosePort(
   if (!tried.has(first) && (await isFree(first))) return first;
   if (asked !== undefined) return undefined;
   let port = OTHERS;
-  while (tried.has(port) || !(await canListen(port))) port += 1;
+  while (tried.has(port) || !(await isFree(port))) port += 1;
   return port;
 }
