@@ -131,7 +131,7 @@ describe.skipIf(!needs(isRoot, 'root'))('as root', () => {
   test('a cluster below a directory closed to others lies in /var/lib/claire behind a link', async () => {
     const closed = await ownDirectory(await ground(), 'closed', 0o700);
     const dataDir = join(closed, 'data');
-    const first = await startEmbedded({ dataDir });
+    const first = await startEmbedded({ dataDir, port: await freePort() });
     expect(await readlink(join(dataDir, 'postgres'))).toMatch(/^\/var\/lib\/claire\/[0-9a-f]+\/postgres$/);
     expect((await stat(join(dataDir, 'postgres'))).uid).not.toBe(0);
     await first.stop();

@@ -42,7 +42,8 @@ describe('start and adoption', () => {
 
   test('data, port and passwords are the same after a stop and a start', async () => {
     const dataDir = await rested();
-    const first = await startEmbedded({ dataDir });
+    // A port of its own: 5432, which all want, may be somebody else's by the second start.
+    const first = await startEmbedded({ dataDir, port: await freePort() });
     await query(first, 'postgres', 'create table kept as select 42 as answer');
     await first.stop();
     const second = await startEmbedded({ dataDir });

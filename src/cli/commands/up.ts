@@ -135,7 +135,7 @@ async function answer(
         ...[`Book ${state.book} holds:`, summaryText(summary)],
         ...[
           '',
-          options['exitWhenDone'] && server
+          options.exitWhenDone && server
             ? `While \`claire up\` runs, connect to book ${state.book} as:`
             : `Connect to book ${state.book} as:`,
           connectionsText(connections),
