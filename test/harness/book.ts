@@ -20,6 +20,8 @@ export interface Fixture {
    * unqualified name. Gives the rows of the last statement.
    */
   sql<Row = Record<string, unknown>>(text: string, book?: string): Promise<Row[]>;
+  /** How often sessions of the file's database met in a ring. Asked of the server: a retry would hide it. */
+  deadlocks(): Promise<number>;
 }
 
 export function useBook(): Fixture {
@@ -51,6 +53,12 @@ export function useBook(): Fixture {
       const book = `b${randomBytes(6).toString('hex')}`;
       await migrate(database, book, { to: version });
       return book;
+    },
+    async deadlocks() {
+      const [row] = await database.query<{ deadlocks: number }>(
+        'select deadlocks from pg_stat_database where datname = current_database()',
+      );
+      return row!.deadlocks;
     },
     async sql<Row>(text: string, book = 'main') {
       return database.session(async (session) => {

@@ -154,7 +154,7 @@ test('positions equal the open trades after each commit, from several connection
   // A retry would hide a deadlock, so the server is asked; sessions report what they met at the latest when they end.
   await Promise.all(connections.map((claire) => claire.close()));
   await expect.poll(sessions).toBe(0);
-  expect(await deadlocks()).toBe(0);
+  expect(await book.deadlocks()).toBe(0);
 });
 
 const sessions = async () => {
@@ -162,13 +162,6 @@ const sessions = async () => {
     `select count(*) as n from pg_stat_activity where datname = current_database() and application_name = 'model'`,
   );
   return row!.n;
-};
-
-const deadlocks = async () => {
-  const [row] = await book.sql<{ deadlocks: number }>(
-    `select deadlocks from pg_stat_database where datname = current_database()`,
-  );
-  return row!.deadlocks;
 };
 
 test('where a trigger does not write, the difference is found', async () => {

@@ -279,11 +279,11 @@ describe('outcomes say what this call did', () => {
     const claire = await book.connect();
     const ids = Array.from({ length: 400 }, (_, n) => ({ order_id: `ring${n}` }));
     await claire.placeOrders(ids.map(({ order_id }) => order(order_id)));
-    const before = await deadlocks();
+    const before = await book.deadlocks();
     const [one, two] = await Promise.all([claire.fillOrders(ids), claire.fillOrders([...ids].reverse())]);
     const recorded = [...one, ...two].filter(({ outcome }) => outcome === 'recorded');
     expect(recorded).toHaveLength(400);
-    expect(await deadlocks()).toBe(before);
+    expect(await book.deadlocks()).toBe(before);
   });
 
   test('an item whose JSON says something else than it holds is refused, the others not', async () => {
@@ -332,10 +332,3 @@ describe('outcomes say what this call did', () => {
     expect(await claire.positions({ limit: 5 })).toHaveLength(5);
   });
 });
-
-const deadlocks = async () => {
-  const [row] = await book.sql<{ deadlocks: number }>(
-    `select deadlocks from pg_stat_database where datname = current_database()`,
-  );
-  return row!.deadlocks;
-};

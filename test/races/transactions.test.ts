@@ -87,13 +87,6 @@ describe('transactions', () => {
   });
 });
 
-const deadlocks = async () => {
-  const [row] = await book.sql<{ deadlocks: number }>(
-    `select deadlocks from pg_stat_database where datname = current_database()`,
-  );
-  return row!.deadlocks;
-};
-
 describe('races', () => {
   test('one signal from twenty callers at once is recorded once', async () => {
     const claire = await book.connect({ connections: 20 });
@@ -154,14 +147,14 @@ describe('races', () => {
 
   test('two batches with the same ids in opposite order both succeed', async () => {
     const claire = await book.connect();
-    const before = await deadlocks();
+    const before = await book.deadlocks();
     const batch = Array.from({ length: 2000 }, (_, n) => signal(`op${n}`));
     const [one, two] = await Promise.all([
       claire.recordSignals(batch),
       claire.recordSignals([...batch].reverse()),
     ]);
     // A retry would hide a deadlock, so the server is asked.
-    expect(await deadlocks()).toBe(before);
+    expect(await book.deadlocks()).toBe(before);
     const recorded = [...one, ...two].filter(({ outcome }) => outcome === 'recorded');
     expect(recorded).toHaveLength(2000);
     expect(new Set([...one, ...two].map(({ outcome }) => outcome))).toEqual(
@@ -172,7 +165,7 @@ describe('races', () => {
   test('folding while trades open and close never moves a position', async () => {
     const claire = await book.connect({ connections: 4 });
     let ended = false;
-    const before = await deadlocks();
+    const before = await book.deadlocks();
     const fold = async () => {
       while (!ended) await book.sql('select fold_position_changes(3)');
     };
@@ -196,7 +189,7 @@ describe('races', () => {
     await Promise.all([0, 1, 2, 3].map(worker));
     ended = true;
     await folders;
-    expect(await deadlocks()).toBe(before);
+    expect(await book.deadlocks()).toBe(before);
     expect(await claire.positions({ symbol: 'HOT' })).toMatchObject([
       { total_quantity: '100', num_trades: 100 },
     ]);
