@@ -118,6 +118,8 @@ async function leave(
   onNotice: VisitOptions['onNotice'],
 ): Promise<void> {
   try {
+    // Only a server that still answers is left to the others: the mark must not outlive one that was stopped.
+    await keeper.query('select 1');
     if (isHost) await writeFile(markOf(server.dataDir), 'Stopped by the last command that leaves.\n');
     await keeper.query('select pg_advisory_unlock_shared(hashtextextended($1, 0))', [VISITORS]);
     if (!existsSync(markOf(server.dataDir))) return;

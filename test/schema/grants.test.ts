@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { Database, withDatabase } from '../../src/database/index.js';
-import { applyGrants } from '../../src/schema/index.js';
+import { applyGrants, migrate } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 
 /** What each login may and may not do in a book, as far as this version grants it. */
@@ -55,6 +55,9 @@ beforeAll(async () => {
   await book.sql(statements.trade!);
 });
 
+/** Lets a login in with a password. */
+const admit = (login: string) => book.database.query(`alter role ${login} password 'only-for-this-test'`);
+
 describe.each(LOGINS)('%s', (login) => {
   test.each(Object.keys(statements))('%s', async (name) => {
     const run = as(login, statements[name]!);
@@ -84,6 +87,17 @@ test('a login without a right to correct cannot, and the actor of a correction i
   ]);
   await book.sql(`revoke all on trades from reader_of_others`);
   await book.sql(`revoke usage on schema main from reader_of_others`);
+});
+
+test('a login that may not make a schema may still ask for the newest version where it stands', async () => {
+  await admit('claire');
+  const url = new URL(book.url);
+  url.username = 'claire';
+  url.password = 'only-for-this-test';
+  const claire = new Database({ databaseUrl: url.href, applicationName: 'tests' });
+  expect((await migrate(claire, 'main')).version).toBe('1.2');
+  expect((await refusal(migrate(claire, 'another'))).code).toBe('right_missing');
+  await claire.close();
 });
 
 test('granting again changes nothing', async () => {

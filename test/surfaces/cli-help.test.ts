@@ -1,5 +1,9 @@
+import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ask, claire } from './cli-run.js';
+import { ask, claire, start } from './cli-run.js';
+import { isLinux, needs, repository } from './embedded-ground.js';
 
 const COMMANDS = [
   ...[
@@ -117,4 +121,18 @@ test.each([
   const ended = await claire(...args);
   expect(ended.code).toBe(code);
   expect(ended).toEqual(await ask(...args));
+});
+
+test.skipIf(!needs(isLinux, '/dev/full'))('output that cannot be written is said, and is no defect', () => {
+  const { status, stderr } = spawnSync('sh', ['-c', 'node bin/claire.js --help > /dev/full'], {
+    cwd: repository,
+    encoding: 'utf8',
+  });
+  expect(status).toBe(3);
+  expect(stderr).toMatch(/could not be written\. ENOSPC/);
+});
+
+test('the command says its version', async () => {
+  const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'));
+  expect((await start(['--version']).ended).stdout).toBe(`${version}\n`);
 });
