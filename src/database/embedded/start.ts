@@ -38,6 +38,8 @@ export interface EmbeddedOptions {
 /** A server that recovers may be silent for a minute; one that ends holds its memory for 0.5-1.5 s after SIGKILL. */
 const BUSY_WAIT_MS = 60_000;
 const RETRY_MS = 10_000;
+/** How long a port that was asked for must be another program's. */
+const PORT_WAIT_MS = 1000;
 /** A race of two starts can fail once without a trace; more often it is the configuration. */
 const TRACELESS_FAILURES = 3;
 
@@ -157,9 +159,19 @@ async function bringUp(start: Start): Promise<{ server: Ours; isFound: boolean }
   }
 }
 
-/** Unless another start of this directory has just taken the port: then there is a server to adopt. */
-async function refuseAskedPort({ options, place, layout }: Start): Promise<void> {
-  if ((await inspect(place.cluster, layout.passfile)).state !== 'none') return;
+/**
+ * Unless a server of this directory has the port, or has just had it: commands that come and go start and stop one
+ * between our looks. Another program still listens a moment later.
+ */
+async function refuseAskedPort({ options, place, layout, tried }: Start): Promise<void> {
+  const end = Date.now() + PORT_WAIT_MS;
+  do {
+    if ((await inspect(place.cluster, layout.passfile)).state !== 'none') return;
+    if (options.port === undefined || (await isFree(options.port))) {
+      tried.clear();
+      return;
+    }
+  } while (Date.now() < end);
   throw new ClaireError('embedded_port_in_use', {
     found: `Another program listens on port ${options.port}.`,
     details: { port: options.port },
