@@ -4,7 +4,7 @@
 -- transaction: yes
 -- locks: none on what exists; creates tables
 
-create table signals (
+create table if not exists signals (
   id serial primary key,
   signal_id varchar(50) unique not null,
   symbol varchar(20) not null,
@@ -16,7 +16,7 @@ create table signals (
   created_at timestamp default now()
 );
 
-create table orders (
+create table if not exists orders (
   id serial primary key,
   order_id varchar(50) unique not null,
   signal_id varchar(50) references signals (signal_id),
@@ -30,7 +30,7 @@ create table orders (
   updated_at timestamp default now()
 );
 
-create table trades (
+create table if not exists trades (
   id serial primary key,
   order_id varchar(50) references orders (order_id),
   symbol varchar(20) not null,
@@ -47,7 +47,7 @@ create table trades (
   created_at timestamp default now()
 );
 
-create table risk_events (
+create table if not exists risk_events (
   id serial primary key,
   event_type varchar(50) not null,
   signal_id varchar(50),

@@ -1,9 +1,10 @@
 -- title: The seed's profit trigger and its materialized view of positions
 -- version: 1.1
 -- breaking: no
--- transaction: yes
--- locks: share row exclusive on trades
+-- transaction: no
+-- locks: share row exclusive on trades for a moment
 
+-- unless: to_regprocedure('calculate_pnl()') is not null
 create or replace function calculate_pnl() returns trigger as $$
 begin
   if new.status = 'CLOSED' and new.exit_price is not null then
@@ -18,11 +19,11 @@ begin
 end;
 $$ language plpgsql;
 
-create trigger trigger_calculate_pnl
+create or replace trigger trigger_calculate_pnl
 before insert or update on trades
 for each row execute function calculate_pnl();
 
-create materialized view positions_realtime as
+create materialized view if not exists positions_realtime as
 select
   symbol,
   side,
@@ -36,9 +37,9 @@ from trades
 where status = 'OPEN'
 group by symbol, side;
 
-create unique index idx_positions_realtime_symbol_side on positions_realtime (symbol, side);
+create unique index if not exists idx_positions_realtime_symbol_side on positions_realtime (symbol, side);
 
-create table materialized_view_refreshes (
+create table if not exists materialized_view_refreshes (
   view_name text primary key,
   last_refresh timestamp default now()
 );

@@ -1,44 +1,47 @@
 -- title: Seconds become milliseconds at the door, and every row knows when it was recorded
 -- version: 1.2
 -- breaking: no
--- transaction: yes
--- locks: share row exclusive on signals, orders, trades, risk_events
+-- transaction: no
+-- locks: share row exclusive for a moment on signals, orders, trades, risk_events
+
+drop function if exists copy_id(), copy_ids(text, bigint, bigint), recorded_utc(timestamp);
+
+create or replace function as_milliseconds(market_time bigint) returns bigint
+language sql immutable as $$
+  select case when market_time >= 1e8::bigint and market_time < 1e11::bigint then market_time * 1000 else market_time end;
+$$;
 
 -- Only values that can be nothing but seconds (10^8 to 10^11) are touched; the WHEN costs nothing on other rows.
-create function seconds_to_milliseconds() returns trigger
+create or replace function seconds_to_milliseconds() returns trigger
 language plpgsql set search_path from current as $$
 begin
-  new.timestamp := new.timestamp * 1000;
+  new.timestamp := as_milliseconds(new.timestamp);
   return new;
 end;
 $$;
 
-create function trade_seconds_to_milliseconds() returns trigger
+create or replace function trade_seconds_to_milliseconds() returns trigger
 language plpgsql set search_path from current as $$
 begin
-  if new.entry_timestamp >= 1e8 and new.entry_timestamp < 1e11 then
-    new.entry_timestamp := new.entry_timestamp * 1000;
-  end if;
-  if new.exit_timestamp >= 1e8 and new.exit_timestamp < 1e11 then
-    new.exit_timestamp := new.exit_timestamp * 1000;
-  end if;
+  new.entry_timestamp := as_milliseconds(new.entry_timestamp);
+  new.exit_timestamp := as_milliseconds(new.exit_timestamp);
   return new;
 end;
 $$;
 
-create trigger a_seconds_to_milliseconds before insert or update on signals
+create or replace trigger a_seconds_to_milliseconds before insert or update on signals
 for each row when (new.timestamp >= 1e8::bigint and new.timestamp < 1e11::bigint)
 execute function seconds_to_milliseconds();
 
-create trigger a_seconds_to_milliseconds before insert or update on orders
+create or replace trigger a_seconds_to_milliseconds before insert or update on orders
 for each row when (new.timestamp >= 1e8::bigint and new.timestamp < 1e11::bigint)
 execute function seconds_to_milliseconds();
 
-create trigger a_seconds_to_milliseconds before insert or update on risk_events
+create or replace trigger a_seconds_to_milliseconds before insert or update on risk_events
 for each row when (new.timestamp >= 1e8::bigint and new.timestamp < 1e11::bigint)
 execute function seconds_to_milliseconds();
 
-create trigger a_seconds_to_milliseconds before insert or update on trades
+create or replace trigger a_seconds_to_milliseconds before insert or update on trades
 for each row when (
   (new.entry_timestamp >= 1e8::bigint and new.entry_timestamp < 1e11::bigint)
   or (new.exit_timestamp >= 1e8::bigint and new.exit_timestamp < 1e11::bigint)
@@ -46,7 +49,7 @@ for each row when (
 execute function trade_seconds_to_milliseconds();
 
 -- A mapper that knows the column but no default for it sends NULL.
-create function fill_created_at() returns trigger
+create or replace function fill_created_at() returns trigger
 language plpgsql set search_path from current as $$
 begin
   new.created_at := timezone('UTC', now());
@@ -54,7 +57,7 @@ begin
 end;
 $$;
 
-create function fill_order_times() returns trigger
+create or replace function fill_order_times() returns trigger
 language plpgsql set search_path from current as $$
 begin
   new.created_at := coalesce(new.created_at, timezone('UTC', now()));
@@ -63,14 +66,14 @@ begin
 end;
 $$;
 
-create trigger a_fill_created_at before insert on signals
+create or replace trigger a_fill_created_at before insert on signals
 for each row when (new.created_at is null) execute function fill_created_at();
 
-create trigger a_fill_created_at before insert on trades
+create or replace trigger a_fill_created_at before insert on trades
 for each row when (new.created_at is null) execute function fill_created_at();
 
-create trigger a_fill_created_at before insert on risk_events
+create or replace trigger a_fill_created_at before insert on risk_events
 for each row when (new.created_at is null) execute function fill_created_at();
 
-create trigger a_fill_order_times before insert on orders
+create or replace trigger a_fill_order_times before insert on orders
 for each row when (new.created_at is null or new.updated_at is null) execute function fill_order_times();

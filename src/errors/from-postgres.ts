@@ -15,6 +15,9 @@ const codeOfConstraint = new Map<string, ErrorCode>(
   ),
 );
 
+/** Whether a constraint or law of this name is one of Claire's. */
+export const isLaw = (name: string): boolean => codeOfConstraint.has(name);
+
 /** SQLSTATEs, or their class of two characters, that mean one thing whatever the statement was. */
 const codeOfState: Record<string, ErrorCode> = {
   '08': 'database_unreachable',

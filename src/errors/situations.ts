@@ -203,6 +203,18 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
+  migration_blocked: {
+    sentence: 'Other sessions held what a step of the migration needs, longer than it waits.',
+    remedy: 'Let those sessions end, then run `claire migrate` again: it goes on from here.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  migration_gap: {
+    sentence: 'A migration is missing in the history of this book.',
+    remedy: 'Restore the row of schema_migrations, or a backup: nobody removes one alone.',
+    status: 503,
+    exit: EXIT.refused,
+  },
   claire_closed: {
     sentence: 'This connection to Claire was closed.',
     remedy: 'Connect again, or close only after the last call.',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { readSteps, type Step } from './steps.js';
 
 /** Where the SQL of the package lies, seen from src/ and from dist/ alike. */
 export const sqlDirectory = (name: 'migrations' | 'checks' | 'test-data'): string =>
@@ -18,11 +19,12 @@ export interface Migration {
   version: Version;
   /** Clients of the version before may be refused something that was accepted. */
   breaking: boolean;
-  /** One transaction for the file; else one statement after another, each able to be run again. */
+  /** One transaction for the file; else one step after another, each able to be run again. */
   transaction: boolean;
   locks: string;
-  /** One statement a message. */
-  statements: string[];
+  /** Its steps mend old rows, and are run again while old rows break a law. */
+  again: boolean;
+  steps: Step[];
   /** SHA-256 over the file and the hash of the file before, so that no earlier file can change unseen. */
   hash: string;
 }
@@ -35,7 +37,10 @@ export async function readMigrations(directory = sqlDirectory('migrations')): Pr
   for (const [at, name] of names.entries()) {
     const text = await readFile(`${directory}/${name}`, 'utf8');
     const header = Object.fromEntries(
-      [...text.matchAll(/^-- (title|version|breaking|transaction|locks): (.+)$/gm)].map((m) => [m[1], m[2]]),
+      [...text.matchAll(/^-- (title|version|breaking|transaction|locks|for|again): (.+)$/gm)].map((m) => [
+        m[1],
+        m[2],
+      ]),
     ) as Record<string, string>;
     const number = Number(name.slice(0, 4));
     const known = VERSIONS.find((version) => version === header.version);
@@ -44,6 +49,10 @@ export async function readMigrations(directory = sqlDirectory('migrations')): Pr
         `${name}: a migration is numbered without a gap and begins with title, version, breaking, transaction, locks`,
       );
     }
+    const transaction = header.transaction === 'yes';
+    const definitions = Object.fromEntries(
+      [...text.matchAll(/^-- let (\w+): (.+)$/gm)].map((m) => [m[1]!, m[2]!]),
+    );
     before = createHash('sha256').update(before).update(text).digest('hex');
     migrations.push({
       number,
@@ -51,23 +60,16 @@ export async function readMigrations(directory = sqlDirectory('migrations')): Pr
       title: header.title,
       version: known,
       breaking: header.breaking === 'yes',
-      transaction: header.transaction === 'yes',
+      transaction,
       locks: header.locks,
-      statements: splitStatements(text),
+      again: header.again === 'yes',
+      steps: readSteps(text, {
+        transaction,
+        definitions,
+        ...(header.for === undefined ? {} : { tables: header.for.split(', ') }),
+      }),
       hash: before,
     });
   }
   return migrations;
-}
-
-const TOKEN = /--[^\n]*|\$(\w*)\$[\s\S]*?\$\1\$|'(?:[^']|'')*'|"[^"]*"|;|[^;'"$-]+|[\s\S]/g;
-
-/** Cuts SQL into statements; dollar quotes, texts and comments are kept whole. */
-export function splitStatements(text: string): string[] {
-  const statements = [''];
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === ';') statements.push('');
-    else if (!token.startsWith('--')) statements[statements.length - 1] += token;
-  }
-  return statements.map((statement) => statement.trim()).filter((statement) => statement !== '');
 }

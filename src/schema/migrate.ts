@@ -1,53 +1,190 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
+import { type Application, inTransaction, type StepProgress } from './application.js';
+import { applySteps } from './apply.js';
 import { LATEST_VERSION, type Migration, readMigrations, VERSIONS, type Version } from './files.js';
 import { applyGrants } from './grants.js';
+import { preflight } from './preflight.js';
 import { type BookState, recognise } from './recognise.js';
+import { type Settled, settle } from './settle.js';
+import type { Step } from './steps.js';
 
 export interface MigrateOptions {
   /** Version to stop at. Default: the newest. */
   to?: Version;
+  /** Moves old rows that break a law and have no sure meaning to quarantine, so that every law becomes valid. */
+  quarantine?: boolean;
+  /** Zone in which the server wrote created_at before 1.2; asked for where it cannot be found out. */
+  recordedIn?: string;
   /** Told of each file before it runs. */
-  onStep?: (migration: Migration, at: number, of: number) => void;
-  /** How long to wait for another migrator of the same book, in milliseconds. */
+  onFile?: (migration: Migration) => void;
+  /** Told of each step, and while one takes its time. */
+  onProgress?: (progress: StepProgress) => void;
+  /** Told, in sentences, what is waited for and what to expect. */
+  onNotice?: (sentence: string) => void;
+  /** Told after each step; what it throws ends the migration as a lost connection would. */
+  afterStep?: (step: Step) => void | Promise<void>;
+  /** Ends the migration, and the statement that it is at, when aborted. */
+  signal?: AbortSignal;
+  /** How long to wait for another migrator of the same book, and for whoever holds a table, in milliseconds. */
   patience?: number;
 }
 
+export interface Migrated extends BookState, Settled {}
+
+const PATIENCE_MS = 3_600_000;
+
 /**
- * Brings a book to a version, making it where it does not exist. Runs twice without harm; interrupted anywhere, it is
- * run again and goes on. Two at once: the second waits and then has nothing to do.
- * @throws ClaireError schema_newer, schema_unrecognised, migration_edited, migration_backward, migration_busy
+ * Brings a book to a version, making it where it does not exist, beside services that go on writing. Runs twice without
+ * harm; interrupted anywhere, it is run again and goes on. Two at once: the second waits and then has nothing to do.
+ * @throws ClaireError schema_newer, schema_unrecognised, schema_depended_on, recorded_zone_unknown, migration_edited,
+ * migration_gap, migration_backward, migration_busy, migration_blocked, right_missing
  */
 export async function migrate(
   database: Database,
   book: string,
   options: MigrateOptions = {},
-): Promise<BookState> {
+): Promise<Migrated> {
   const migrations = await readMigrations();
-  const to = options.to ?? LATEST_VERSION;
   await requireServer(database);
   return database.session(async (session) => {
-    const key = `claire migrate ${book}`;
-    await lock(session, key, options.patience ?? 60_000);
+    await lock(session, book, options);
     try {
-      const state = await recognise(session, book);
-      const pending = pendingMigrations(state, migrations, to);
-      // A login that may not make a schema may still find that there is nothing to do.
-      if (pending.length > 0) await prepare(session, book);
-      for (const [at, migration] of pending.entries()) {
-        options.onStep?.(migration, at + 1, pending.length);
-        // With the last file, so that nobody meets a version that he may not read.
-        const grants = migration === migrations.at(-1) ? () => applyGrants(session, book) : async () => {};
-        await apply(session, book, migration, grants);
-      }
-      if (state.version === LATEST_VERSION) await applyGrants(session, book);
-      return await recognise(session, book);
+      return await bring(database, session, { ...options, book, migrations });
     } finally {
-      await session.query('reset search_path').catch(() => {});
-      await session.query(`select pg_advisory_unlock(hashtextextended($1, 0))`, [key]).catch(() => {});
+      await session.query('discard all').catch(() => {});
     }
   });
+}
+
+/** What roles and databases set by default must not end a step that takes its time. */
+const SETTINGS = `set statement_timeout to 0; set idle_in_transaction_session_timeout to 0;
+  set default_transaction_isolation to 'read committed'; set default_transaction_read_only to off`;
+
+interface Bringing extends MigrateOptions {
+  book: string;
+  migrations: Migration[];
+}
+
+async function bring(database: Database, session: Queryable, options: Bringing): Promise<Migrated> {
+  const { book, migrations, to = LATEST_VERSION } = options;
+  const state = await recognise(session, book);
+  const pending = pendingMigrations(state, migrations, to);
+  const still = !state.handMade && state.applied.length === 0;
+  const zone = pending.length > 0 ? await prepare(session, state, { ...options, to }, still) : 'UTC';
+  const application = await applicationFor(database, session, { ...options, zone, still });
+  const stop = cancelOnAbort(database, application);
+  try {
+    await applyFiles(application, pending, options, migrations.at(-1)!);
+    if (state.version === LATEST_VERSION && pending.length === 0) await applyGrants(session, book);
+    const after = await recognise(session, book);
+    // Without rows nothing is left open; and a book of an older program is none of this one's business.
+    if (still) return { ...after, validated: [], broken: [], quarantined: 0, kept: [] };
+    await session.query(`set search_path to ${identifier(book)}, pg_temp`);
+    const mend = migrations.filter(({ number, again }) => again && number <= after.applied.length);
+    const settled = await settle(application, {
+      mend: mend.flatMap(({ steps }) => steps),
+      quarantine: options.quarantine ?? false,
+    });
+    return { ...after, ...settled };
+  } finally {
+    stop();
+  }
+}
+
+async function applicationFor(
+  database: Database,
+  session: Queryable,
+  options: Bringing & { zone: string; still: boolean },
+): Promise<Application> {
+  for (const setting of SETTINGS.split(';')) await session.query(setting);
+  // Where the server can tell that its client is gone it ends the statement, so that the next migrator may begin.
+  await session.query('set client_connection_check_interval to 1000').catch(() => {});
+  const [row] = await session.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const { book, zone, still, patience = PATIENCE_MS, onNotice, afterStep, signal } = options;
+  return {
+    ...{ session, pid: row!.pid, database, book, zone, still, patience },
+    ...(onNotice ? { onNotice } : {}),
+    ...(afterStep ? { afterStep } : {}),
+    ...(signal ? { signal } : {}),
+  };
+}
+
+async function applyFiles(
+  application: Application,
+  pending: readonly Migration[],
+  { onFile, onProgress }: MigrateOptions,
+  last: Migration,
+): Promise<void> {
+  const of = pending.reduce((sum, { steps }) => sum + steps.length, 0);
+  let before = 0;
+  for (const migration of pending) {
+    onFile?.(migration);
+    const first = before;
+    let at = first;
+    const told: Application = {
+      ...application,
+      ...(onProgress ? { onProgress: (now) => onProgress({ ...now, migration, at, of }) } : {}),
+    };
+    const each = (index: number) => {
+      at = first + index + 1;
+      onProgress?.({ migration, at, of });
+    };
+    await applyFile(told, migration, each, migration.number === last.number);
+    before += migration.steps.length;
+  }
+}
+
+async function applyFile(
+  application: Application,
+  migration: Migration,
+  each: (at: number) => void,
+  isLast: boolean,
+): Promise<void> {
+  const { session, book, still } = application;
+  const begun = Date.now();
+  const schema = identifier(book);
+  // Functions keep this path (set search_path from current); pg_temp last, so that no temporary table shadows ours.
+  const path = `search_path to ${schema}, pg_temp`;
+  const finish = async () => {
+    await session.query(
+      `insert into ${schema}.schema_migrations (number, name, version, hash, duration_ms) values ($1, $2, $3, $4, $5)`,
+      [migration.number, migration.name, migration.version, migration.hash, Date.now() - begun],
+    );
+    // With the last file, so that nobody meets a version that he may not read.
+    if (isLast) await applyGrants(session, book);
+  };
+  if (still) {
+    await inTransaction(session, async () => {
+      await session.query(`set local ${path}`);
+      await applySteps(application, migration.steps, each);
+      await finish();
+    });
+  } else {
+    await session.query(`set ${path}`);
+    await applySteps(application, migration.steps, each);
+    await session.query('set lock_timeout to 0');
+    await inTransaction(session, finish);
+  }
+}
+
+/** Files in the transaction that the caller began, on a book that nobody sees: for what is to be expected of one. */
+export async function applyStill(
+  session: Queryable,
+  book: string,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const application = { session, book, zone: 'UTC', still: true, pid: 0, patience: 0 };
+  await session.query(`set local search_path to ${identifier(book)}, pg_temp`);
+  for (const { steps } of migrations) await applySteps(application, steps);
+}
+
+/** Ends the statement under way when the signal is aborted; gives what ends the listening. */
+function cancelOnAbort(database: Database, { pid, signal }: Application): () => void {
+  const cancel = () => void database.query('select pg_cancel_backend($1)', [pid]).catch(() => {});
+  signal?.addEventListener('abort', cancel, { once: true });
+  return () => signal?.removeEventListener('abort', cancel);
 }
 
 /** What is still to be applied, after the history was held against the files. */
@@ -64,7 +201,12 @@ export function pendingMigrations(state: BookState, migrations: Migration[], to:
   }
   for (const [at, applied] of state.applied.entries()) {
     const file = migrations[at];
-    if (file?.number !== applied.number || file.hash !== applied.hash) {
+    if (applied.number !== at + 1) {
+      throw new ClaireError('migration_gap', {
+        found: `Book ${state.book} has ${applied.name}, and before it ${at} of the ${applied.number - 1} that this program knows: ${file?.name} is not among them.`,
+      });
+    }
+    if (file?.hash !== applied.hash) {
       throw new ClaireError('migration_edited', {
         found: `Book ${state.book} has ${applied.name} (${applied.hash.slice(0, 12)}), here it is ${file?.name} (${file?.hash.slice(0, 12)}).`,
       });
@@ -91,21 +233,36 @@ async function requireServer(database: Queryable): Promise<void> {
 }
 
 /** Polls: a blocking lock would deadlock with another migrator's CREATE INDEX CONCURRENTLY. */
-async function lock(session: Queryable, key: string, patience: number): Promise<void> {
+async function lock(session: Queryable, book: string, options: MigrateOptions): Promise<void> {
+  const { patience = PATIENCE_MS, onNotice, signal } = options;
   const until = Date.now() + patience;
-  for (;;) {
+  for (let turn = 0; ; turn++) {
+    signal?.throwIfAborted();
     const [row] = await session.query<{ locked: boolean }>(
       `select pg_try_advisory_lock(hashtextextended($1, 0)) as locked`,
-      [key],
+      [`claire migrate ${book}`],
     );
     if (row?.locked) return;
+    if (turn === 20) onNotice?.(`Waiting for another migration of book ${book}.`);
     if (Date.now() > until) throw new ClaireError('migration_busy', { found: `Waited ${patience} ms.` });
     await sleep(100);
   }
 }
 
-async function prepare(session: Queryable, book: string): Promise<void> {
-  const schema = identifier(book);
+/** Looks whether everything that is needed is there, before anything is changed. Gives the zone of created_at. */
+async function prepare(
+  session: Queryable,
+  state: BookState,
+  options: MigrateOptions & { to: Version },
+  still: boolean,
+): Promise<string> {
+  const { to, recordedIn, onNotice } = options;
+  const { zone, warnings } = await preflight(session, state.book, state, {
+    to,
+    ...(recordedIn === undefined ? {} : { recordedIn }),
+  });
+  if (!still) for (const warning of warnings) onNotice?.(warning);
+  const schema = identifier(state.book);
   await session.query(`create schema if not exists ${schema}`);
   await session.query(
     `create table if not exists ${schema}.schema_migrations (
@@ -117,30 +274,5 @@ async function prepare(session: Queryable, book: string): Promise<void> {
        applied_at timestamp not null default timezone('UTC', now())
      )`,
   );
-}
-
-async function apply(
-  session: Queryable,
-  book: string,
-  migration: Migration,
-  grants: () => Promise<void>,
-): Promise<void> {
-  const begun = Date.now();
-  const schema = identifier(book);
-  const local = migration.transaction ? 'local ' : '';
-  if (migration.transaction) await session.query('begin');
-  try {
-    // Functions keep this path (set search_path from current); pg_temp last, so that no temporary table shadows ours.
-    await session.query(`set ${local}search_path to ${schema}, pg_temp`);
-    for (const statement of migration.statements) await session.query(statement);
-    await session.query(
-      `insert into ${schema}.schema_migrations (number, name, version, hash, duration_ms) values ($1, $2, $3, $4, $5)`,
-      [migration.number, migration.name, migration.version, migration.hash, Date.now() - begun],
-    );
-    await grants();
-    if (migration.transaction) await session.query('commit');
-  } catch (error) {
-    if (migration.transaction) await session.query('rollback').catch(() => {});
-    throw error;
-  }
+  return zone;
 }

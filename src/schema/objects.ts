@@ -30,6 +30,12 @@ export const FUNCTIONS: readonly Named[] = [
   ...since('1.1', 'calculate_pnl()'),
   ...since(
     '1.2',
+    'profit_of(text, numeric, numeric, numeric, numeric)',
+    'as_milliseconds(bigint)',
+    'trimmed(text)',
+    'exact_word(text, text[])',
+    'closing_time(text, text, numeric, bigint, numeric)',
+    'mend_rows(text, bigint, bigint, jsonb, text)',
     'has_permit(text, text)',
     'refuse_change()',
     'refuse_removal()',

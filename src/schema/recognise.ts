@@ -22,6 +22,7 @@ export interface BookState {
   /** A version that this program does not know. */
   newer: string | undefined;
   applied: AppliedMigration[];
+  handMade: boolean;
   /** Objects of our names without our history. */
   inTheWay: string[];
 }
@@ -64,8 +65,14 @@ export async function recognise(database: Queryable, book: string): Promise<Book
     unfinished: isKnown && newest !== version,
     newer: newest !== undefined && !isKnown ? newest : undefined,
     applied,
+    handMade:
+      applied.length === 0 &&
+      ['signals', 'orders', 'trades', 'risk_events'].every((x) => found?.ours.includes(x)),
     inTheWay:
-      applied.length === 0 ? (found?.ours ?? []).filter((name) => name !== HISTORY || !found?.history) : [],
+      applied.length === 0 &&
+      !['signals', 'orders', 'trades', 'risk_events'].every((x) => found?.ours.includes(x))
+        ? (found?.ours ?? []).filter((name) => name !== HISTORY || !found?.history)
+        : [],
   };
 }
 

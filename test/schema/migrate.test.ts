@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { splitStatements } from '../../src/schema/files.js';
+import { splitStatements } from '../../src/schema/steps.js';
 import {
   createBook,
   dropBook,

@@ -40,9 +40,9 @@ async function apply({ options, globals, out }: Invocation, place: Place): Promi
   const applied: string[] = [];
   const after = await bring(database, book, {
     to: wanted === 'latest' ? LATEST_VERSION : wanted,
-    onStep: ({ name, title }, at, of) => {
+    onFile: ({ name, title }) => {
       applied.push(name);
-      out.say(`${at}/${of}  ${title}`);
+      out.say(title);
     },
   });
   out.answer({ book, before: before.version ?? null, version: after.version ?? null, applied }, () =>

@@ -71,7 +71,7 @@ async function keep(invocation: Invocation, place: Place, book: string, isDemo: 
 
 async function bringForward({ out }: Invocation, place: Place, book: string): Promise<BookState> {
   let applied = 0;
-  const state = await migrate(place.database('postgres'), book, { onStep: () => applied++ });
+  const state = await migrate(place.database('postgres'), book, { onFile: () => applied++ });
   out.say(`Book ${book} stands at ${state.version}${applied > 0 ? `; ${applied} migrations applied` : ''}.`);
   return state;
 }

@@ -1,19 +1,10 @@
 -- title: What was recorded stays: order transitions, closed trades, permits
 -- version: 1.2
 -- breaking: yes
--- transaction: yes
--- locks: share row exclusive on signals, orders, trades, risk_events
+-- transaction: no
+-- locks: share row exclusive for a moment on signals, orders, trades, risk_events
 
--- A row here lets the transaction that wrote it delete from, or correct, one table. Only functions write it.
-create table permits (
-  transaction_id xid8 not null default pg_current_xact_id(),
-  table_name text not null,
-  action text not null constraint permits_action_check check (action in ('correct', 'delete')),
-  reason text not null constraint permits_reason_check check (btrim(reason, e' \t\n\r') <> ''),
-  primary key (transaction_id, table_name, action)
-);
-
-create function has_permit(wanted_table text, wanted_action text) returns boolean
+create or replace function has_permit(wanted_table text, wanted_action text) returns boolean
 language sql stable security definer set search_path from current as $$
   select exists (
     select from permits
@@ -22,7 +13,7 @@ language sql stable security definer set search_path from current as $$
   );
 $$;
 
-create function refuse_change() returns trigger
+create or replace function refuse_change() returns trigger
 language plpgsql set search_path from current as $$
 begin
   if new is not distinct from old or has_permit(tg_table_name, 'correct') then
@@ -34,7 +25,7 @@ begin
 end;
 $$;
 
-create function refuse_removal() returns trigger
+create or replace function refuse_removal() returns trigger
 language plpgsql set search_path from current as $$
 begin
   if has_permit(tg_table_name, 'delete') then
@@ -47,7 +38,7 @@ end;
 $$;
 
 -- The permit is looked up last: only a change that would be refused pays for the query.
-create function guard_order_update() returns trigger
+create or replace function guard_order_update() returns trigger
 language plpgsql set search_path from current as $$
 declare
   facts orders;
@@ -72,7 +63,7 @@ begin
 end;
 $$;
 
-create function guard_trade_update() returns trigger
+create or replace function guard_trade_update() returns trigger
 language plpgsql set search_path from current as $$
 declare
   facts trades;
@@ -112,33 +103,33 @@ begin
 end;
 $$;
 
-create trigger signals_refuse_change before update on signals
+create or replace trigger signals_refuse_change before update on signals
 for each row execute function refuse_change();
 
-create trigger signals_refuse_removal before delete or truncate on signals
+create or replace trigger signals_refuse_removal before delete or truncate on signals
 for each statement execute function refuse_removal();
 
-create trigger risk_events_refuse_change before update on risk_events
+create or replace trigger risk_events_refuse_change before update on risk_events
 for each row execute function refuse_change();
 
-create trigger risk_events_refuse_removal before delete or truncate on risk_events
+create or replace trigger risk_events_refuse_removal before delete or truncate on risk_events
 for each statement execute function refuse_removal();
 
-create trigger corrections_refuse_change before update on corrections
+create or replace trigger corrections_refuse_change before update on corrections
 for each row execute function refuse_change();
 
-create trigger corrections_refuse_removal before delete or truncate on corrections
+create or replace trigger corrections_refuse_removal before delete or truncate on corrections
 for each statement execute function refuse_removal();
 
-create trigger orders_refuse_removal before delete or truncate on orders
+create or replace trigger orders_refuse_removal before delete or truncate on orders
 for each statement execute function refuse_removal();
 
-create trigger trades_refuse_removal before delete or truncate on trades
+create or replace trigger trades_refuse_removal before delete or truncate on trades
 for each statement execute function refuse_removal();
 
 -- Triggers of one event fire by name: the guards come last (z), after times and profit are brought to their form.
-create trigger z_guard_order_update before update on orders
+create or replace trigger z_guard_order_update before update on orders
 for each row execute function guard_order_update();
 
-create trigger z_guard_trade_update before update on trades
+create or replace trigger z_guard_trade_update before update on trades
 for each row execute function guard_trade_update();

@@ -4,7 +4,7 @@
 -- transaction: yes
 -- locks: none on what exists; creates a table
 
-create table candles (
+create table if not exists candles (
   symbol varchar(20) not null constraint candles_symbol_check check (symbol <> '' and symbol = btrim(symbol, e' \t\n\r')),
   timestamp bigint not null
     constraint candles_timestamp_check check (timestamp >= 1e11::bigint and timestamp < 1e14::bigint),

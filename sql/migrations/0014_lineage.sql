@@ -1,22 +1,37 @@
 -- title: An order agrees with its signal and a trade with its order; the indexes that follow the chain
 -- version: 1.2
 -- breaking: yes
--- transaction: yes
--- locks: share row exclusive on orders, trades; share on signals, risk_events while indexes are built
+-- transaction: no
+-- locks: share row exclusive on orders and trades for a moment, access exclusive on risk_events while an index is renamed
 
-create index idx_orders_signal_id on orders (signal_id);
+create index concurrently if not exists idx_orders_signal_id on orders (signal_id);
 
-create index idx_trades_order_id on trades (order_id);
+create index concurrently if not exists idx_trades_order_id on trades (order_id);
 
-create index idx_signals_recent on signals (timestamp desc);
+-- Somebody may have made one with a fixed day in its predicate, since the seed's cannot be made.
+-- unless: pg_get_indexdef(to_regclass('idx_signals_recent')) not like '% WHERE %'
+drop index concurrently if exists idx_signals_recent;
 
-drop index idx_risk_events_jsonb;
+create index concurrently if not exists idx_signals_recent on signals (timestamp desc);
 
-create index idx_risk_events_jsonb on risk_events using gin (details jsonb_path_ops);
+-- The new one is there before the seed's goes, so that no search ever reads the whole table.
+-- unless: pg_get_indexdef(to_regclass('idx_risk_events_jsonb')) like '%jsonb_path_ops%'
+create index concurrently if not exists idx_risk_events_jsonb_path on risk_events using gin (details jsonb_path_ops);
+
+-- unless: pg_get_indexdef(to_regclass('idx_risk_events_jsonb')) like '%jsonb_path_ops%'
+begin;
+
+lock table risk_events in access exclusive mode;
+
+drop index if exists idx_risk_events_jsonb;
+
+alter index idx_risk_events_jsonb_path rename to idx_risk_events_jsonb;
+
+commit;
 
 -- Symbols and sides never change, so this needs no lock. A trade whose order was cancelled or rejected meanwhile is
 -- not refused: a fill is a fact, and claire verify reports it.
-create function orders_agree_with_signals() returns trigger
+create or replace function orders_agree_with_signals() returns trigger
 language plpgsql security definer set search_path from current as $$
 declare
   wrong record;
@@ -34,7 +49,7 @@ begin
 end;
 $$;
 
-create function trades_agree_with_orders() returns trigger
+create or replace function trades_agree_with_orders() returns trigger
 language plpgsql security definer set search_path from current as $$
 declare
   wrong record;
@@ -53,10 +68,10 @@ begin
 end;
 $$;
 
-create trigger orders_agree_insert after insert on orders
+create or replace trigger orders_agree_insert after insert on orders
 referencing new table as new_rows
 for each statement execute function orders_agree_with_signals();
 
-create trigger trades_agree_insert after insert on trades
+create or replace trigger trades_agree_insert after insert on trades
 referencing new table as new_rows
 for each statement execute function trades_agree_with_orders();

@@ -6,7 +6,7 @@
 
 -- Changes columns of one row, records each with before and after, and lets profit and positions follow.
 -- Identities, creation times and computed profit are not for correction.
-create function correct_record(
+create or replace function correct_record(
   what text, wanted_id bigint, changes jsonb, why text, law text default null
 ) returns integer
 language plpgsql security definer set search_path from current as $$

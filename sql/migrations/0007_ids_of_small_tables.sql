@@ -1,0 +1,24 @@
+-- title: 64-bit ids and recording times in UTC, where a table is so small that rewriting it is a matter of milliseconds
+-- version: 1.2
+-- breaking: no
+-- transaction: no
+-- locks: access exclusive on each table of up to 1 MB while it is rewritten
+-- for: signals, orders, trades, risk_events
+-- let wide: (select atttypid = 'bigint'::regtype from pg_attribute where attrelid = '{table}'::regclass and attname = 'id')
+
+-- unless: {wide} or pg_relation_size('{table}') > 1048576
+do $$
+declare
+  times text;
+begin
+  lock table {table} in access exclusive mode;
+  select string_agg(format(
+    'alter column %1$I type timestamp using recorded_utc(%1$I), alter column %1$I set default timezone(''UTC'', now())',
+    attname
+  ), ', ') into times
+  from pg_attribute
+  where attrelid = '{table}'::regclass and attname in ('created_at', 'updated_at');
+  execute 'alter table {table} alter column id type bigint, ' || times;
+  alter sequence {table}_id_seq as bigint;
+end;
+$$;

@@ -1,0 +1,90 @@
+import { identifier, literal, type Queryable } from '../database/index.js';
+import { type Application, inTransaction, LOCK_MS } from './application.js';
+import { runBatches } from './batches.js';
+import { INVALID_INDEX, STANDS_ALREADY } from './done.js';
+import { persist, tableOf, watch } from './hindrances.js';
+import type { Step } from './steps.js';
+
+/** Locks that stop nobody who reads or writes rows; such a statement waits in peace, and must not be cut in the middle. */
+const PATIENT =
+  /^(create (unique )?index concurrently|drop index concurrently|alter table \S+ validate|analyze)\b/;
+
+export async function applySteps(
+  application: Application,
+  steps: readonly Step[],
+  each: (at: number) => void = () => {},
+): Promise<void> {
+  const { session, still, afterStep } = application;
+  for (const [at, raw] of steps.entries()) {
+    each(at);
+    const step = withZone(raw, application.zone);
+    if (await isDone(session, step)) continue;
+    if (still) await runStill(session, step);
+    else await runLive(application, step);
+    await afterStep?.(step);
+  }
+}
+
+const withZone = (step: Step, zone: string): Step => {
+  const fill = (sql: string) => sql.replaceAll('{zone}', literal(zone));
+  return {
+    ...step,
+    statements: step.statements.map(fill),
+    ...(step.unless ? { unless: fill(step.unless) } : {}),
+  };
+};
+
+async function isDone(session: Queryable, { unless, statements, kind }: Step): Promise<boolean> {
+  if (unless !== undefined) {
+    const [row] = await session.query<{ done: boolean | null }>(`select (${unless}) as done`);
+    if (row?.done) return true;
+  }
+  if (kind !== 'alone') return false;
+  for (const [pattern, query] of STANDS_ALREADY) {
+    const match = pattern.exec(statements[0]!);
+    if (!match) continue;
+    const [row] = await session.query<{ done: boolean }>(query, match.slice(1));
+    return row!.done;
+  }
+  return false;
+}
+
+/** Everything in the transaction of the file. With no rows there is nothing to validate later, and nobody to wait for. */
+async function runStill(session: Queryable, step: Step): Promise<void> {
+  for (const statement of step.statements) {
+    const text = statement.replace(/ concurrently\b/, '').replaceAll(/ not valid\b/g, '');
+    await session.query(text, step.kind === 'batches' ? [0, '9223372036854775807'] : undefined);
+  }
+}
+
+async function runLive(application: Application, step: Step): Promise<void> {
+  const { session } = application;
+  const [first] = step.statements as [string];
+  if (step.kind === 'batches') {
+    return runBatches(application, { table: step.table!, statement: first });
+  }
+  const isPatient = step.kind === 'alone' && PATIENT.test(first);
+  await session.query(`set lock_timeout to ${isPatient ? 0 : LOCK_MS}`);
+  const stop = isPatient ? watch(application) : undefined;
+  try {
+    await persist(application, tableOf(step), async () => {
+      if (step.kind === 'transaction') {
+        return inTransaction(session, async () => {
+          for (const statement of step.statements) await session.query(statement);
+        });
+      }
+      await dropInvalidIndex(session, first);
+      await session.query(first);
+    });
+  } finally {
+    await stop?.();
+  }
+}
+
+/** A CREATE INDEX CONCURRENTLY that was cut leaves an INVALID index, which IF NOT EXISTS takes for the real one. */
+async function dropInvalidIndex(session: Queryable, statement: string): Promise<void> {
+  const name = INVALID_INDEX.pattern.exec(statement)?.[1];
+  if (name === undefined) return;
+  const [row] = await session.query<{ invalid: boolean }>(INVALID_INDEX.query, [name]);
+  if (row!.invalid) await session.query(`drop index concurrently ${identifier(name)}`);
+}

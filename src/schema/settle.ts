@@ -1,0 +1,171 @@
+import { identifier, literal } from '../database/index.js';
+import { ClaireError, isLaw } from '../errors/index.js';
+import type { Application } from './application.js';
+import { applySteps } from './apply.js';
+import { runBatches } from './batches.js';
+import { persist } from './hindrances.js';
+import type { Step } from './steps.js';
+
+/** A law that old rows break, so that it holds for new rows only. */
+export interface BrokenLaw {
+  table: string;
+  law: string;
+  rows: number;
+  /** The first of these rows, whole. */
+  examples: Record<string, unknown>[];
+}
+
+export interface Settled {
+  /** Laws that now hold for every row. */
+  validated: string[];
+  broken: BrokenLaw[];
+  /** Rows that were moved to quarantine by this call. */
+  quarantined: number;
+  /** Rows that were to be moved and are named by others, each as a sentence. */
+  kept: string[];
+}
+
+interface SettleOptions {
+  /** Steps that mend old rows, run where one breaks a law. */
+  mend: readonly Step[];
+  quarantine: boolean;
+}
+
+interface Law {
+  table: string;
+  law: string;
+  expression: string;
+}
+
+/** In this order what names others goes to quarantine before what it names. */
+const ORDER = ['trades', 'orders', 'signals', 'risk_events'];
+const MOST_EXAMPLES = 5;
+
+/**
+ * Brings the laws that came as NOT VALID to hold for old rows too: what can be mended is mended, what breaks a law is
+ * moved to quarantine where that is wanted, and a law that no row breaks is validated. Nobody who writes waits.
+ */
+export async function settle(application: Application, options: SettleOptions): Promise<Settled> {
+  const laws = await unvalidated(application);
+  const settled: Settled = { validated: [], broken: [], quarantined: 0, kept: [] };
+  if (laws.length === 0) return settled;
+  let broken = await examine(application, laws);
+  if (broken.length > 0 && options.mend.length > 0) {
+    await applySteps(application, options.mend);
+    broken = await examine(application, laws);
+  }
+  if (broken.length > 0 && options.quarantine) {
+    broken = await examine(application, laws, (row) => moveToQuarantine(application, row, settled));
+  }
+  settled.broken = await withExamples(application, broken);
+  const isWhole = ({ table, law }: Law) => !broken.some((each) => each.table === table && each.law === law);
+  settled.validated = await validate(application, laws.filter(isWhole));
+  return settled;
+}
+
+/** Laws of Claire's that are not valid for old rows; a constraint of the user's is his own. */
+async function unvalidated({ session, book }: Application): Promise<Law[]> {
+  const found = await session.query<Law>(
+    `select t.relname::text as table, c.conname::text as law, pg_get_expr(c.conbin, c.conrelid) as expression
+     from pg_constraint as c join pg_class as t on t.oid = c.conrelid
+     where t.relnamespace = to_regnamespace(quote_ident($1)) and c.contype = 'c' and not c.convalidated
+     order by 1, 2`,
+    [book],
+  );
+  return ORDER.flatMap((table) => found.filter((each) => each.table === table && isLaw(each.law)));
+}
+
+interface BrokenRow {
+  table: string;
+  id: number;
+  laws: string[];
+}
+
+interface Found {
+  table: string;
+  law: string;
+  ids: number[];
+  rows: number;
+}
+
+/**
+ * Counts the rows that break each of the laws. A CHECK is broken by false, not by NULL. A row that `take` takes away
+ * does not count.
+ */
+async function examine(
+  application: Application,
+  laws: readonly Law[],
+  take: (row: BrokenRow) => Promise<boolean> = async () => false,
+): Promise<Found[]> {
+  const found: Found[] = laws.map(({ table, law }) => ({ table, law, ids: [], rows: 0 }));
+  for (const table of ORDER) {
+    const own = laws.filter((each) => each.table === table);
+    if (own.length === 0) continue;
+    const isBroken = own.map(({ expression }) => `(${expression}) is false`);
+    const cases = own.map(({ law }, at) => `case when ${isBroken[at]} then ${literal(law)} end`);
+    const statement = `select id, array_remove(array[${cases.join(', ')}], null)::text[] as laws
+      from ${identifier(table)} where id > $1 and id <= $2 and (${isBroken.join(' or ')})`;
+    const onRows = async (rows: unknown[]) => {
+      for (const row of rows as Omit<BrokenRow, 'table'>[]) {
+        if (await take({ ...row, table })) continue;
+        for (const each of found) {
+          if (each.table !== table || !row.laws.includes(each.law)) continue;
+          each.rows++;
+          if (each.ids.length < MOST_EXAMPLES) each.ids.push(row.id);
+        }
+      }
+    };
+    await runBatches(application, { table, statement, onRows, note: `rows of ${table} examined` });
+  }
+  return found.filter(({ rows }) => rows > 0);
+}
+
+async function withExamples({ session }: Application, found: readonly Found[]): Promise<BrokenLaw[]> {
+  const broken: BrokenLaw[] = [];
+  for (const { table, law, rows, ids } of found) {
+    const examples = await session.query<{ row: Record<string, unknown> }>(
+      `select to_jsonb(t) as row from ${identifier(table)} as t where id = any ($1::bigint[]) order by id`,
+      [ids],
+    );
+    broken.push({ table, law, rows, examples: examples.map(({ row }) => row) });
+  }
+  return broken;
+}
+
+/** Gives whether the row has gone; one that is named by others stays. */
+async function moveToQuarantine(
+  application: Application,
+  { table, id, laws }: BrokenRow,
+  settled: Settled,
+): Promise<boolean> {
+  const { session } = application;
+  const move = () =>
+    session.query('select quarantine_row($1, $2, $3, $4)', [
+      table,
+      id,
+      laws,
+      'an old row without a sure meaning',
+    ]);
+  try {
+    await persist(application, table, move);
+    settled.quarantined++;
+    return true;
+  } catch (error) {
+    if (!(error instanceof ClaireError && error.law === 'quarantine_lineage')) throw error;
+    settled.kept.push(error.message);
+    return false;
+  }
+}
+
+/** All laws of a table with one look at its rows. */
+async function validate(application: Application, laws: readonly Law[]): Promise<string[]> {
+  const steps = ORDER.flatMap((table): Step[] => {
+    const own = laws
+      .filter((each) => each.table === table)
+      .map(({ law }) => `validate constraint ${identifier(law)}`);
+    if (own.length === 0) return [];
+    return [{ kind: 'alone', statements: [`alter table ${identifier(table)} ${own.join(', ')}`] }];
+  });
+  await applySteps(application, steps);
+  return laws.map(({ law }) => law);
+}
