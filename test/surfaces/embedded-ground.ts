@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readlink, realpath, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -137,6 +137,20 @@ export async function occupy(port = 0): Promise<number> {
   afterwards(() => new Promise((done) => other.close(done)));
   const address = other.address();
   return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** The own end of an outgoing connection: a port that nobody listens on, and that cannot be had. */
+export async function ownEnd(): Promise<number> {
+  const other = createServer();
+  await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
+  const { port } = other.address() as { port: number };
+  const socket = connect({ port, host: '127.0.0.1' });
+  await new Promise<void>((done, failed) => socket.once('connect', done).once('error', failed));
+  afterwards(() => {
+    socket.destroy();
+    return new Promise((done) => other.close(done));
+  });
+  return socket.localPort!;
 }
 
 export interface Answer {

@@ -1,10 +1,19 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findEmbedded, LOGINS, startEmbedded } from '../../src/database/embedded/index.js';
 import { freePort } from '../harness/ports.js';
-import { ground, occupy, pidOf, query, rested, starter, useEmbedded } from './embedded-ground.js';
+import {
+  ground,
+  occupy,
+  occupyAsOwnEnd,
+  pidOf,
+  query,
+  rested,
+  starter,
+  useEmbedded,
+} from './embedded-ground.js';
 
 describe('start and adoption', () => {
   test('a first start makes a server, a second start adopts it', async () => {
@@ -151,6 +160,14 @@ describe('ports', () => {
     const again = await startEmbedded({ dataDir, port: asked, onNotice: (text) => notices.push(text) });
     expect(again).toMatchObject({ found: true, port });
     expect(notices).toEqual([expect.stringContaining(String(asked))]);
+  });
+
+  test('a kept port that is the own end of an outgoing connection gives way too', async () => {
+    const dataDir = await rested();
+    await (await startEmbedded({ dataDir, port: await freePort() })).stop();
+    const port = await ownEnd();
+    await writeFile(join(dataDir, 'server.json'), JSON.stringify({ port, major: 18 }));
+    expect((await startEmbedded({ dataDir })).port).not.toBe(port);
   });
 
   test('a kept port that another program uses gives way to a free one, said and written down', async () => {

@@ -211,7 +211,9 @@ const hasOurSuperuser = async (cluster: string, passwords: Passwords): Promise<b
 
 /** Waits for another turn, or gives up. */
 async function afterFailure(start: Start, port: number, text: string): Promise<void> {
-  if (!(await isFree(port))) {
+  // An outgoing connection can have the port as its own end: nobody listens there, and yet it cannot be had.
+  const isTaken = start.options.port === undefined && /could not bind/.test(text);
+  if (isTaken || !(await isFree(port))) {
     start.tried.add(port);
     return;
   }
