@@ -4,16 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findEmbedded, LOGINS, startEmbedded } from '../../src/database/embedded/index.js';
 import { freePort } from '../harness/ports.js';
-import {
-  ground,
-  occupy,
-  occupyAsOwnEnd,
-  pidOf,
-  query,
-  rested,
-  starter,
-  useEmbedded,
-} from './embedded-ground.js';
+import { ground, occupy, ownEnd, pidOf, query, rested, starter, useEmbedded } from './embedded-ground.js';
 
 describe('start and adoption', () => {
   test('a first start makes a server, a second start adopts it', async () => {
