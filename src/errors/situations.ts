@@ -203,6 +203,12 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
+  backup_unavailable: {
+    sentence: 'This version of Claire cannot take a backup, and a book with rows is not changed without one.',
+    remedy: 'Take one yourself (`pg_dump --format=custom`), see that it restores, then say --no-backup.',
+    status: 409,
+    exit: EXIT.refused,
+  },
   migration_blocked: {
     sentence: 'Other sessions held what a step of the migration needs, longer than it waits.',
     remedy: 'Let those sessions end, then run `claire migrate` again: it goes on from here.',

@@ -1,7 +1,7 @@
-import { bookName, type Database, identifier } from '../database/index.js';
+import { bookName, type Database, identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { VERSIONS, type Version } from './files.js';
-import { migrate } from './migrate.js';
+import { migrate, requireOurs } from './migrate.js';
 import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, VIEWS } from './objects.js';
 import { type BookState, recognise } from './recognise.js';
 
@@ -34,13 +34,7 @@ export async function dropBook(database: Database, name: string): Promise<Droppe
       const found = `Book ${book} stands between versions, or at one that is not known here: which objects are Claire's is not sure.`;
       throw new ClaireError('book_not_dropped', { found });
     }
-    try {
-      for (const statement of dropStatements(book, state.version)) await t.query(statement);
-    } catch (error) {
-      if (!isDependedOn(error)) throw error;
-      const detail = ((error as ClaireError).cause as { detail?: string }).detail;
-      throw new ClaireError('book_not_dropped', { found: detail ?? (error as Error).message, cause: error });
-    }
+    await dropObjects(t, book, state.version);
     if (book === 'public') return { schema: false };
     await t.query('savepoint empty');
     try {
@@ -54,6 +48,33 @@ export async function dropBook(database: Database, name: string): Promise<Droppe
   });
 }
 
+/**
+ * Drops Claire's own objects of a book, made by hand or by migrations, whole or half made, and leaves the schema with
+ * whatever else is in it.
+ * @throws ClaireError book_missing, book_not_dropped, schema_unrecognised, schema_newer
+ */
+export async function emptyBook(database: Database, book: string): Promise<void> {
+  await database.transaction(async (t) => {
+    const state = await recognise(t, book);
+    requireOurs(state);
+    if (!state.version) throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
+    // What is half made of the next version is ours: a foreign object under its name would have been in the way.
+    const isHalfMade = state.unfinished || state.pieces !== undefined;
+    const next = VERSIONS[VERSIONS.indexOf(state.version) + 1];
+    await dropObjects(t, book, (isHalfMade && next) || state.version);
+  });
+}
+
+async function dropObjects(t: Queryable, book: string, version: Version): Promise<void> {
+  try {
+    for (const statement of dropStatements(book, version)) await t.query(statement);
+  } catch (error) {
+    if (!isDependedOn(error)) throw error;
+    const detail = ((error as ClaireError).cause as { detail?: string }).detail;
+    throw new ClaireError('book_not_dropped', { found: detail ?? (error as Error).message, cause: error });
+  }
+}
+
 const isDependedOn = (error: unknown): boolean =>
   error instanceof ClaireError && error.details?.sqlstate === '2BP01';
 
@@ -62,9 +83,9 @@ function dropStatements(book: string, version: Version): string[] {
   const present = (named: readonly { name: string; since: Version }[]) =>
     named.filter(({ since }) => VERSIONS.indexOf(since) <= VERSIONS.indexOf(version));
   return [
-    ...present(MATERIALIZED_VIEWS).map(({ name }) => `drop materialized view ${schema}.${name}`),
-    ...present(VIEWS).map(({ name }) => `drop view ${schema}.${name}`),
-    ...[...present(TABLES), { name: HISTORY }].map(({ name }) => `drop table ${schema}.${name}`),
-    ...present(FUNCTIONS).map(({ name }) => `drop function ${schema}.${name}`),
+    ...present(MATERIALIZED_VIEWS).map(({ name }) => `drop materialized view if exists ${schema}.${name}`),
+    ...present(VIEWS).map(({ name }) => `drop view if exists ${schema}.${name}`),
+    ...[...present(TABLES), { name: HISTORY }].map(({ name }) => `drop table if exists ${schema}.${name}`),
+    ...present(FUNCTIONS).map(({ name }) => `drop function if exists ${schema}.${name}`),
   ];
 }

@@ -187,8 +187,8 @@ function cancelOnAbort(database: Database, { pid, signal }: Application): () => 
   return () => signal?.removeEventListener('abort', cancel);
 }
 
-/** What is still to be applied, after the history was held against the files. */
-export function pendingMigrations(state: BookState, migrations: Migration[], to: Version): Migration[] {
+/** Refuses what stands in the way, and what a newer program has made. */
+export function requireOurs(state: BookState): void {
   if (state.newer) {
     throw new ClaireError('schema_newer', {
       found: `Book ${state.book} stands at ${state.newer}, this program knows up to ${LATEST_VERSION}.`,
@@ -199,6 +199,11 @@ export function pendingMigrations(state: BookState, migrations: Migration[], to:
       found: `In schema ${state.book}: ${state.inTheWay.join(', ')}.`,
     });
   }
+}
+
+/** What is still to be applied, after the history was held against the files. */
+export function pendingMigrations(state: BookState, migrations: Migration[], to: Version): Migration[] {
+  requireOurs(state);
   for (const [at, applied] of state.applied.entries()) {
     const file = migrations[at];
     if (applied.number !== at + 1) {

@@ -1,9 +1,7 @@
-import { createInterface } from 'node:readline/promises';
 import { bookName } from '../../database/index.js';
-import { ClaireError } from '../../errors/index.js';
 import { createBook, dropBook, LATEST_VERSION, listBooks } from '../../schema/index.js';
-import { type AddCommand, defineCommand, type Invocation, option } from '../command.js';
-import { Interrupted } from '../interrupt.js';
+import { type AddCommand, defineCommand, option } from '../command.js';
+import { confirm } from '../confirm.js';
 import { table } from '../print.js';
 import { withPlace } from '../session.js';
 
@@ -54,7 +52,10 @@ const drop = defineCommand({
   ],
   async run(invocation) {
     const name = bookName(invocation.args[0]!);
-    if (!invocation.options.yes) await confirm(invocation, name);
+    if (!invocation.options.yes) {
+      const question = `Everything in book ${name} will be gone. Type its name`;
+      await confirm(invocation, { question, name, refusal: 'book_not_dropped' });
+    }
     const dropped = await withPlace(invocation, (place) => dropBook(place.database('postgres'), name));
     invocation.out.answer({ book: name, dropped: true, schema_dropped: dropped.schema }, () =>
       dropped.schema
@@ -64,24 +65,6 @@ const drop = defineCommand({
     return undefined;
   },
 });
-
-async function confirm({ signal, globals }: Invocation, name: string): Promise<void> {
-  const isTerminal = process.stdin.isTTY && process.stderr.isTTY && !globals.json;
-  if (!isTerminal) throw new ClaireError('book_not_dropped', { found: 'Nobody was there to confirm it.' });
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const typed = await terminal.question(`Everything in book ${name} will be gone. Type its name: `, {
-      signal,
-    });
-    if (typed.trim() !== name)
-      throw new ClaireError('book_not_dropped', { found: 'Another name was typed.' });
-  } catch (error) {
-    // Ctrl-C at the question reaches the terminal's reader first, by this name.
-    throw (error as Error).name === 'AbortError' ? new Interrupted() : error;
-  } finally {
-    terminal.close();
-  }
-}
 
 export const book: AddCommand = (parent, runtime) => {
   const group = parent.command('book').summary('Makes, lists and drops books.');

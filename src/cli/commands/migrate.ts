@@ -1,89 +1,185 @@
+import { identifier, type Queryable } from '../../database/index.js';
+import { ClaireError, EXIT, type ExitCode } from '../../errors/index.js';
 import {
+  type BookState,
   migrate as bring,
+  emptyBook,
   LATEST_VERSION,
-  readMigrations,
+  type Migrated,
+  type MigrateOptions,
   recognise,
+  type StepProgress,
   VERSIONS,
   type Version,
 } from '../../schema/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
-import { counted, table } from '../print.js';
+import { confirm } from '../confirm.js';
+import { showPlan } from '../migration/plan.js';
+import { readReport, reportText } from '../migration/report.js';
+import { showStatus } from '../migration/status.js';
+import { verification } from '../migration/verification.js';
+import { counted } from '../print.js';
+import { progress } from '../progress.js';
 import { type Place, withPlace } from '../session.js';
+import { loadTestData } from './test-data.js';
 
 export const migrate = defineCommand({
   usage: 'migrate',
-  summary: 'Brings a book to a version of the schema, making the book where it does not exist.',
+  summary: 'Brings a book to a version of the schema beside services that go on writing.',
   details:
-    'Forward only. Runs again without harm, and goes on where it was interrupted. 1.2 refuses much that 1.1 accepted:\n' +
-    'see what each migration is with --status before you run it.',
+    'Recognises a book from its catalog, one made by hand from SQL included, and makes it where there is none. Forward\n' +
+    'only; interrupted anywhere, it is run again and goes on. Old rows with one possible meaning are corrected, and each\n' +
+    'correction is recorded; others stay where they are and are listed. Nothing is ever deleted. A hand-made database\n' +
+    'stands in the schema public: --book public.',
   options: [
     option('--to <version>', 'version to stop at').choices([...VERSIONS, 'latest']),
-    option('--status', 'show what is applied and what is not, and change nothing').conflicts('to'),
+    option('--status', 'say what is there, what is applied and what is not, and change nothing'),
+    option('--plan', 'print each step with its SQL, its locks and an estimate, and change nothing'),
+    option('--no-backup', 'go on without a backup: you have taken one yourself'),
+    option('--quarantine', 'move old rows without a sure meaning aside, whole, so that every law becomes valid'),
+    option('--recorded-in <zone>', 'time zone in which created_at was written before 1.2, where it was not UTC'),
+    option('--fresh', "drop Claire's own objects of the book, with all rows, and make them new"),
+    option('--test-data', 'with --fresh: load realistic rows'),
+    option('--yes', 'with --fresh: do not ask for the name of the database'),
   ],
   examples: [
-    ['migrate', 'to the newest version'],
+    ['migrate --status --book public', 'what a database made by hand is, as its catalog shows it'],
+    ['migrate --plan --book public', 'what would be done, with the locks and about how long'],
+    ['migrate --book public --no-backup', 'to the newest version, beside running services'],
     ['migrate --to 1.1 --book old', 'a book as clients of 1.1 expect it'],
-    ['migrate --status', 'what is applied and what is not'],
+    ['migrate --fresh --test-data --book play', 'a new record with rows to try things on'],
   ],
   async run(invocation) {
-    const show = invocation.options.status ? status : apply;
-    await withPlace(invocation, (place) => show(invocation, place));
-    return undefined;
+    const { options } = invocation;
+    requireSense(options);
+    return withPlace(invocation, async (place) => {
+      if (options.status) return showStatus(invocation, place);
+      if (options.plan) return showPlan(invocation, place, wanted(invocation));
+      if (options.fresh) return makeFresh(invocation, place);
+      return bringForward(invocation, place);
+    });
   },
 });
 
-async function apply({ options, globals, out }: Invocation, place: Place): Promise<void> {
-  const { book } = globals;
-  const wanted = (options.to as Version | 'latest' | undefined) ?? 'latest';
-  const database = place.database('postgres');
-  const before = await recognise(database, book);
-  const applied: string[] = [];
-  const after = await bring(database, book, {
-    to: wanted === 'latest' ? LATEST_VERSION : wanted,
-    onFile: ({ name, title }) => {
-      applied.push(name);
-      out.say(title);
-    },
-  });
-  out.answer({ book, before: before.version ?? null, version: after.version ?? null, applied }, () =>
-    applied.length === 0
-      ? `Book ${book} stands at ${after.version}: there is nothing to do.`
-      : `Book ${book} stands at ${after.version}; ${counted(applied.length, 'migration')} applied.`,
-  );
+function requireSense(options: Invocation['options']): void {
+  const refuse = (found: string) => {
+    throw new ClaireError('usage_invalid', { found });
+  };
+  const ways = ['status', 'plan', 'fresh'].filter((name) => options[name]);
+  if (ways.length > 1) refuse(`--${ways.join(' and --')} exclude each other.`);
+  if (options.status && options.to) refuse('--status says what is there, whatever --to is.');
+  if (options.testData && !options.fresh) refuse('--test-data belongs to --fresh; see `claire test-data`.');
+  if (options.yes && !options.fresh) refuse('--yes belongs to --fresh.');
+  if (options.quarantine && wantedOf(options) !== LATEST_VERSION) refuse('There is no quarantine before 1.2.');
 }
 
-async function status({ globals, out }: Invocation, place: Place): Promise<void> {
+const wantedOf = ({ to }: Invocation['options']): Version =>
+  to === undefined || to === 'latest' ? LATEST_VERSION : (to as Version);
+
+const wanted = ({ options }: Invocation): MigrateOptions & { to: Version } => ({
+  to: wantedOf(options),
+  ...(options.recordedIn === undefined ? {} : { recordedIn: options.recordedIn as string }),
+});
+
+async function bringForward(invocation: Invocation, place: Place): Promise<ExitCode> {
+  const { globals, options } = invocation;
+  const database = place.database('postgres');
+  const before = await recognise(database, globals.book);
+  const isBehind = before.version !== undefined && (before.version !== wantedOf(options) || before.handMade);
+  if (isBehind && options.backup !== false) await requireBackup(database, before);
+  const { migrated, applied } = await bringWithProgress(invocation, place);
+  return answer(invocation, place, before, migrated, applied);
+}
+
+/** Backups cannot be taken yet: whoever has rows says that he has one. */
+async function requireBackup(database: Queryable, { book }: BookState): Promise<void> {
+  const tables = ['signals', 'orders', 'trades', 'risk_events'];
+  const any = tables.map((table) => `exists (select from ${identifier(book)}.${table})`);
+  const [row] = await database.query<{ rows: boolean }>(`select ${any.join(' or ')} as rows`);
+  if (!row!.rows) return;
+  throw new ClaireError('backup_unavailable', { found: `Book ${book} has rows.` });
+}
+
+async function bringWithProgress(
+  invocation: Invocation,
+  place: Place,
+): Promise<{ migrated: Migrated; applied: string[] }> {
+  const { globals, options, out, signal } = invocation;
+  const bar = progress('migrate');
+  const applied: string[] = [];
+  const show = ({ migration, at, of, done, total, note }: StepProgress) => {
+    const detail = total ? ` ${note} ${Math.floor((100 * (done ?? 0)) / total)} %` : '';
+    bar.update(at - 1, of, `${migration.title}${detail}`);
+  };
+  try {
+    const migrated = await bring(place.database('postgres'), globals.book, {
+      ...wanted(invocation),
+      quarantine: options.quarantine === true,
+      signal,
+      onFile: ({ name, title }) => {
+        applied.push(name);
+        bar.end();
+        out.say(title);
+      },
+      onProgress: show,
+      onNotice: (sentence) => {
+        bar.end();
+        out.note(sentence);
+      },
+    });
+    return { migrated, applied };
+  } finally {
+    bar.end();
+  }
+}
+
+async function answer(
+  invocation: Invocation,
+  place: Place,
+  before: BookState,
+  migrated: Migrated,
+  applied: string[],
+): Promise<ExitCode> {
+  const { globals, out } = invocation;
   const { book } = globals;
-  const [state, migrations] = await Promise.all([
-    recognise(place.database('postgres'), book),
-    readMigrations(),
-  ]);
-  const done = new Map(state.applied.map(({ number, hash }) => [number, hash]));
-  const rows = migrations.map(({ number, name, version, title, breaking, locks, hash }) => ({
-    number,
-    name,
-    version,
-    title,
-    breaking,
-    locks,
-    state: !done.has(number) ? 'pending' : done.get(number) === hash ? 'applied' : 'edited',
-  }));
+  const database = place.database('postgres');
+  const isNew = before.version === undefined;
+  const report = await readReport(database, migrated);
+  const verified = isNew || applied.length === 0 ? null : await verification(invocation, place, migrated);
   const document = {
-    book,
-    version: state.version ?? state.newer ?? null,
-    latest: LATEST_VERSION,
-    migrations: rows,
+    ...{ book, before: before.version ?? null, version: migrated.version ?? null, applied },
+    ...{ validated: migrated.validated, report, verified },
   };
   out.answer(document, () => {
-    const cells = rows.map((row) => [
-      ...[String(row.number), row.version, row.state, row.breaking ? 'breaking' : '', row.title],
-    ]);
-    const stands = state.newer ?? state.version;
-    return [
-      table(['number', 'version', 'state', '', 'title'], cells),
-      stands
-        ? `Book ${book} stands at ${stands}; the newest is ${LATEST_VERSION}.`
-        : `There is no book ${book} yet.`,
-    ].join('\n');
+    const stands = `Book ${book} stands at ${migrated.version}`;
+    const head =
+      applied.length === 0 && migrated.validated.length === 0
+        ? `${stands}: there is nothing to do.`
+        : `${stands}; ${counted(applied.length, 'migration')} applied.`;
+    return [reportText(report, book), verified?.text ?? '', head].filter(Boolean).join('\n\n');
   });
+  return report.broken.length > 0 || verified?.holds === false ? EXIT.broken : EXIT.ok;
+}
+
+async function makeFresh(invocation: Invocation, place: Place): Promise<ExitCode> {
+  const { globals, options, out } = invocation;
+  const { book } = globals;
+  const database = place.database('postgres');
+  const before = await recognise(database, book);
+  if (before.version !== undefined) {
+    const [row] = await database.query<{ name: string }>('select current_database() as name');
+    const question = `Every row of book ${book} will be gone. Type the name of the database (${row!.name})`;
+    if (options.backup !== false) await requireBackup(database, before);
+    if (!options.yes) await confirm(invocation, { question, name: row!.name, refusal: 'book_not_dropped' });
+    await emptyBook(database, book);
+    out.say(`Claire's objects of book ${book} are dropped.`);
+  }
+  const { migrated, applied } = await bringWithProgress(invocation, place);
+  if (options.testData) await loadTestData(database, identifier(book));
+  const document = { book, before: before.version ?? null, version: migrated.version ?? null, applied };
+  out.answer(
+    { ...document, test_data: options.testData === true },
+    () => `Book ${book} is new, at ${migrated.version}${options.testData ? ', with test data' : ''}.`,
+  );
+  return EXIT.ok;
 }

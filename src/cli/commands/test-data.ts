@@ -17,7 +17,7 @@ export const testData = defineCommand({
     const { globals, out } = invocation;
     await withBook(invocation, 'claire', async (claire, place) => {
       const before = rowsOf(await claire.summary());
-      await load(place.database('postgres'), claire.book);
+      await loadTestData(place.database('postgres'), claire.book);
       const summary = await claire.summary();
       const recorded = rowsOf(summary) - before;
       out.answer({ book: globals.book, recorded, summary }, () =>
@@ -34,7 +34,7 @@ export const testData = defineCommand({
 });
 
 /** Its names are unqualified, so that psql can load the same file into any schema. */
-async function load(database: Database, book: string): Promise<void> {
+export async function loadTestData(database: Database, book: string): Promise<void> {
   const text = await readFile(`${sqlDirectory('test-data')}/realistic.sql`, 'utf8');
   await database.transaction(async (t) => {
     await t.query(`set local search_path to ${identifier(book)}, pg_temp`);

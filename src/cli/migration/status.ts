@@ -1,0 +1,58 @@
+import { identifier } from '../../database/index.js';
+import { EXIT, type ExitCode } from '../../errors/index.js';
+import {
+  describeState,
+  LATEST_VERSION,
+  listHandMade,
+  openLaws,
+  readMigrations,
+  recognise,
+} from '../../schema/index.js';
+import type { Invocation } from '../command.js';
+import { table } from '../print.js';
+import type { Place } from '../session.js';
+
+/** `claire migrate --status`: what was recognised, which migrations are applied, which laws old rows keep open. */
+export async function showStatus({ globals, out }: Invocation, place: Place): Promise<ExitCode> {
+  const { book } = globals;
+  const database = place.database('postgres');
+  const [state, migrations, open, others] = await Promise.all([
+    recognise(database, book),
+    readMigrations(),
+    openLaws(database, identifier(book)),
+    listHandMade(database),
+  ]);
+  const done = new Map(state.applied.map(({ number, hash }) => [number, hash]));
+  const rows = migrations.map(({ number, name, version, title, breaking, locks, hash }) => ({
+    ...{ number, name, version, title, breaking, locks },
+    state: !done.has(number) ? 'pending' : done.get(number) === hash ? 'applied' : 'edited',
+  }));
+  const elsewhere = state.version === undefined ? others.filter((name) => name !== book) : [];
+  const document = {
+    book,
+    version: state.version ?? state.newer ?? null,
+    hand_made: state.handMade,
+    unfinished: state.unfinished,
+    pieces: state.pieces ?? null,
+    in_the_way: state.inTheWay,
+    open_laws: open,
+    hand_made_elsewhere: elsewhere,
+    latest: LATEST_VERSION,
+    migrations: rows,
+  };
+  out.answer(document, () => {
+    const cells = rows.map((row) => [
+      ...[String(row.number), row.version, row.state, row.breaking ? 'breaking' : '', row.title],
+    ]);
+    return [
+      table(['number', 'version', 'state', '', 'title'], cells),
+      [
+        describeState(state),
+        ...open.map(({ table: name, law }) => `Not valid for old rows of ${name} yet: ${law}.`),
+        ...elsewhere.map((name) => `Schema ${name} holds a hand-made record: see it with --book ${name}.`),
+        `The newest version is ${LATEST_VERSION}.`,
+      ].join('\n'),
+    ].join('\n\n');
+  });
+  return EXIT.ok;
+}
