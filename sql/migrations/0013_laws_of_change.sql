@@ -33,7 +33,7 @@ begin
   end if;
   raise exception '% from % needs a permit of the same transaction', tg_op, tg_table_name
     using errcode = 'check_violation', constraint = 'removal_needs_a_permit', table = tg_table_name,
-      hint = 'Rows leave by retention only.';
+      hint = 'Rows leave by retention or into quarantine only.';
 end;
 $$;
 

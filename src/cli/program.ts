@@ -4,6 +4,7 @@ import type { Runtime } from './command.js';
 import { book } from './commands/book.js';
 import { correct } from './commands/correct.js';
 import { migrate } from './commands/migrate.js';
+import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
 import { service } from './commands/service.js';
@@ -15,7 +16,20 @@ import { verify } from './commands/verify.js';
 import { exitCodesText } from './help.js';
 import { addGlobalOptions } from './options.js';
 
-const COMMANDS = [up, status, stop, replay, reads, verify, correct, migrate, book, testData, service];
+const COMMANDS = [
+  up,
+  status,
+  stop,
+  replay,
+  reads,
+  verify,
+  correct,
+  quarantine,
+  migrate,
+  book,
+  testData,
+  service,
+];
 
 export function buildProgram(runtime: Runtime): Command {
   const program = new Command('claire');

@@ -21,6 +21,7 @@ export const columnsOf = (shape: z.ZodObject): Column[] =>
 export function formatCell(column: Column, value: unknown): string {
   if (value === null || value === undefined) return '';
   if (column.isTime) return toIso(value as number);
+  if (Array.isArray(value)) return value.join(', ');
   return typeof value === 'object' ? toJson(value) : String(value);
 }
 

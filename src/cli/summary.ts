@@ -7,6 +7,7 @@ export type Summary = Awaited<ReturnType<Claire['summary']>>;
 export function summaryText(summary: Summary): string {
   const commission =
     summary.commission_unknown > 0 ? `, without ${summary.commission_unknown} not yet known` : '';
+  const quarantined = `${summary.quarantined} (see \`claire quarantine list --state held\`)`;
   return list([
     ['signals', summary.signals],
     ['orders', parts(summary.orders)],
@@ -15,6 +16,7 @@ export function summaryText(summary: Summary): string {
     ['closed trades', summary.closed_trades],
     ['gross profit', summary.pnl],
     ['net profit', `${summary.pnl_net} (commission ${summary.commission}${commission})`],
+    ...(summary.quarantined > 0 ? [['in quarantine', quarantined] as const] : []),
   ]);
 }
 

@@ -87,6 +87,8 @@ export const laws = {
       'risk_events_reason_check',
       'corrections_reason_check',
       'permits_reason_check',
+      'quarantine_reason_check',
+      'quarantine_decided_reason_check',
     ],
   },
   id_blank: {
@@ -150,6 +152,7 @@ export const laws = {
       'risk_events_pkey',
       'corrections_pkey',
       'permits_pkey',
+      'quarantine_pkey',
       'candles_pkey',
       'position_totals_pkey',
       'materialized_view_refreshes_pkey',
@@ -167,12 +170,13 @@ export const laws = {
     constraints: ['trades_agree_with_orders'],
   },
   record_final: {
-    sentence: 'Signals, risk events and corrections do not change once they are recorded.',
+    sentence:
+      'Signals, risk events, corrections and what is in quarantine do not change once they are recorded.',
     remedy: 'Use `claire correct`, which records what was changed and why.',
     constraints: ['recorded_rows_are_final'],
   },
   removal_refused: {
-    sentence: 'Rows leave by retention only.',
+    sentence: 'Rows leave by retention or into quarantine only.',
     remedy: 'Do not DELETE or TRUNCATE; correct a wrong row with `claire correct`.',
     constraints: ['removal_needs_a_permit'],
   },
@@ -211,5 +215,26 @@ export const laws = {
       'corrections_lineage',
       'permits_action_check',
     ],
+  },
+  quarantine_invalid: {
+    sentence: 'This cannot be quarantined, released or discarded so.',
+    remedy: 'Name a row that is there (`claire quarantine list`), and the laws that it breaks.',
+    constraints: [
+      'quarantine_row',
+      'quarantine_table_name_check',
+      'quarantine_laws_check',
+      'quarantine_state_check',
+      'quarantine_decision_check',
+    ],
+  },
+  quarantine_decided: {
+    sentence: 'What was released or discarded stays so.',
+    remedy: 'A released row is in its table again: mend it there with `claire correct`.',
+    constraints: ['quarantine_decided'],
+  },
+  row_is_named: {
+    sentence: 'A row that another row names cannot be quarantined.',
+    remedy: 'Quarantine the row that names it first: trades before orders, orders before signals.',
+    constraints: ['quarantine_lineage'],
   },
 } as const;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ClaireError } from '../errors/index.js';
-import { id, json, out, reason } from './fields.js';
+import { changes, id, out, reason } from './fields.js';
 import type { Operation } from './operation.js';
 
 /** What can be corrected: the table, and the id by which people name its rows. */
@@ -14,7 +14,7 @@ const CORRECTABLE = {
 const input = z.strictObject({
   what: z.enum(['signal', 'order', 'trade', 'risk-event']).meta({ description: 'What is corrected' }),
   id: id('row, or its number in the table where it has none'),
-  changes: json.meta({ description: 'Columns and their right values; decimals as text' }),
+  changes,
   reason,
 });
 

@@ -67,6 +67,20 @@ export const json = converted(
   toJson,
   { description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber' },
 );
+/** Decimals go in as text: a float would not hold them. */
+export const changes = json.meta({ description: 'Columns and their right values; decimals as text' });
+
+/** Text by which rows are found; any text may be asked for. */
+export const named = (description: string) => text.optional().meta({ description });
+export const table = z
+  .enum(['signals', 'orders', 'trades', 'risk_events'])
+  .meta({ description: 'Table of the row' });
+/** BIGINT as text, as reads give it. */
+export const rowNumber = z
+  .string()
+  .regex(/^\d{1,18}$/, 'the number of a row is wanted')
+  .meta({ description: 'Number of the row in its table' });
+
 const rows = z.coerce
   .number('a whole number is wanted')
   .int('a whole number is wanted')

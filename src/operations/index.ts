@@ -1,9 +1,11 @@
 import { closeTrade, closeTrades } from './close-trade.js';
 import { correct } from './correct.js';
+import { corrections } from './corrections.js';
 import { cancelOrder, cancelOrders, fillOrder, fillOrders, rejectOrder, rejectOrders } from './move-order.js';
 import { openTrade, openTrades } from './open-trade.js';
 import { placeOrder, placeOrders } from './place-order.js';
 import { profit } from './profit.js';
+import { discardQuarantined, quarantined, releaseQuarantined } from './quarantine.js';
 import { candles, exposure, orders, positions, riskEvents, signals, trades } from './reads.js';
 import { recordCandles } from './record-candles.js';
 import { recordRiskEvent, recordRiskEvents } from './record-risk-event.js';
@@ -31,6 +33,8 @@ export const operations = {
   recordRiskEvents,
   recordCandles,
   correct,
+  releaseQuarantined,
+  discardQuarantined,
   signals,
   orders,
   trades,
@@ -38,6 +42,8 @@ export const operations = {
   positions,
   exposure,
   candles,
+  corrections,
+  quarantined,
   profit,
   summary,
   verify,

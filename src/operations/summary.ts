@@ -14,13 +14,15 @@ const result = z.object({
   pnl_net: out.decimal,
   commission: out.decimal,
   commission_unknown: out.count,
+  quarantined: out.count.meta({ description: 'Rows held in quarantine until somebody decides' }),
 });
 
 const input = z.strictObject({});
 
 /** What a book holds, counted. */
 export const summary: Operation<typeof input, z.output<typeof result>> = {
-  summary: 'What a book holds: signals, orders by state, risk events by type, positions, trades and profit.',
+  summary:
+    'What a book holds: signals, orders by state, risk events by type, positions, trades, profit, and rows in quarantine.',
   kind: 'read',
   input,
   result,
@@ -36,7 +38,8 @@ export const summary: Operation<typeof input, z.output<typeof result>> = {
          (select coalesce(jsonb_object_agg(event_type, n), '{}')
           from (select event_type, count(*) as n from ${book}.risk_events group by event_type) as e) as risk_events,
          (select count(*) from ${book}.position_sums) as open_positions,
-         (select coalesce(sum(num_trades), 0)::bigint from ${book}.position_sums) as open_trades`,
+         (select coalesce(sum(num_trades), 0)::bigint from ${book}.position_sums) as open_trades,
+         (select count(*) from ${book}.quarantine where state = 'held') as quarantined`,
     );
     return { ...counts!, ...(await profit.run(context, {})) };
   },

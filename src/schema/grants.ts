@@ -9,6 +9,8 @@ const GRANTS: Record<string, readonly string[]> = {
   claire_operator: [
     'update on table orders',
     'execute on function correct_record(text, bigint, jsonb, text, text)',
+    'execute on function release_row(bigint, jsonb, text)',
+    'execute on function discard_row(bigint, text)',
   ],
 };
 

@@ -20,7 +20,7 @@ export const MATERIALIZED_VIEWS: readonly Named[] = since('1.1', 'positions_real
 export const TABLES: readonly Named[] = [
   ...since('1.0', 'trades', 'orders', 'signals', 'risk_events'),
   ...since('1.1', 'materialized_view_refreshes'),
-  ...since('1.2', 'position_totals', 'position_changes', 'permits', 'corrections', 'candles'),
+  ...since('1.2', 'position_totals', 'position_changes', 'permits', 'corrections', 'candles', 'quarantine'),
 ];
 
 export const HISTORY = 'schema_migrations';
@@ -50,6 +50,14 @@ export const FUNCTIONS: readonly Named[] = [
     'refresh_positions_realtime()',
     'orders_agree_with_signals()',
     'trades_agree_with_orders()',
+    'lock_record(text, bigint)',
+    'refuse_fixed_columns(text, jsonb, jsonb)',
+    'refuse_broken_chain(text, bigint)',
+    'record_corrections(text, bigint, jsonb, jsonb, text, text)',
     'correct_record(text, bigint, jsonb, text, text)',
+    'quarantine_row(text, bigint, text[], text)',
+    'release_row(bigint, jsonb, text)',
+    'discard_row(bigint, text)',
+    'decide_quarantined(bigint, text, text)',
   ),
 ];

@@ -23,13 +23,16 @@ const statements: Record<string, string> = {
   trade: `insert into trades (symbol, side, quantity, entry_price, entry_timestamp, status) values ('X', 'BUY', 1, 1, ${T}, 'OPEN')`,
   close: `update trades set exit_price = 2, exit_timestamp = ${T}, status = 'CLOSED' where status = 'OPEN'`,
   event: `insert into risk_events (event_type, reason, timestamp) values ('signal_rejected', 'r', ${T})`,
-  read: `select * from positions, exposure, signals, orders, trades, risk_events limit 1`,
+  read: `select * from positions, exposure, signals, orders, trades, risk_events, corrections, quarantine limit 1`,
   fold: `select fold_position_changes()`,
   refresh: `refresh materialized view concurrently positions_realtime`,
   permit: `insert into permits (table_name, action, reason) values ('trades', 'delete', 'r')`,
   forge: `insert into position_totals values ('X', 'BUY', 1, 1, 1)`,
   correct: `select correct_record('trades', (select min(id) from trades), '{"quantity": 2}', 'r')`,
   remove: `delete from trades`,
+  quarantine: `select quarantine_row('trades', (select min(id) from trades), '{some_law}', 'r')`,
+  release: `select release_row((select min(id) from quarantine where state = 'held'), '{}', 'r')`,
+  discard: `select discard_row((select min(id) from quarantine where state = 'held'), 'r')`,
 };
 
 const allowed: Record<string, string[]> = {
@@ -37,7 +40,7 @@ const allowed: Record<string, string[]> = {
   risk_manager: ['order', 'fill', 'event', 'read', 'fold'],
   execution_service: ['fill', 'trade', 'close', 'read', 'fold'],
   claire: ['signal', 'order', 'fill', 'trade', 'close', 'event', 'read', 'fold', 'refresh'],
-  claire_operator: ['fill', 'read', 'fold', 'correct'],
+  claire_operator: ['fill', 'read', 'fold', 'correct', 'release', 'discard'],
 };
 
 beforeAll(async () => {
@@ -52,7 +55,8 @@ beforeAll(async () => {
   }
   await admin.close();
   await applyGrants(book.database, 'main');
-  await book.sql(statements.trade!);
+  for (const name of ['trade', 'quarantine', 'trade', 'quarantine', 'trade'])
+    await book.sql(statements[name]!);
 });
 
 /** Lets a login in with a password. */

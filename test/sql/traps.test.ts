@@ -289,7 +289,7 @@ describe('trap 16: ids and zones', () => {
       `select count(*) as n from pg_sequences where schemaname = current_schema() and data_type = 'bigint'::regtype`,
       id,
     );
-    expect(sequences).toEqual([{ n: 5 }]);
+    expect(sequences).toEqual([{ n: 6 }]);
   });
 
   test('1.2: every row knows when it was recorded, also where a mapper sends NULL', async () => {

@@ -1,13 +1,9 @@
-import { parseJson } from '../../database/index.js';
-import { ClaireError } from '../../errors/index.js';
 import { operations } from '../../operations/index.js';
 import { parseInput } from '../../operations/operation.js';
+import { changesOf } from '../changes.js';
 import { defineCommand, option } from '../command.js';
 import { counted } from '../print.js';
 import { withBook } from '../session.js';
-
-/** Columns that hold JSON; every other value travels as text, so that no decimal passes through a float. */
-const JSON_COLUMNS = ['metadata', 'details'];
 
 export const correct = defineCommand({
   usage: 'correct <what> <id> <changes...>',
@@ -40,28 +36,3 @@ export const correct = defineCommand({
     return undefined;
   },
 });
-
-function changesOf(given: string[]): Record<string, unknown> {
-  return Object.fromEntries(
-    given.map((change) => {
-      const at = change.indexOf('=');
-      if (at < 1)
-        throw new ClaireError('input_invalid', { found: `changes: ${change} is not COLUMN=VALUE.` });
-      const column = change.slice(0, at);
-      return [column, correctedValue(column, change.slice(at + 1))];
-    }),
-  );
-}
-
-function correctedValue(column: string, text: string): unknown {
-  if (text === '') return null;
-  if (!JSON_COLUMNS.includes(column)) return text;
-  try {
-    return parseJson(text);
-  } catch (error) {
-    throw new ClaireError('input_invalid', {
-      found: `changes: ${column} is not JSON: ${text}`,
-      cause: error,
-    });
-  }
-}

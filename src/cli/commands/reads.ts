@@ -11,7 +11,13 @@ import { columnsOf, formatCell, type Row } from '../rows.js';
 import { withBook } from '../session.js';
 
 /** Reads that have a command of their own, which says more than a list of rows. */
-const ELSEWHERE = ['summary', 'verify'];
+const ELSEWHERE = ['summary', 'verify', 'quarantined'];
+
+/** Reads that are also for a spreadsheet. */
+const WITH_CSV = ['trades', 'corrections', 'quarantined'];
+
+/** What people do not need: the number of a row and the times of recording take the width from the rest. */
+const FOR_PROGRAMS = ['id', 'created_at', 'updated_at'];
 
 const EXAMPLES: Record<string, CommandSpec['examples']> = {
   signals: [['signals --symbol BTCUSDT --limit 100', 'the last 100 signals of a symbol']],
@@ -27,6 +33,10 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
   positions: [['positions', 'what is open at this moment']],
   exposure: [['exposure --symbol BTCUSDT', 'long, short, gross and net of a symbol']],
   candles: [['candles --symbol BTCUSDT --since 2024-01-01', 'the candles that were replayed']],
+  corrections: [
+    ['corrections --table trades --law closed_trades_have_their_profit', 'profits that a migration mended'],
+    ['corrections --csv > corrections.csv', 'every column, for a spreadsheet'],
+  ],
   profit: [['profit --since 2024-01-01 --until 2025-01-01', 'what a year brought']],
 };
 
@@ -34,25 +44,43 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
 export const reads: AddCommand = (parent, runtime) => {
   for (const [name, operation] of Object.entries(operations as Record<string, AnyOperation>)) {
     if (operation.kind !== 'read' || ELSEWHERE.includes(name)) continue;
-    readCommand(name as keyof Operations, operation)(parent, runtime);
+    readCommand(name as keyof Operations)(parent, runtime);
   }
 };
 
-function readCommand(verb: keyof Operations, operation: AnyOperation): AddCommand {
-  const name = kebab(verb);
+interface Appearance {
+  /** Name of the command. */
+  usage: string;
+  examples: CommandSpec['examples'];
+  /** How people call the rows. */
+  rows: string;
+  /** Columns that only programs are shown. */
+  hidden: readonly string[];
+}
+
+/** A read of the registry as a command. */
+export function readCommand(verb: keyof Operations, appearance: Partial<Appearance> = {}): AddCommand {
+  const operation: AnyOperation = operations[verb];
+  const usage = kebab(verb);
+  const as: Appearance = {
+    usage,
+    examples: EXAMPLES[usage] ?? [[usage, operation.summary]],
+    rows: usage.replaceAll('-', ' '),
+    hidden: FOR_PROGRAMS,
+    ...appearance,
+  };
   const filters = Object.entries<z.ZodType>(operation.input.shape).map(([key, schema]) =>
     filterFlag(key, schema),
   );
-  const withCsv = name === 'trades';
   return defineCommand({
-    usage: name,
+    usage: as.usage,
     summary: operation.summary,
     details: 'Times are UTC: ISO 8601 for people, Unix milliseconds in JSON. Filters add up.',
     options: [
       ...filters.map(({ flag }) => flag),
-      ...(withCsv ? [option('--csv', 'print comma-separated values with a head line')] : []),
+      ...(WITH_CSV.includes(verb) ? [option('--csv', 'print comma-separated values with a head line')] : []),
     ],
-    examples: EXAMPLES[name] ?? [[name, operation.summary]],
+    examples: as.examples,
     async run(invocation) {
       if (invocation.options.csv && invocation.globals.json) {
         throw new ClaireError('usage_invalid', { found: 'Give --csv or --json, not both.' });
@@ -67,7 +95,7 @@ function readCommand(verb: keyof Operations, operation: AnyOperation): AddComman
       parseInput(operation.input, input);
       const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Row[]>)(input);
       const result = await withBook(invocation, 'claire', read);
-      print(invocation, name, operation.result as z.ZodObject, result);
+      print(invocation, as, operation.result as z.ZodObject, result);
       return undefined;
     },
   });
@@ -75,7 +103,7 @@ function readCommand(verb: keyof Operations, operation: AnyOperation): AddComman
 
 function print(
   { out, options, globals }: Invocation,
-  name: string,
+  { rows, hidden }: Appearance,
   shape: z.ZodObject,
   result: Row | Row[],
 ): void {
@@ -97,10 +125,8 @@ function print(
     return;
   }
   out.answer(result, () => {
-    const what = name.replaceAll('-', ' ');
-    if (result.length === 0) return `There are no such ${what} in book ${globals.book}.`;
-    // The number of a row and the times of recording are for programs: people need the width for the rest.
-    const shown = columns.filter((column) => !['id', 'created_at', 'updated_at'].includes(column.name));
+    if (result.length === 0) return `There are no such ${rows} in book ${globals.book}.`;
+    const shown = columns.filter((column) => !hidden.includes(column.name));
     const cells = result.map((row) => shown.map((column) => formatCell(column, row[column.name])));
     const head = shown.map((column) => column.name);
     const limited = result.length === Number(options.limit ?? 100) ? ' (more with --limit)' : '';
