@@ -1,4 +1,5 @@
-export { createBook, dropBook } from './books.js';
+export type { StepProgress } from './application.js';
+export { createBook, dropBook, emptyBook } from './books.js';
 export {
   LATEST_VERSION,
   type Migration,
@@ -8,5 +9,6 @@ export {
   type Version,
 } from './files.js';
 export { applyGrants } from './grants.js';
-export { type MigrateOptions, migrate, pendingMigrations } from './migrate.js';
-export { type AppliedMigration, type BookState, listBooks, recognise } from './recognise.js';
+export { type Migrated, type MigrateOptions, migrate, pendingMigrations } from './migrate.js';
+export { type AppliedMigration, type BookState, describeState, listBooks, listHandMade, recognise } from './recognise.js';
+export { type BrokenLaw, openLaws } from './settle.js';

@@ -23,6 +23,7 @@ export interface BookState {
   newer: string | undefined;
   applied: AppliedMigration[];
   handMade: boolean;
+  pieces?: { version: Version; present: string[]; missing: string[] };
   /** Objects of our names without our history. */
   inTheWay: string[];
 }
@@ -97,3 +98,5 @@ export async function listBooks(database: Queryable): Promise<BookState[]> {
   );
   return Promise.all(names.map(({ name }) => recognise(database, name)));
 }
+export const describeState = (s: BookState) => `Book ${s.book} stands at ${s.version}.`;
+export const listHandMade = async (_: Queryable): Promise<string[]> => [];
