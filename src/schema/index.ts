@@ -1,4 +1,6 @@
 export { createBook, dropBook } from './books.js';
+export type { Dependent } from './dependents.js';
+export { describeState } from './describe.js';
 export {
   LATEST_VERSION,
   type Migration,
@@ -8,5 +10,13 @@ export {
   type Version,
 } from './files.js';
 export { applyGrants } from './grants.js';
+export type { Pieces } from './hand-made.js';
 export { type MigrateOptions, migrate, pendingMigrations } from './migrate.js';
-export { type AppliedMigration, type BookState, listBooks, recognise } from './recognise.js';
+export { examine, type Preflight, type PreflightOptions, preflight } from './preflight.js';
+export {
+  type AppliedMigration,
+  type BookState,
+  listBooks,
+  listHandMade,
+  recognise,
+} from './recognise.js';
