@@ -1,5 +1,7 @@
 export type { StepProgress } from './application.js';
 export { createBook, dropBook, emptyBook } from './books.js';
+export type { Dependent } from './dependents.js';
+export { describeState } from './describe.js';
 export {
   LATEST_VERSION,
   type Migration,
@@ -9,6 +11,14 @@ export {
   type Version,
 } from './files.js';
 export { applyGrants } from './grants.js';
+export type { Pieces } from './hand-made.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations } from './migrate.js';
-export { type AppliedMigration, type BookState, describeState, listBooks, listHandMade, recognise } from './recognise.js';
+export { examine, type Preflight, type PreflightOptions, preflight } from './preflight.js';
+export {
+  type AppliedMigration,
+  type BookState,
+  listBooks,
+  listHandMade,
+  recognise,
+} from './recognise.js';
 export { type BrokenLaw, openLaws } from './settle.js';

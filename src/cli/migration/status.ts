@@ -26,7 +26,8 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
     ...{ number, name, version, title, breaking, locks },
     state: !done.has(number) ? 'pending' : done.get(number) === hash ? 'applied' : 'edited',
   }));
-  const elsewhere = state.version === undefined ? others.filter((name) => name !== book) : [];
+  const elsewhere =
+    state.version === undefined ? others.filter((other) => other.handMade && other.book !== book) : [];
   const document = {
     book,
     version: state.version ?? state.newer ?? null,
@@ -35,7 +36,7 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
     pieces: state.pieces ?? null,
     in_the_way: state.inTheWay,
     open_laws: open.map(({ table, law }) => ({ table, law })),
-    hand_made_elsewhere: elsewhere,
+    hand_made_elsewhere: elsewhere.map((other) => other.book),
     latest: LATEST_VERSION,
     migrations: rows,
   };
@@ -48,7 +49,7 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
       [
         describeState(state),
         ...open.map(({ table, law }) => `Not valid for old rows of ${table} yet: ${law}.`),
-        ...elsewhere.map((name) => `Schema ${name} holds a hand-made record: see it with --book ${name}.`),
+        ...elsewhere.map((other) => `${describeState(other)} See it with --book ${other.book}.`),
         `The newest version is ${LATEST_VERSION}.`,
       ].join('\n'),
     ].join('\n\n');

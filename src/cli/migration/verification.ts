@@ -22,7 +22,9 @@ export async function verification(
 ): Promise<Verification> {
   const { book } = globals;
   const found = await schemaDifferences(place.database('postgres'), book, version!);
-  const differences = found.filter(({ matters, kind, state }) => matters && !(kind === 'constraint' && state === 'invalid'));
+  const differences = found.filter(
+    ({ matters, kind, state }) => matters && !(kind === 'constraint' && state === 'invalid'),
+  );
   const laws = version === LATEST_VERSION ? await brokenLaws(place, book) : [];
   const lines = [
     differences.length === 0
