@@ -6,6 +6,7 @@ import { correct } from './commands/correct.js';
 import { migrate } from './commands/migrate.js';
 import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
+import { schema } from './commands/schema.js';
 import { service } from './commands/service.js';
 import { status } from './commands/status.js';
 import { stop } from './commands/stop.js';
@@ -15,7 +16,7 @@ import { verify } from './commands/verify.js';
 import { exitCodesText } from './help.js';
 import { addGlobalOptions } from './options.js';
 
-const COMMANDS = [up, status, stop, replay, reads, verify, correct, migrate, book, testData, service];
+const COMMANDS = [up, status, stop, replay, reads, verify, correct, migrate, schema, book, testData, service];
 
 export function buildProgram(runtime: Runtime): Command {
   const program = new Command('claire');
