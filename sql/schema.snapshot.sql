@@ -5,13 +5,13 @@
 -- candles ---------------------------------------------------------------------------------------------
 
 create table candles (
-  "timestamp" bigint not null,
   close numeric not null,
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   high numeric not null,
   low numeric not null,
   open numeric not null,
   symbol character varying(20) not null,
+  "timestamp" bigint not null,
   volume numeric not null,
   constraint candles_pkey PRIMARY KEY (symbol, "timestamp"),
   constraint candles_price_check CHECK (low > 0::numeric AND high < '1000000000000'::numeric AND low <= open AND low <= close AND high >= open AND high >= close),
@@ -59,7 +59,6 @@ create table materialized_view_refreshes (
 -- orders ----------------------------------------------------------------------------------------------
 
 create table orders (
-  "timestamp" bigint,
   created_at timestamp without time zone default timezone('UTC'::text, now()),
   id bigint not null default nextval('orders_id_seq'::regclass),
   order_id character varying(50) not null,
@@ -70,6 +69,7 @@ create table orders (
   signal_id character varying(50),
   status character varying(20) not null,
   symbol character varying(20) not null,
+  "timestamp" bigint,
   updated_at timestamp without time zone default timezone('UTC'::text, now()),
   constraint orders_created_at_check CHECK (created_at IS NOT NULL AND isfinite(created_at)),
   constraint orders_order_id_check CHECK (btrim(order_id::text, E' \t\n\r'::text) <> ''::text),
@@ -148,7 +148,6 @@ create table position_totals (
 -- risk_events -----------------------------------------------------------------------------------------
 
 create table risk_events (
-  "timestamp" bigint not null,
   created_at timestamp without time zone default timezone('UTC'::text, now()),
   details jsonb,
   event_id character varying(50),
@@ -157,6 +156,7 @@ create table risk_events (
   reason text not null,
   signal_id character varying(50),
   symbol character varying(20),
+  "timestamp" bigint not null,
   constraint risk_events_created_at_check CHECK (created_at IS NOT NULL AND isfinite(created_at)),
   constraint risk_events_event_id_check CHECK (btrim(event_id::text, E' \t\n\r'::text) <> ''::text),
   constraint risk_events_event_id_key UNIQUE (event_id),
@@ -186,7 +186,6 @@ CREATE TRIGGER risk_events_refuse_removal BEFORE DELETE OR TRUNCATE ON risk_even
 -- signals ---------------------------------------------------------------------------------------------
 
 create table signals (
-  "timestamp" bigint not null,
   confidence numeric not null,
   created_at timestamp without time zone default timezone('UTC'::text, now()),
   id bigint not null default nextval('signals_id_seq'::regclass),
@@ -195,6 +194,7 @@ create table signals (
   side character varying(10) not null,
   signal_id character varying(50) not null,
   symbol character varying(20) not null,
+  "timestamp" bigint not null,
   constraint signals_confidence_check CHECK (confidence >= 0::numeric AND confidence <= 1::numeric),
   constraint signals_created_at_check CHECK (created_at IS NOT NULL AND isfinite(created_at)),
   constraint signals_pkey PRIMARY KEY (id),

@@ -61,10 +61,11 @@ const NOTHING = { also: [], valid: true, needs: [] };
 const setPath = (session: Queryable, path: string) =>
   session.query(`select set_config('search_path', $1, true)`, [path]);
 
-// By code unit: the server's collation differs between servers.
+// By code unit, without quotes: the server's collation differs between servers.
 function byKindAndName(a: CatalogObject, b: CatalogObject): number {
+  const [left, right] = [a.name.replaceAll('"', ''), b.name.replaceAll('"', '')];
   const order = KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind);
-  return order || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return order || (left < right ? -1 : left > right ? 1 : a.name < b.name ? -1 : 1);
 }
 
 function tidy(object: CatalogObject, book: string): CatalogObject {
@@ -104,7 +105,7 @@ export function inBook(definition: string, book: string): string {
 
 /** Everything that tells the object, as text. */
 export const textOf = (object: CatalogObject): string =>
-  [object.definition, ...object.also].join(';\n') +
+  [object.definition, ...object.also].join('\n') +
   (object.valid ? '' : `  -- ${INVALID[object.kind] ?? 'not valid'}`);
 
 const INVALID: Partial<Record<CatalogObject['kind'], string>> = {

@@ -1,6 +1,9 @@
 import { type CatalogObject, inBook } from './catalog.js';
 import { columnParts, type Difference } from './compare.js';
 
+/** Of what stands only between two statements. */
+const MENDING = 'claire_mending';
+
 /** The name without the table before it. */
 export const own = ({ name, table, kind }: CatalogObject): string =>
   table !== null && kind !== 'index' && kind !== 'sequence' ? name.slice(table.length + 1) : name;
@@ -41,10 +44,11 @@ function setNotNull(column: CatalogObject): string[] {
   const [table, name] = [column.table!, own(column)];
   return [
     `-- Fails where a row of ${table} has no ${name}: fill it first.`,
-    `alter table ${table} add constraint claire_mending check (${name} is not null) not valid`,
-    `alter table ${table} validate constraint claire_mending`,
+    `alter table ${table} drop constraint if exists ${MENDING}, ` +
+      `add constraint ${MENDING} check (${name} is not null) not valid`,
+    `alter table ${table} validate constraint ${MENDING}`,
     `alter table ${table} alter column ${name} set not null`,
-    `alter table ${table} drop constraint claire_mending`,
+    `alter table ${table} drop constraint ${MENDING}`,
   ];
 }
 
@@ -77,28 +81,32 @@ export function columnStatements({ state, expected, actual }: Difference): strin
   ];
 }
 
-/** `fresh`: its table has no rows yet, and nobody waits for it. */
-export function addConstraint(constraint: CatalogObject, fresh: boolean): string[] {
-  const add = `alter table ${constraint.table} add constraint ${own(constraint)}`;
-  const unique = /^(PRIMARY KEY|UNIQUE) (\(.*\))$/.exec(constraint.definition);
-  if (fresh) return [`${add} ${constraint.definition}`];
+/** In a table that is new: nobody waits for it. */
+export const createConstraint = (constraint: CatalogObject): string =>
+  `alter table ${constraint.table} add constraint ${own(constraint)} ${constraint.definition}`;
+
+/** In a table with rows and writers. One that says something else gives way in the same statement, so the law never rests. */
+export function addConstraint(constraint: CatalogObject, replaces: boolean): string[] {
+  const { table, definition } = constraint;
+  const drop = replaces ? `drop constraint ${own(constraint)}, ` : '';
+  const add = `alter table ${table} ${drop}add constraint ${own(constraint)}`;
+  const [, unique, columns] = /^(PRIMARY KEY|UNIQUE) (\(.*\))$/.exec(definition) ?? [];
   if (unique) {
+    const index = replaces ? MENDING : own(constraint);
     return [
-      `create unique index concurrently ${own(constraint)} on ${constraint.table} ${unique[2]}`,
-      `${add} ${unique[1]} using index ${own(constraint)}`,
+      `create unique index concurrently ${index} on ${table} ${columns}`,
+      `${add} ${unique} using index ${index}`,
     ];
   }
-  if (/^(CHECK|FOREIGN KEY) /.test(constraint.definition)) {
-    return [
-      `${add} ${constraint.definition} not valid`,
-      `alter table ${constraint.table} validate constraint ${own(constraint)}`,
-    ];
-  }
-  return [`${add} ${constraint.definition}`];
+  return isExamined(constraint)
+    ? [`${add} ${definition} not valid`, `alter table ${table} validate constraint ${own(constraint)}`]
+    : [`${add} ${definition}`];
 }
 
+const isExamined = ({ definition }: CatalogObject): boolean => /^(CHECK|FOREIGN KEY) /.test(definition);
+
 export const validConstraint = (constraint: CatalogObject): string =>
-  /^(CHECK|FOREIGN KEY) /.test(constraint.definition)
+  isExamined(constraint)
     ? `alter table ${constraint.table} validate constraint ${own(constraint)}`
     : `reindex index concurrently ${own(constraint)}`;
 

@@ -8,6 +8,7 @@ import {
   alterTable,
   columnStatements,
   columnTypeStatements,
+  createConstraint,
   createIndex,
   dropStatement,
   makeStatements,
@@ -100,7 +101,7 @@ class Plan {
 
   /**
    * Types of columns, functions, views and triggers. Where something is dropped and made again it is one transaction:
-   * nobody sees the book without it.
+   * nobody sees the book without it. So it is where a function comes that not everybody may call.
    */
   remade(): string[] {
     const views = inOrder(unique([...this.#missing(...VIEWS), ...this.#of(VIEWS)]));
@@ -126,7 +127,8 @@ class Plan {
       ...functions,
       ...[...views, ...this.#of(['index']), ...triggers].flatMap((one) => makeStatements(one, this.#book)),
     ];
-    return drops.length > 0 ? ['begin', ...statements, 'commit'] : statements;
+    const isOne = drops.length > 0 || functions.some((statement) => statement.startsWith('revoke '));
+    return isOne ? ['begin', ...statements, 'commit'] : statements;
   }
 
   #of(kinds: readonly Kind[]): CatalogObject[] {
@@ -139,29 +141,25 @@ class Plan {
 
   /** Keys before those that point to them. */
   constraints(): string[] {
-    const changed = this.#in('different', 'constraint').filter(
-      ({ expected, actual }) => expected!.definition !== actual!.definition,
-    );
-    const fresh = new Set(this.#fresh('constraint'));
-    const wanted = [...this.#missing('constraint'), ...changed.map(({ expected }) => expected!), ...fresh];
+    const changed = this.#in('different', 'constraint')
+      .filter(({ expected, actual }) => expected!.definition !== actual!.definition)
+      .map(({ expected }) => expected!);
+    const fresh = this.#fresh('constraint');
     const pointing = ({ definition }: CatalogObject) => Number(definition.startsWith('FOREIGN KEY'));
     return [
-      ...changed
-        .sort((a, b) => pointing(b.actual!) - pointing(a.actual!))
-        .map(({ expected }) => `alter table ${expected!.table} drop constraint ${own(expected!)}`),
-      ...wanted
+      ...[...this.#missing('constraint'), ...changed, ...fresh]
         .sort((a, b) => pointing(a) - pointing(b))
-        .flatMap((one) => [
-          ...(this.#isLeftOver(own(one)) ? [`drop index concurrently ${own(one)}`] : []),
-          ...addConstraint(one, fresh.has(one)),
-        ]),
+        .flatMap((one) => {
+          if (fresh.includes(one)) return [createConstraint(one)];
+          const statements = addConstraint(one, changed.includes(one));
+          const begun = this.#in('extra', 'index').find(({ name }) => name === own(one))?.actual;
+          if (begun && !begun.valid) return [`drop index concurrently ${begun.name}`, ...statements];
+          // Built to its end, and not taken into the constraint.
+          if (begun?.definition === indexOf(one)) return statements.slice(1);
+          return statements;
+        }),
       ...this.#in('invalid', 'constraint').map(({ expected }) => validConstraint(expected!)),
     ];
-  }
-
-  /** An index of a constraint that somebody began to build and did not end. */
-  #isLeftOver(name: string): boolean {
-    return this.#in('extra', 'index').some((index) => index.name === name && !index.actual!.valid);
   }
 
   indexes(): string[] {
@@ -220,6 +218,10 @@ function beyondRows({ name, also }: CatalogObject): string[] {
   const [, table, column] = / owned by (.+)\.([^.]+)$/.exec(also[0] ?? '') ?? [];
   return table ? [`select setval('${name}', coalesce(max(${column}), 0) + 1, false) from ${table}`] : [];
 }
+
+/** The index that a key stands on, as the server writes it. */
+const indexOf = (key: CatalogObject): string =>
+  `CREATE UNIQUE INDEX ${own(key)} ON ${key.table} USING btree ${key.definition.replace(/^[A-Z ]+/, '')}`;
 
 const unique = (objects: readonly CatalogObject[]) => [...new Set(objects)];
 
