@@ -1,7 +1,11 @@
 export type { StepProgress } from './application.js';
 export { createBook, dropBook, emptyBook } from './books.js';
+export { type CatalogObject, readCatalog, textOf } from './catalog.js';
+export { compareCatalogs, type Difference } from './compare.js';
 export type { Dependent } from './dependents.js';
 export { describeState } from './describe.js';
+export { differencesFrom } from './differences.js';
+export { expectedCatalog } from './expected.js';
 export {
   LATEST_VERSION,
   type Migration,
@@ -12,6 +16,7 @@ export {
 } from './files.js';
 export { applyGrants } from './grants.js';
 export type { Pieces } from './hand-made.js';
+export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations } from './migrate.js';
 export { examine, type Preflight, type PreflightOptions, preflight } from './preflight.js';
 export {
@@ -22,3 +27,4 @@ export {
   recognise,
 } from './recognise.js';
 export { type BrokenLaw, openLaws } from './settle.js';
+export { snapshotText } from './snapshot.js';
