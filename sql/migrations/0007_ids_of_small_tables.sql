@@ -4,7 +4,7 @@
 -- transaction: no
 -- locks: access exclusive on each table of up to 1 MB while it is rewritten
 -- for: signals, orders, trades, risk_events
--- let wide: (select atttypid = 'bigint'::regtype from pg_attribute where attrelid = '{table}'::regclass and attname = 'id')
+-- let wide: not exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
 
 -- unless: {wide} or pg_relation_size('{table}') > 1048576
 do $$

@@ -4,7 +4,7 @@
 -- transaction: no
 -- locks: access exclusive on each table twice for a moment; id becomes the last column
 -- for: signals, orders, trades, risk_events
--- let wide: (select atttypid = 'bigint'::regtype from pg_attribute where attrelid = '{table}'::regclass and attname = 'id')
+-- let wide: not exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
 
 create or replace function copy_id() returns trigger
 language plpgsql as $$
@@ -92,7 +92,3 @@ alter table {table}
 alter sequence {table}_id_seq as bigint owned by {table}.id;
 
 commit;
-
--- Where somebody had widened the id himself nobody needed it.
--- unless: not exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
-alter table {table} drop column id_wide;

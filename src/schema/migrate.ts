@@ -270,7 +270,8 @@ async function prepare(
   if (!still) for (const warning of warnings) onNotice?.(warning);
   await refuseForeignNames(session, state, options.pending);
   const schema = identifier(state.book);
-  await session.query(`create schema if not exists ${schema}`);
+  // An owner of the tables need not have the right to make a schema.
+  if (!state.exists) await session.query(`create schema if not exists ${schema}`);
   await session.query(
     `create table if not exists ${schema}.schema_migrations (
        number integer primary key,
