@@ -45,7 +45,7 @@ export function way(result) {
     failures(summary),
     `Prepared select * on one kept connection: ${star.executed} executed, ${star.failed} failed${list(star.by_table)}.`,
     '',
-    'Slowest client statement of each step of the migration (by key, and over a whole table):',
+    'Slowest client statement of each step of the migration (by key, then over a whole table):',
     indent(slowest(summary.slowest)),
     '',
     waits.length === 0

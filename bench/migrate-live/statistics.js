@@ -80,7 +80,7 @@ export function groups(statements) {
   return [...found.values()].sort((a, b) => b.count - a.count);
 }
 
-const SHOWN = 10;
+const SHOWN = { by_key: 8, scans: 3 };
 
 /** The slowest of each step: fifty that waited for one ALTER are one finding. */
 function slowest(statements, marks, waits, steps) {
@@ -101,8 +101,11 @@ function slowest(statements, marks, waits, steps) {
       sent,
     });
   }
-  return [...found.values()]
-    .sort((a, b) => b.ms - a.ms)
-    .slice(0, SHOWN)
-    .map(({ pid, sent, ...rest }) => ({ ...rest, waited_for: waits.causesOf(pid, sent, sent + rest.ms) }));
+  const sorted = [...found.values()].sort((a, b) => b.ms - a.ms);
+  const scans = sorted.filter(({ kind }) => SCANS.includes(kind));
+  const byKey = sorted.filter(({ kind }) => !SCANS.includes(kind));
+  return [...byKey.slice(0, SHOWN.by_key), ...scans.slice(0, SHOWN.scans)].map(({ pid, sent, ...rest }) => ({
+    ...rest,
+    waited_for: waits.causesOf(pid, sent, sent + rest.ms),
+  }));
 }

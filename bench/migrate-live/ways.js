@@ -59,7 +59,7 @@ export async function claireWay({ url, program, more, onStep, undo }) {
   });
   clearTimeout(patience);
   return {
-    command: `node bin/claire.js ${words.join(' ')} --database-url …`,
+    command: `node ${program ?? 'bin/claire.js'} ${words.join(' ')} --database-url …`,
     exit,
     steps,
     failed: [],
