@@ -151,7 +151,7 @@ async function answer(
   const { book } = globals;
   const database = place.database('postgres');
   const isNew = before.version === undefined;
-  const report = await readReport(database, migrated);
+  const report = await readReport(database, migrated, applied.length === 0);
   const verified = isNew || applied.length === 0 ? null : await verification(invocation, place, migrated);
   const document = {
     ...{ book, before: before.version ?? null, version: migrated.version ?? null, applied },
@@ -159,10 +159,14 @@ async function answer(
   };
   out.answer(document, () => {
     const stands = `Book ${book} stands at ${migrated.version}`;
-    const head =
-      applied.length === 0 && migrated.validated.length === 0
-        ? `${stands}: there is nothing to do.`
-        : `${stands}; ${counted(applied.length, 'migration')} applied.`;
+    const done = [
+      ...(applied.length > 0 ? [`${counted(applied.length, 'migration')} applied`] : []),
+      ...(migrated.validated.length > 0 && applied.length === 0
+        ? [`${counted(migrated.validated.length, 'law holds', 'laws hold')} for old rows now`]
+        : []),
+    ];
+    const nothing = report.broken.length > 0 ? '.' : ': there is nothing to do.';
+    const head = done.length === 0 ? `${stands}${nothing}` : `${stands}; ${done.join(', ')}.`;
     return [reportText(report, book), verified?.text ?? '', head].filter(Boolean).join('\n\n');
   });
   return report.broken.length > 0 || verified?.holds === false ? EXIT.broken : EXIT.ok;
