@@ -317,7 +317,7 @@ async function zoneOnItsWay(
   given: string | undefined,
 ): Promise<string | undefined> {
   const [row] = await session.query<{ zone: string | null }>(
-    `select substring(p.prosrc from $$timezone('([^']+)', recorded)$$) as zone
+    `select substring(p.prosrc from $$timezone[(]'([^']+)', recorded[)]$$) as zone
      from pg_proc as p where p.pronamespace = to_regnamespace(quote_ident($1)) and p.proname = 'recorded_utc'`,
     [book],
   );
