@@ -80,10 +80,16 @@ drop trigger a_copy_id on {table};
 
 alter sequence {table}_id_seq owned by none;
 
+-- Only from one name to the next of this transaction: clients find an id before it and after it.
+-- squawk-ignore ban-drop-column
 alter table {table} drop column id;
 
+-- No client knows id_wide.
+-- squawk-ignore renaming-column
 alter table {table} rename column id_wide to id;
 
+-- Proved by {table}_id_wide_check, so nothing is read.
+-- squawk-ignore adding-not-nullable-field
 alter table {table} alter column id set not null;
 
 alter table {table}

@@ -13,7 +13,7 @@ export interface Step {
 }
 
 /** How a file is read: as one transaction, or step by step. */
-interface Reading {
+export interface Reading {
   transaction: boolean;
   /** Tables for each of which the file is read once, `{table}` being its name. */
   tables?: readonly string[];
@@ -25,16 +25,21 @@ interface Reading {
  * Reads the text of a migration. Outside of one transaction each statement is a step, and so is what stands between
  * `begin;` and `commit;`. A comment before a step may say `unless: SQL` and `batches: TABLE`.
  */
-export function readSteps(text: string, { transaction, tables, definitions = {} }: Reading): Step[] {
+export function readSteps(text: string, { transaction, ...meanings }: Reading): Step[] {
+  return expand(text, meanings).flatMap((expanded) => {
+    const found = parse(expanded);
+    const statements = found.map(({ statement }) => statement);
+    return transaction ? [{ kind: 'transaction' as const, statements }] : group(found);
+  });
+}
+
+/** The text of a file for each of its tables, its names replaced; line by line what stands in the file. */
+export function expand(text: string, { tables, definitions = {} }: Omit<Reading, 'transaction'>): string[] {
   const expanded = Object.entries(definitions).reduce(
     (sql, [name, meaning]) => sql.replaceAll(`{${name}}`, meaning),
     text,
   );
-  return (tables ?? ['']).flatMap((table) => {
-    const found = parse(expanded.replaceAll('{table}', table));
-    const statements = found.map(({ statement }) => statement);
-    return transaction ? [{ kind: 'transaction' as const, statements }] : group(found);
-  });
+  return (tables ?? ['']).map((table) => expanded.replaceAll('{table}', table));
 }
 
 /** Cuts SQL into statements; dollar quotes, texts and comments are kept whole. */
