@@ -6,6 +6,7 @@
 -- for: signals, orders, trades, risk_events
 -- let wide: (select atttypid = 'bigint'::regtype from pg_attribute where attrelid = '{table}'::regclass and attname = 'id')
 
+-- makes: {wide}
 -- unless: {wide} or pg_relation_size('{table}') > 1048576
 do $$
 declare

@@ -11,6 +11,7 @@ export const STANDS_ALREADY: readonly (readonly [pattern: RegExp, query: string]
     /^alter table (\w+)\s+add constraint (\w+)/,
     'select exists (select from pg_constraint where conrelid = $1::regclass and conname = $2) as done',
   ],
+  [/^create (?:table|materialized view) if not exists (\w+)/, 'select to_regclass($1) is not null as done'],
   [
     INDEX,
     'select coalesce((select indisvalid from pg_index where indexrelid = to_regclass($1)), false) as done',
