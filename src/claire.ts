@@ -9,7 +9,7 @@ import {
   operations,
   runOperation,
 } from './operations/index.js';
-import { LATEST_VERSION, recognise } from './schema/index.js';
+import { describeState, LATEST_VERSION, recognise } from './schema/index.js';
 
 type Input<O> = O extends Operation<infer I, unknown> ? z.input<I> : never;
 type Result<O> = O extends Operation<infer _, infer R> ? R : never;
@@ -50,7 +50,8 @@ export type Claire = Verbs & {
 
 /**
  * Connects to a book whose schema is the newest.
- * @throws ClaireError database_url_missing, database_unreachable, login_refused, book_missing, schema_outdated, schema_newer
+ * @throws ClaireError database_url_missing, database_unreachable, login_refused, book_missing, schema_outdated, schema_newer,
+ *   schema_without_history
  */
 export async function connect(options: ConnectOptions): Promise<Claire> {
   const book = bookName(options.book ?? setting('book')!);
@@ -127,6 +128,8 @@ function inTransaction(t: Queryable, book: string): Context {
 async function requireLatest(database: Database, book: string): Promise<void> {
   const state = await recognise(database, book);
   if (state.newer) throw new ClaireError('schema_newer', { found: `Book ${book} stands at ${state.newer}.` });
+  // Even at the newest version: without a history the next one would not know where it begins.
+  if (state.handMade) throw new ClaireError('schema_without_history', { found: describeState(state) });
   if (state.version === LATEST_VERSION) return;
   if (state.applied.length === 0)
     throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });

@@ -7,6 +7,8 @@
 -- Each change of a type below takes a scale away, or widens at the same scale: PostgreSQL rewrites nothing for it.
 -- squawk-ignore-file changing-column-type
 
+-- All that changes the columns of a table comes in one statement, id_wide for the next files included: whoever keeps a
+-- prepared select * fails once with each such change.
 -- Without a scale nothing is rounded on its way in: 0.855 stays 0.855, and a ninth decimal is refused by name. Taking a
 -- scale away rewrites nothing, but under a CHECK it would read every row: each comes back without reading.
 -- unless: (select format_type(atttypid, atttypmod) = 'numeric' from pg_attribute where attrelid = 'signals'::regclass and attname = 'price')
@@ -15,6 +17,7 @@ alter table signals
   drop constraint if exists signals_confidence_check,
   alter column price type numeric,
   alter column confidence type numeric,
+  add column if not exists id_wide bigint,
   add constraint signals_price_check check (price > 0) not valid,
   add constraint signals_confidence_check check (confidence >= 0 and confidence <= 1) not valid;
 
@@ -25,6 +28,7 @@ alter table orders
   alter column price type numeric,
   -- Market time of the order. Nullable: the seed's clients do not know the column.
   add column if not exists timestamp bigint,
+  add column if not exists id_wide bigint,
   add constraint orders_quantity_check check (quantity > 0) not valid;
 
 create or replace function profit_of(
@@ -65,6 +69,7 @@ alter table trades
   alter column pnl_pct type numeric(38, 4),
   add column pnl_net numeric(38, 8),
   add column if not exists trade_id varchar(50),
+  add column if not exists id_wide bigint,
   add constraint trades_quantity_check check (quantity > 0) not valid,
   add constraint trades_entry_price_check check (entry_price > 0) not valid,
   add constraint trades_exit_price_check check (exit_price is null or exit_price > 0) not valid;
@@ -98,7 +103,10 @@ $$;
 
 commit;
 
-alter table risk_events add column if not exists event_id varchar(50);
+-- unless: exists (select from pg_attribute where attrelid = 'risk_events'::regclass and attname = 'event_id')
+alter table risk_events
+  add column event_id varchar(50),
+  add column if not exists id_wide bigint;
 
 create unique index concurrently if not exists trades_trade_id_key on trades (trade_id);
 

@@ -19,7 +19,7 @@ begin
   ), ', ') into times
   from pg_attribute
   where attrelid = '{table}'::regclass and attname in ('created_at', 'updated_at');
-  execute 'alter table {table} alter column id type bigint, ' || times;
+  execute 'alter table {table} drop column if exists id_wide, alter column id type bigint, ' || times;
   alter sequence {table}_id_seq as bigint;
 end;
 $$;

@@ -14,7 +14,7 @@ begin
 end;
 $$;
 
--- A row without id_wide is one from before: its times are brought to UTC with the same update.
+-- A row without id_wide is one from before its trigger: its times are brought to UTC with the same update.
 create or replace function copy_ids(what text, first_id bigint, last_id bigint) returns bigint
 language plpgsql set search_path from current as $$
 declare
@@ -32,12 +32,10 @@ begin
 end;
 $$;
 
--- unless: {wide} or exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
+-- unless: {wide} or exists (select from pg_trigger where tgrelid = '{table}'::regclass and tgname = 'a_copy_id')
 begin;
 
 lock table {table} in access exclusive mode;
-
-alter table {table} add column id_wide bigint;
 
 do $$
 declare
@@ -100,3 +98,7 @@ alter table {table}
 alter sequence {table}_id_seq as bigint owned by {table}.id;
 
 commit;
+
+-- Where somebody had widened the id himself nobody needed it.
+-- unless: not exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
+alter table {table} drop column id_wide;

@@ -4,7 +4,7 @@
 -- transaction: no
 -- locks: share row exclusive for a moment on signals, orders, trades, risk_events
 
-drop function if exists copy_id(), copy_ids(text, bigint, bigint), recorded_utc(timestamp);
+drop function if exists copy_id(), copy_ids(text, bigint, bigint);
 
 create or replace function as_milliseconds(market_time bigint) returns bigint
 language sql immutable as $$

@@ -133,3 +133,5 @@ from (values
   ('signals', 'created_at'), ('orders', 'created_at'), ('orders', 'updated_at'), ('trades', 'created_at'),
   ('risk_events', 'created_at')
 ) as moved (table_name, column_name);
+
+drop function if exists recorded_utc(timestamp);

@@ -7,6 +7,7 @@ import { migrate } from './commands/migrate.js';
 import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
+import { schema } from './commands/schema.js';
 import { service } from './commands/service.js';
 import { status } from './commands/status.js';
 import { stop } from './commands/stop.js';
@@ -26,6 +27,7 @@ const COMMANDS = [
   correct,
   quarantine,
   migrate,
+  schema,
   book,
   testData,
   service,

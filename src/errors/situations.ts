@@ -173,6 +173,12 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
+  schema_without_history: {
+    sentence: 'The tables of this book were made by hand, without a history of its schema.',
+    remedy: 'Run `claire migrate`, which brings them forward and writes the history.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
   schema_newer: {
     sentence: 'The schema of this book is newer than this version of Claire.',
     remedy: 'Use the newer Claire that migrated it.',
@@ -181,7 +187,21 @@ export const situations = {
   },
   schema_unrecognised: {
     sentence: 'There are tables in the way that Claire did not make.',
-    remedy: 'Choose another book, or move those tables.',
+    remedy: 'Put right what is named or move it away, or choose another book.',
+    status: 409,
+    exit: EXIT.refused,
+  },
+  schema_depended_on: {
+    sentence: 'Other objects depend on columns that this migration changes.',
+    remedy:
+      'Drop them before and create them again after; `claire migrate --plan` prints how each of them is defined.',
+    status: 409,
+    exit: EXIT.refused,
+  },
+  recorded_zone_unknown: {
+    sentence: 'The zone in which the old rows were recorded cannot be told: created_at has none.',
+    remedy:
+      'Say `--recorded-in ZONE` with the zone of the sessions that wrote them, as in `--recorded-in Europe/Berlin`; UTC if the clients set that themselves.',
     status: 409,
     exit: EXIT.refused,
   },

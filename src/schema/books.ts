@@ -2,7 +2,7 @@ import { bookName, type Database, identifier, type Queryable } from '../database
 import { ClaireError } from '../errors/index.js';
 import { VERSIONS, type Version } from './files.js';
 import { migrate, requireOurs } from './migrate.js';
-import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, VIEWS } from './objects.js';
+import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, TEMPORARY_FUNCTIONS, VIEWS } from './objects.js';
 import { type BookState, recognise } from './recognise.js';
 
 /** Makes a book: a schema of this name with the newest version of the record. */
@@ -86,6 +86,8 @@ function dropStatements(book: string, version: Version): string[] {
     ...present(MATERIALIZED_VIEWS).map(({ name }) => `drop materialized view if exists ${schema}.${name}`),
     ...present(VIEWS).map(({ name }) => `drop view if exists ${schema}.${name}`),
     ...[...present(TABLES), { name: HISTORY }].map(({ name }) => `drop table if exists ${schema}.${name}`),
-    ...present(FUNCTIONS).map(({ name }) => `drop function if exists ${schema}.${name}`),
+    ...[...present(FUNCTIONS).map(({ name }) => name), ...TEMPORARY_FUNCTIONS].map(
+      (signature) => `drop function if exists ${schema}.${signature}`,
+    ),
   ];
 }

@@ -1,4 +1,11 @@
-export { createBook, dropBook } from './books.js';
+export type { StepProgress } from './application.js';
+export { createBook, dropBook, emptyBook } from './books.js';
+export { type CatalogObject, readCatalog, textOf } from './catalog.js';
+export { compareCatalogs, type Difference } from './compare.js';
+export type { Dependent } from './dependents.js';
+export { describeState } from './describe.js';
+export { differencesFrom } from './differences.js';
+export { expectedCatalog } from './expected.js';
 export {
   LATEST_VERSION,
   type Migration,
@@ -8,5 +15,16 @@ export {
   type Version,
 } from './files.js';
 export { applyGrants } from './grants.js';
-export { type MigrateOptions, migrate, pendingMigrations } from './migrate.js';
-export { type AppliedMigration, type BookState, listBooks, recognise } from './recognise.js';
+export type { Pieces } from './hand-made.js';
+export { mendingSql } from './mend.js';
+export { type Migrated, type MigrateOptions, migrate, pendingMigrations } from './migrate.js';
+export { examine, type Preflight, type PreflightOptions, preflight } from './preflight.js';
+export {
+  type AppliedMigration,
+  type BookState,
+  listBooks,
+  listHandMade,
+  recognise,
+} from './recognise.js';
+export { type BrokenLaw, openLaws } from './settle.js';
+export { snapshotText } from './snapshot.js';

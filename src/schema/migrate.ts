@@ -72,7 +72,7 @@ async function bring(database: Database, session: Queryable, options: Bringing):
   const state = await recognise(session, book);
   const pending = pendingMigrations(state, migrations, to);
   const still = !state.handMade && state.applied.length === 0;
-  const zone = pending.length > 0 ? await prepare(session, state, { ...options, to }, still) : 'UTC';
+  const zone = pending.length > 0 ? await prepare(session, state, { ...options, to, pending }, still) : 'UTC';
   const application = await applicationFor(database, session, { ...options, zone, still });
   const stop = cancelOnAbort(database, application);
   try {
@@ -217,7 +217,7 @@ export function pendingMigrations(state: BookState, migrations: Migration[], to:
       });
     }
   }
-  const newest = state.applied.at(-1)?.version;
+  const newest = state.handMade ? state.version : state.applied.at(-1)?.version;
   if (VERSIONS.some((version, at) => version === newest && at > VERSIONS.indexOf(to))) {
     const where = state.unfinished ? `is on its way from ${state.version ?? 'nothing'} to` : 'stands at';
     throw new ClaireError('migration_backward', {
@@ -258,15 +258,17 @@ async function lock(session: Queryable, book: string, options: MigrateOptions): 
 async function prepare(
   session: Queryable,
   state: BookState,
-  options: MigrateOptions & { to: Version },
+  options: MigrateOptions & { to: Version; pending: readonly Migration[] },
   still: boolean,
 ): Promise<string> {
-  const { to, recordedIn, onNotice } = options;
+  const { to, onNotice } = options;
+  const recordedIn = await zoneOnItsWay(session, state, options.recordedIn);
   const { zone, warnings } = await preflight(session, state.book, state, {
     to,
     ...(recordedIn === undefined ? {} : { recordedIn }),
   });
   if (!still) for (const warning of warnings) onNotice?.(warning);
+  await refuseForeignNames(session, state, options.pending);
   const schema = identifier(state.book);
   await session.query(`create schema if not exists ${schema}`);
   await session.query(
@@ -280,4 +282,49 @@ async function prepare(
      )`,
   );
   return zone;
+}
+
+const RELATION = /^create (?:or replace )?(?:table|view|materialized view) (?:if not exists )?(\w+)/;
+
+/**
+ * What a later file makes cannot be there yet: it is somebody else's, and CREATE IF NOT EXISTS would take it for ours.
+ * The first of the files may have been interrupted in its midst. Without a history `recognise` has looked already.
+ */
+async function refuseForeignNames(
+  session: Queryable,
+  { book, applied }: BookState,
+  pending: readonly Migration[],
+): Promise<void> {
+  if (applied.length === 0) return;
+  const statements = pending.slice(1).flatMap(({ steps }) => steps.flatMap((step) => step.statements));
+  const names = statements.flatMap((statement) => RELATION.exec(statement)?.[1] ?? []);
+  const found = await session.query<{ name: string }>(
+    `select relname::text as name from pg_class
+     where relnamespace = to_regnamespace(quote_ident($1)) and relname = any ($2) order by 1`,
+    [book, names],
+  );
+  if (found.length === 0) return;
+  throw new ClaireError('schema_unrecognised', {
+    found: `In schema ${book}: ${found.map(({ name }) => name).join(', ')}.`,
+  });
+}
+
+/** An interrupted migration goes on with the zone that it began with; after its last use there is none to ask for. */
+async function zoneOnItsWay(
+  session: Queryable,
+  { book, applied }: BookState,
+  given: string | undefined,
+): Promise<string | undefined> {
+  const [row] = await session.query<{ zone: string | null }>(
+    `select substring(p.prosrc from $$timezone('([^']+)', recorded)$$) as zone
+     from pg_proc as p where p.pronamespace = to_regnamespace(quote_ident($1)) and p.proname = 'recorded_utc'`,
+    [book],
+  );
+  const begun = row?.zone ?? (applied.some(({ version }) => version === '1.2') && !given ? 'UTC' : undefined);
+  if (row?.zone && given && row.zone !== given) {
+    throw new ClaireError('input_invalid', {
+      found: `The migration of book ${book} was begun with --recorded-in ${row.zone}, now it is ${given}.`,
+    });
+  }
+  return given ?? begun;
 }

@@ -61,3 +61,131 @@ export const FUNCTIONS: readonly Named[] = [
     'decide_quarantined(bigint, text, text)',
   ),
 ];
+
+/** Ours as well, while a book is brought to 1.2, and gone at its end. */
+export const TEMPORARY_FUNCTIONS: readonly string[] = [
+  'copy_id()',
+  'copy_ids(text, bigint, bigint)',
+  'recorded_utc(timestamp without time zone)',
+];
+
+/** A piece of a table: of the same name, but on another table, it is somebody else's. */
+interface Piece extends Named {
+  on: string;
+}
+
+const on = (table: string, version: Version, ...names: string[]): Piece[] =>
+  names.map((name) => ({ name, on: table, since: version }));
+
+/**
+ * What a book made by hand is known by. 1.0 and 1.1 in full; of 1.2 only the tables, views and functions above and
+ * the columns below: it is one program's work, so where these all stand the rest does, and `schema verify` looks at it.
+ */
+export const CONSTRAINTS: readonly Piece[] = [
+  ...on('signals', '1.0', 'signals_pkey', 'signals_signal_id_key'),
+  ...on('orders', '1.0', 'orders_pkey', 'orders_order_id_key', 'orders_signal_id_fkey'),
+  ...on('trades', '1.0', 'trades_pkey', 'trades_order_id_fkey'),
+  ...on('risk_events', '1.0', 'risk_events_pkey'),
+  ...on('signals', '1.1', 'signals_price_check', 'signals_confidence_check', 'signals_side_check'),
+  ...on('orders', '1.1', 'orders_quantity_check', 'orders_status_check'),
+  ...on('trades', '1.1', 'trades_quantity_check', 'trades_entry_price_check'),
+  ...on('trades', '1.1', 'trades_exit_price_check', 'trades_status_check'),
+  ...on('risk_events', '1.1', 'risk_events_type_check'),
+  ...on('materialized_view_refreshes', '1.1', 'materialized_view_refreshes_pkey'),
+];
+
+/** Without those of constraints. The seed's idx_signals_recent is no piece of 1.1: nobody can have made it. */
+export const INDEXES: readonly Piece[] = [
+  ...on('signals', '1.1', 'idx_signals_symbol_timestamp'),
+  ...on('orders', '1.1', 'idx_orders_status_created'),
+  ...on('trades', '1.1', 'idx_trades_status_entry'),
+  ...on('risk_events', '1.1', 'idx_risk_events_jsonb', 'idx_risk_events_type_timestamp'),
+  ...on('positions_realtime', '1.1', 'idx_positions_realtime_symbol_side'),
+];
+
+export const TRIGGERS: readonly Piece[] = on('trades', '1.1', 'trigger_calculate_pnl');
+
+/** Columns that came after 1.0. */
+export const COLUMNS: readonly Piece[] = [
+  ...on('orders', '1.2', 'timestamp'),
+  ...on('trades', '1.2', 'trade_id', 'pnl_net'),
+  ...on('risk_events', '1.2', 'event_id'),
+];
+
+interface SeedColumn {
+  /** As format_type writes them: the seed's, then that of 1.2 where 1.2 changes it. */
+  types: readonly string[];
+  nullable: boolean;
+}
+
+const must = (...types: string[]): SeedColumn => ({ types, nullable: false });
+const may = (...types: string[]): SeedColumn => ({ types, nullable: true });
+
+const ID = must('integer', 'bigint');
+const TEXT_ID = 'character varying(50)';
+const SYMBOL = 'character varying(20)';
+const SIDE = 'character varying(10)';
+const STATUS = 'character varying(20)';
+const MONEY = ['numeric(20,8)', 'numeric'] as const;
+const TIME = may('timestamp without time zone');
+
+/** The columns of the seed's tables: by them they are told from others of the same name. */
+export const SEED_COLUMNS: Readonly<Record<string, Readonly<Record<string, SeedColumn>>>> = {
+  signals: {
+    id: ID,
+    signal_id: must(TEXT_ID),
+    symbol: must(SYMBOL),
+    side: must(SIDE),
+    price: must(...MONEY),
+    confidence: must('numeric(3,2)', 'numeric'),
+    timestamp: must('bigint'),
+    metadata: may('jsonb'),
+    created_at: TIME,
+  },
+  orders: {
+    id: ID,
+    order_id: must(TEXT_ID),
+    signal_id: may(TEXT_ID),
+    symbol: must(SYMBOL),
+    side: must(SIDE),
+    quantity: must(...MONEY),
+    price: may(...MONEY),
+    status: must(STATUS),
+    rejection_reason: may('text'),
+    created_at: TIME,
+    updated_at: TIME,
+  },
+  trades: {
+    id: ID,
+    order_id: may(TEXT_ID),
+    symbol: must(SYMBOL),
+    side: must(SIDE),
+    quantity: must(...MONEY),
+    entry_price: must(...MONEY),
+    entry_timestamp: must('bigint'),
+    exit_price: may(...MONEY),
+    exit_timestamp: may('bigint'),
+    status: must(STATUS),
+    pnl: may('numeric(20,8)', 'numeric(38,8)'),
+    pnl_pct: may('numeric(10,4)', 'numeric(38,4)'),
+    commission: may(...MONEY),
+    created_at: TIME,
+  },
+  risk_events: {
+    id: ID,
+    event_type: must('character varying(50)'),
+    signal_id: may(TEXT_ID),
+    symbol: may(SYMBOL),
+    reason: must('text'),
+    details: may('jsonb'),
+    timestamp: must('bigint'),
+    created_at: TIME,
+  },
+  materialized_view_refreshes: {
+    view_name: must('text'),
+    last_refresh: TIME,
+  },
+};
+
+/** The four that hold rows; without one of them there is no book made by hand. */
+export const SEED_TABLES = ['signals', 'orders', 'trades', 'risk_events'];

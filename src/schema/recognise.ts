@@ -1,7 +1,8 @@
 import { identifier, type Queryable } from '../database/index.js';
 import type { Migration, Version } from './files.js';
 import { readMigrations, VERSIONS } from './files.js';
-import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, VIEWS } from './objects.js';
+import { lookByHand, type Pieces } from './hand-made.js';
+import { HISTORY, SEED_TABLES } from './objects.js';
 
 /** A row of the history that each book keeps of its own schema. */
 export interface AppliedMigration {
@@ -15,19 +16,24 @@ export interface BookState {
   book: string;
   /** The schema exists in the database. */
   exists: boolean;
-  /** Version of the schema, all of whose files are applied; undefined where there is none. */
+  /**
+   * With a history: the newest version all of whose files are applied. Without: the newest all of whose pieces stand.
+   * Undefined where there is none.
+   */
   version: Version | undefined;
   /** Files of the next version are applied, but not all: a migration was interrupted or failed. */
   unfinished: boolean;
   /** A version that this program does not know. */
   newer: string | undefined;
   applied: AppliedMigration[];
+  /** The tables of the seed stand here without a history of ours: somebody ran the seed's SQL. */
   handMade: boolean;
-  /** Objects of our names without our history. */
+  /** Of a book made by hand, where the next version was begun: what of it is there, and what is not. */
+  pieces: Pieces | undefined;
+  /** What stands under our names, without our history, and is not ours; or is not as it must be. */
   inTheWay: string[];
 }
 
-const RELATIONS = [...TABLES, ...VIEWS, ...MATERIALIZED_VIEWS].map(({ name }) => name);
 const HISTORY_COLUMNS = ['number', 'name', 'version', 'hash', 'duration_ms'];
 
 /** SQL: whether the table with oid `c.oid` is a history of ours. Others use the name too, with other columns. */
@@ -36,43 +42,40 @@ const isHistory = `c.relkind = 'r' and c.relname = '${HISTORY}' and (
   where a.attrelid = c.oid and a.attname = any ('{${HISTORY_COLUMNS.join(',')}}')
 ) = ${HISTORY_COLUMNS.length}`;
 
-/** Looks at what stands in a book, changing nothing. */
+/** Looks at what stands in a book, changing nothing. Two questions to the server where there is a history. */
 export async function recognise(database: Queryable, book: string): Promise<BookState> {
-  const [found] = await database.query<{ exists: boolean; history: boolean; ours: string[] }>(
+  const [found] = await database.query<{ exists: boolean; history: boolean }>(
     `select
-       exists (select from pg_namespace where nspname = $1) as exists,
-       exists (select from pg_class c where c.relnamespace = n.oid and ${isHistory}) as history,
-       array(select c.relname::text from pg_class c where c.relnamespace = n.oid and c.relname = any ($2) order by 1)
-       || array(
-         select signature from unnest($3::text[]) as signature
-         where to_regprocedure(format('%I.%s', $1::text, signature)) is not null
-       ) as ours
+       n.oid is not null as exists,
+       exists (select from pg_class c where c.relnamespace = n.oid and ${isHistory}) as history
      from (select to_regnamespace(quote_ident($1)) as oid) as n`,
-    [book, [...RELATIONS, HISTORY], FUNCTIONS.map(({ name }) => name)],
+    [book],
   );
-  const applied = found?.history
+  const history = found?.history ?? false;
+  const applied = history
     ? await database.query<AppliedMigration>(
         `select number, name, version, hash from ${identifier(book)}.${HISTORY} order by number`,
       )
     : [];
+  const exists = found?.exists ?? false;
+  const empty = { book, exists, unfinished: false, newer: undefined, applied };
+  // A history without a row is that of a migration which was killed before its first file: the catalog tells more.
+  if (applied.length === 0) {
+    return exists
+      ? { ...empty, ...(await lookByHand(database, book, history)) }
+      : { ...empty, version: undefined, handMade: false, pieces: undefined, inTheWay: [] };
+  }
   const version = versionOf(applied, await readMigrations());
   const newest = applied.at(-1)?.version;
   const isKnown = VERSIONS.some((known) => known === newest);
   return {
-    book,
-    exists: found?.exists ?? false,
+    ...empty,
     version,
     unfinished: isKnown && newest !== version,
-    newer: newest !== undefined && !isKnown ? newest : undefined,
-    applied,
-    handMade:
-      applied.length === 0 &&
-      ['signals', 'orders', 'trades', 'risk_events'].every((x) => found?.ours.includes(x)),
-    inTheWay:
-      applied.length === 0 &&
-      !['signals', 'orders', 'trades', 'risk_events'].every((x) => found?.ours.includes(x))
-        ? (found?.ours ?? []).filter((name) => name !== HISTORY || !found?.history)
-        : [],
+    newer: isKnown ? undefined : newest,
+    handMade: false,
+    pieces: undefined,
+    inTheWay: [],
   };
 }
 
@@ -94,6 +97,22 @@ export async function listBooks(database: Queryable): Promise<BookState[]> {
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where ${isHistory} and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
      order by 1`,
+  );
+  return Promise.all(names.map(({ name }) => recognise(database, name)));
+}
+
+/** The schemas with tables of all four names of the seed and no history of ours; `handMade` says whether they are its. */
+export async function listHandMade(database: Queryable): Promise<BookState[]> {
+  const names = await database.query<{ name: string }>(
+    `select n.nspname as name
+     from pg_namespace n
+     where (
+       select count(*) from pg_class c where c.relnamespace = n.oid and c.relkind = 'r' and c.relname = any ($1)
+     ) = $2
+       and not exists (select from pg_class c where c.relnamespace = n.oid and ${isHistory})
+       and has_schema_privilege(n.oid, 'usage')
+     order by 1`,
+    [SEED_TABLES, SEED_TABLES.length],
   );
   return Promise.all(names.map(({ name }) => recognise(database, name)));
 }

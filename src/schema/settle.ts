@@ -1,4 +1,4 @@
-import { identifier, literal } from '../database/index.js';
+import { identifier, literal, type Queryable } from '../database/index.js';
 import { ClaireError, isLaw } from '../errors/index.js';
 import type { Application } from './application.js';
 import { applySteps } from './apply.js';
@@ -31,9 +31,10 @@ interface SettleOptions {
   quarantine: boolean;
 }
 
-interface Law {
+export interface Law {
   table: string;
   law: string;
+  /** SQL that is false for a row that breaks it. */
   expression: string;
 }
 
@@ -46,7 +47,7 @@ const MOST_EXAMPLES = 5;
  * moved to quarantine where that is wanted, and a law that no row breaks is validated. Nobody who writes waits.
  */
 export async function settle(application: Application, options: SettleOptions): Promise<Settled> {
-  const laws = await unvalidated(application);
+  const laws = await openLaws(application.session, application.book);
   const settled: Settled = { validated: [], broken: [], quarantined: 0, kept: [] };
   if (laws.length === 0) return settled;
   let broken = await examine(application, laws);
@@ -63,9 +64,9 @@ export async function settle(application: Application, options: SettleOptions): 
   return settled;
 }
 
-/** Laws of Claire's that are not valid for old rows; a constraint of the user's is his own. */
-async function unvalidated({ session, book }: Application): Promise<Law[]> {
-  const found = await session.query<Law>(
+/** Laws of Claire's that are not valid for old rows of a book; a constraint of the user's is his own. */
+export async function openLaws(database: Queryable, book: string): Promise<Law[]> {
+  const found = await database.query<Law>(
     `select t.relname::text as table, c.conname::text as law, pg_get_expr(c.conbin, c.conrelid) as expression
      from pg_constraint as c join pg_class as t on t.oid = c.conrelid
      where t.relnamespace = to_regnamespace(quote_ident($1)) and c.contype = 'c' and not c.convalidated

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { splitStatements } from '../../src/schema/steps.js';
 import {
   createBook,
   dropBook,
@@ -8,6 +7,7 @@ import {
   readMigrations,
   recognise,
 } from '../../src/schema/index.js';
+import { splitStatements } from '../../src/schema/steps.js';
 import { refusal, useBook } from '../harness/book.js';
 
 const book = useBook();

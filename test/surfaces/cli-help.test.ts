@@ -19,6 +19,7 @@ const COMMANDS = [
     'exposure',
   ],
   ...['candles', 'profit', 'verify', 'correct', 'migrate', 'test-data'],
+  ...['schema verify', 'schema diff'],
   ...['book create', 'book list', 'book drop'],
   ...['service signal-engine', 'service risk-manager', 'service execution-service'],
 ];

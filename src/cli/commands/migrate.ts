@@ -36,8 +36,14 @@ export const migrate = defineCommand({
     option('--status', 'say what is there, what is applied and what is not, and change nothing'),
     option('--plan', 'print each step with its SQL, its locks and an estimate, and change nothing'),
     option('--no-backup', 'go on without a backup: you have taken one yourself'),
-    option('--quarantine', 'move old rows without a sure meaning aside, whole, so that every law becomes valid'),
-    option('--recorded-in <zone>', 'time zone in which created_at was written before 1.2, where it was not UTC'),
+    option(
+      '--quarantine',
+      'move old rows without a sure meaning aside, whole, so that every law becomes valid',
+    ),
+    option(
+      '--recorded-in <zone>',
+      'time zone in which created_at was written before 1.2, where it was not UTC',
+    ),
     option('--fresh', "drop Claire's own objects of the book, with all rows, and make them new"),
     option('--test-data', 'with --fresh: load realistic rows'),
     option('--yes', 'with --fresh: do not ask for the name of the database'),
@@ -70,7 +76,8 @@ function requireSense(options: Invocation['options']): void {
   if (options.status && options.to) refuse('--status says what is there, whatever --to is.');
   if (options.testData && !options.fresh) refuse('--test-data belongs to --fresh; see `claire test-data`.');
   if (options.yes && !options.fresh) refuse('--yes belongs to --fresh.');
-  if (options.quarantine && wantedOf(options) !== LATEST_VERSION) refuse('There is no quarantine before 1.2.');
+  if (options.quarantine && wantedOf(options) !== LATEST_VERSION)
+    refuse('There is no quarantine before 1.2.');
 }
 
 const wantedOf = ({ to }: Invocation['options']): Version =>

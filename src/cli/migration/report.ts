@@ -9,7 +9,13 @@ export interface Report {
   /** Sums of the profit of trades whose profit changed, before and after, as decimals. */
   profit: { trades: number; before: string; after: string } | null;
   /** Each of these trades, up to a number that a person reads. */
-  profit_changes: { id: number; trade: string; symbol: string; before: string | null; after: string | null }[];
+  profit_changes: {
+    id: number;
+    trade: string;
+    symbol: string;
+    before: string | null;
+    after: string | null;
+  }[];
   quarantined: number;
   /** Rows that stay because others name them. */
   kept: string[];
@@ -45,7 +51,14 @@ export async function readReport(database: Queryable, migrated: Migrated): Promi
      from (${changes}) as c left join ${book}.trades as t on t.id = c.id
      order by c.id limit ${MOST_CHANGES}`,
   );
-  return { corrected, profit: profit!.trades > 0 ? profit! : null, profit_changes, quarantined, kept, broken };
+  return {
+    corrected,
+    profit: profit!.trades > 0 ? profit! : null,
+    profit_changes,
+    quarantined,
+    kept,
+    broken,
+  };
 }
 
 const COMMAND: Record<string, string> = {
@@ -77,7 +90,9 @@ export function reportText(report: Report, book: string): string {
     const rows = report.corrected.map((each) => [
       ...[each.table, each.column, String(each.rows), each.law, each.reason],
     ]);
-    parts.push(`Old values that had one possible meaning, each recorded in corrections:\n${table(head, rows)}`);
+    parts.push(
+      `Old values that had one possible meaning, each recorded in corrections:\n${table(head, rows)}`,
+    );
   }
   if (report.profit) parts.push(profitText(report, report.profit, book));
   if (report.quarantined > 0) {

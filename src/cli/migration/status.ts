@@ -1,4 +1,3 @@
-import { identifier } from '../../database/index.js';
 import { EXIT, type ExitCode } from '../../errors/index.js';
 import {
   describeState,
@@ -9,7 +8,7 @@ import {
   recognise,
 } from '../../schema/index.js';
 import type { Invocation } from '../command.js';
-import { table } from '../print.js';
+import { table as tableOf } from '../print.js';
 import type { Place } from '../session.js';
 
 /** `claire migrate --status`: what was recognised, which migrations are applied, which laws old rows keep open. */
@@ -19,7 +18,7 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
   const [state, migrations, open, others] = await Promise.all([
     recognise(database, book),
     readMigrations(),
-    openLaws(database, identifier(book)),
+    openLaws(database, book),
     listHandMade(database),
   ]);
   const done = new Map(state.applied.map(({ number, hash }) => [number, hash]));
@@ -27,7 +26,8 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
     ...{ number, name, version, title, breaking, locks },
     state: !done.has(number) ? 'pending' : done.get(number) === hash ? 'applied' : 'edited',
   }));
-  const elsewhere = state.version === undefined ? others.filter((name) => name !== book) : [];
+  const elsewhere =
+    state.version === undefined ? others.filter((other) => other.handMade && other.book !== book) : [];
   const document = {
     book,
     version: state.version ?? state.newer ?? null,
@@ -35,8 +35,8 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
     unfinished: state.unfinished,
     pieces: state.pieces ?? null,
     in_the_way: state.inTheWay,
-    open_laws: open,
-    hand_made_elsewhere: elsewhere,
+    open_laws: open.map(({ table, law }) => ({ table, law })),
+    hand_made_elsewhere: elsewhere.map((other) => other.book),
     latest: LATEST_VERSION,
     migrations: rows,
   };
@@ -45,11 +45,11 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
       ...[String(row.number), row.version, row.state, row.breaking ? 'breaking' : '', row.title],
     ]);
     return [
-      table(['number', 'version', 'state', '', 'title'], cells),
+      tableOf(['number', 'version', 'state', '', 'title'], cells),
       [
         describeState(state),
-        ...open.map(({ table: name, law }) => `Not valid for old rows of ${name} yet: ${law}.`),
-        ...elsewhere.map((name) => `Schema ${name} holds a hand-made record: see it with --book ${name}.`),
+        ...open.map(({ table, law }) => `Not valid for old rows of ${table} yet: ${law}.`),
+        ...elsewhere.map((other) => `${describeState(other)} See it with --book ${other.book}.`),
         `The newest version is ${LATEST_VERSION}.`,
       ].join('\n'),
     ].join('\n\n');

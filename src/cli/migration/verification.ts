@@ -1,8 +1,7 @@
 import { connect } from '../../claire.js';
-import { LATEST_VERSION, type Migrated } from '../../schema/index.js';
+import { differencesFrom, LATEST_VERSION, type Migrated } from '../../schema/index.js';
 import type { Invocation } from '../command.js';
 import { counted } from '../print.js';
-import { schemaDifferences } from '../schema-differences.js';
 import type { Place } from '../session.js';
 
 export interface Verification {
@@ -21,8 +20,10 @@ export async function verification(
   { version }: Migrated,
 ): Promise<Verification> {
   const { book } = globals;
-  const found = await schemaDifferences(place.database('postgres'), book, version!);
-  const differences = found.filter(({ matters, kind, state }) => matters && !(kind === 'constraint' && state === 'invalid'));
+  const found = await differencesFrom(place.database('postgres'), book, version!);
+  const differences = found.filter(
+    ({ matters, kind, state }) => matters && !(kind === 'constraint' && state === 'invalid'),
+  );
   const laws = version === LATEST_VERSION ? await brokenLaws(place, book) : [];
   const lines = [
     differences.length === 0

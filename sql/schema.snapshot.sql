@@ -1,0 +1,778 @@
+-- The schema of a book at 1.2, as PostgreSQL 18 writes it. Made by `npm run docs`: do not edit.
+
+-- Columns are sorted by name. For reading; books are made by sql/migrations.
+
+-- candles ---------------------------------------------------------------------------------------------
+
+create table candles (
+  close numeric not null,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  high numeric not null,
+  low numeric not null,
+  open numeric not null,
+  symbol character varying(20) not null,
+  "timestamp" bigint not null,
+  volume numeric not null,
+  constraint candles_pkey PRIMARY KEY (symbol, "timestamp"),
+  constraint candles_price_check CHECK (low > 0::numeric AND high < '1000000000000'::numeric AND low <= open AND low <= close AND high >= open AND high >= close),
+  constraint candles_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text)),
+  constraint candles_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint),
+  constraint candles_volume_check CHECK (volume >= 0::numeric AND volume < '1000000000000000000'::numeric)
+);
+
+-- corrections -----------------------------------------------------------------------------------------
+
+create table corrections (
+  actor text not null default SESSION_USER,
+  after jsonb,
+  before jsonb,
+  column_name text not null,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  id bigint not null default nextval('corrections_id_seq'::regclass),
+  law text,
+  reason text not null,
+  row_id bigint not null,
+  table_name text not null,
+  version text not null,
+  constraint corrections_pkey PRIMARY KEY (id),
+  constraint corrections_reason_check CHECK (btrim(reason, E' \t\n\r'::text) <> ''::text)
+);
+
+create sequence corrections_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence corrections_id_seq owned by corrections.id;
+
+CREATE INDEX idx_corrections_table_row ON corrections USING btree (table_name, row_id);
+
+CREATE TRIGGER corrections_refuse_change BEFORE UPDATE ON corrections FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER corrections_refuse_removal BEFORE DELETE OR TRUNCATE ON corrections FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+-- materialized_view_refreshes -------------------------------------------------------------------------
+
+create table materialized_view_refreshes (
+  last_refresh timestamp without time zone default timezone('UTC'::text, now()),
+  view_name text not null,
+  constraint materialized_view_refreshes_pkey PRIMARY KEY (view_name)
+);
+
+-- orders ----------------------------------------------------------------------------------------------
+
+create table orders (
+  created_at timestamp without time zone default timezone('UTC'::text, now()),
+  id bigint not null default nextval('orders_id_seq'::regclass),
+  order_id character varying(50) not null,
+  price numeric,
+  quantity numeric not null,
+  rejection_reason text,
+  side character varying(10) not null,
+  signal_id character varying(50),
+  status character varying(20) not null,
+  symbol character varying(20) not null,
+  "timestamp" bigint,
+  updated_at timestamp without time zone default timezone('UTC'::text, now()),
+  constraint orders_created_at_check CHECK (created_at IS NOT NULL AND isfinite(created_at)),
+  constraint orders_order_id_check CHECK (btrim(order_id::text, E' \t\n\r'::text) <> ''::text),
+  constraint orders_order_id_key UNIQUE (order_id),
+  constraint orders_pkey PRIMARY KEY (id),
+  constraint orders_price_check CHECK (price > 0::numeric AND price < '1000000000000'::numeric),
+  constraint orders_price_decimals_check CHECK (price = round(price, 8) AND scale(price) <= 32),
+  constraint orders_quantity_check CHECK (quantity > 0::numeric AND quantity < '1000000000000'::numeric),
+  constraint orders_quantity_decimals_check CHECK (quantity = round(quantity, 8) AND scale(quantity) <= 32),
+  constraint orders_rejection_reason_check CHECK (status::text <> 'REJECTED'::text OR COALESCE(btrim(rejection_reason, E' \t\n\r'::text), ''::text) <> ''::text),
+  constraint orders_side_check CHECK (side::text = ANY (ARRAY['BUY'::text, 'SELL'::text])),
+  constraint orders_signal_id_fkey FOREIGN KEY (signal_id) REFERENCES signals(signal_id),
+  constraint orders_status_check CHECK (status::text = ANY (ARRAY['PENDING'::text, 'FILLED'::text, 'REJECTED'::text, 'CANCELLED'::text])),
+  constraint orders_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text)),
+  constraint orders_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint),
+  constraint orders_updated_at_check CHECK (updated_at IS NOT NULL AND isfinite(updated_at))
+);
+
+create sequence orders_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence orders_id_seq owned by orders.id;
+
+CREATE INDEX idx_orders_signal_id ON orders USING btree (signal_id);
+
+CREATE INDEX idx_orders_status_created ON orders USING btree (status, created_at DESC);
+
+CREATE TRIGGER a_fill_order_times BEFORE INSERT ON orders FOR EACH ROW WHEN (new.created_at IS NULL OR new.updated_at IS NULL) EXECUTE FUNCTION fill_order_times();
+
+CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON orders FOR EACH ROW WHEN (new."timestamp" >= '100000000'::numeric::bigint AND new."timestamp" < '100000000000'::numeric::bigint) EXECUTE FUNCTION seconds_to_milliseconds();
+
+CREATE TRIGGER orders_agree_insert AFTER INSERT ON orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION orders_agree_with_signals();
+
+CREATE TRIGGER orders_refuse_removal BEFORE DELETE OR TRUNCATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER z_guard_order_update BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION guard_order_update();
+
+-- permits ---------------------------------------------------------------------------------------------
+
+create table permits (
+  action text not null,
+  reason text not null,
+  table_name text not null,
+  transaction_id xid8 not null default pg_current_xact_id(),
+  constraint permits_action_check CHECK (action = ANY (ARRAY['correct'::text, 'delete'::text])),
+  constraint permits_pkey PRIMARY KEY (transaction_id, table_name, action),
+  constraint permits_reason_check CHECK (btrim(reason, E' \t\n\r'::text) <> ''::text)
+);
+
+-- position_changes ------------------------------------------------------------------------------------
+
+create table position_changes (
+  notional numeric not null,
+  num_trades bigint not null,
+  quantity numeric not null,
+  side character varying(10) not null,
+  symbol character varying(20) not null
+);
+
+alter table position_changes set (autovacuum_vacuum_insert_threshold = -1);
+
+alter table position_changes set (autovacuum_vacuum_scale_factor = 0);
+
+alter table position_changes set (autovacuum_vacuum_threshold = 2000);
+
+-- position_totals -------------------------------------------------------------------------------------
+
+create table position_totals (
+  notional numeric not null,
+  num_trades bigint not null,
+  quantity numeric not null,
+  side character varying(10) not null,
+  symbol character varying(20) not null,
+  constraint position_totals_pkey PRIMARY KEY (symbol, side)
+);
+
+-- risk_events -----------------------------------------------------------------------------------------
+
+create table risk_events (
+  created_at timestamp without time zone default timezone('UTC'::text, now()),
+  details jsonb,
+  event_id character varying(50),
+  event_type character varying(50) not null,
+  id bigint not null default nextval('risk_events_id_seq'::regclass),
+  reason text not null,
+  signal_id character varying(50),
+  symbol character varying(20),
+  "timestamp" bigint not null,
+  constraint risk_events_created_at_check CHECK (created_at IS NOT NULL AND isfinite(created_at)),
+  constraint risk_events_event_id_check CHECK (btrim(event_id::text, E' \t\n\r'::text) <> ''::text),
+  constraint risk_events_event_id_key UNIQUE (event_id),
+  constraint risk_events_pkey PRIMARY KEY (id),
+  constraint risk_events_reason_check CHECK (btrim(reason, E' \t\n\r'::text) <> ''::text),
+  constraint risk_events_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text)),
+  constraint risk_events_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint),
+  constraint risk_events_type_check CHECK (event_type::text = ANY (ARRAY['signal_rejected'::text, 'circuit_breaker_triggered'::text, 'exposure_limit_exceeded'::text, 'position_limit_exceeded'::text, 'daily_drawdown_exceeded'::text]))
+);
+
+create sequence risk_events_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence risk_events_id_seq owned by risk_events.id;
+
+CREATE INDEX idx_risk_events_jsonb ON risk_events USING gin (details jsonb_path_ops);
+
+CREATE INDEX idx_risk_events_type_timestamp ON risk_events USING btree (event_type, "timestamp" DESC);
+
+CREATE TRIGGER a_fill_created_at BEFORE INSERT ON risk_events FOR EACH ROW WHEN (new.created_at IS NULL) EXECUTE FUNCTION fill_created_at();
+
+CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON risk_events FOR EACH ROW WHEN (new."timestamp" >= '100000000'::numeric::bigint AND new."timestamp" < '100000000000'::numeric::bigint) EXECUTE FUNCTION seconds_to_milliseconds();
+
+CREATE TRIGGER risk_events_refuse_change BEFORE UPDATE ON risk_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER risk_events_refuse_removal BEFORE DELETE OR TRUNCATE ON risk_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+-- signals ---------------------------------------------------------------------------------------------
+
+create table signals (
+  confidence numeric not null,
+  created_at timestamp without time zone default timezone('UTC'::text, now()),
+  id bigint not null default nextval('signals_id_seq'::regclass),
+  metadata jsonb,
+  price numeric not null,
+  side character varying(10) not null,
+  signal_id character varying(50) not null,
+  symbol character varying(20) not null,
+  "timestamp" bigint not null,
+  constraint signals_confidence_check CHECK (confidence >= 0::numeric AND confidence <= 1::numeric),
+  constraint signals_created_at_check CHECK (created_at IS NOT NULL AND isfinite(created_at)),
+  constraint signals_pkey PRIMARY KEY (id),
+  constraint signals_price_check CHECK (price > 0::numeric AND price < '1000000000000'::numeric),
+  constraint signals_price_decimals_check CHECK (price = round(price, 8) AND scale(price) <= 32),
+  constraint signals_side_check CHECK (side::text = ANY (ARRAY['BUY'::text, 'SELL'::text])),
+  constraint signals_signal_id_check CHECK (btrim(signal_id::text, E' \t\n\r'::text) <> ''::text),
+  constraint signals_signal_id_key UNIQUE (signal_id),
+  constraint signals_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text)),
+  constraint signals_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint)
+);
+
+create sequence signals_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence signals_id_seq owned by signals.id;
+
+CREATE INDEX idx_signals_recent ON signals USING btree ("timestamp" DESC);
+
+CREATE INDEX idx_signals_symbol_timestamp ON signals USING btree (symbol, "timestamp" DESC);
+
+CREATE TRIGGER a_fill_created_at BEFORE INSERT ON signals FOR EACH ROW WHEN (new.created_at IS NULL) EXECUTE FUNCTION fill_created_at();
+
+CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON signals FOR EACH ROW WHEN (new."timestamp" >= '100000000'::numeric::bigint AND new."timestamp" < '100000000000'::numeric::bigint) EXECUTE FUNCTION seconds_to_milliseconds();
+
+CREATE TRIGGER signals_refuse_change BEFORE UPDATE ON signals FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER signals_refuse_removal BEFORE DELETE OR TRUNCATE ON signals FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+-- trades ----------------------------------------------------------------------------------------------
+
+create table trades (
+  commission numeric default 0.0,
+  created_at timestamp without time zone default timezone('UTC'::text, now()),
+  entry_price numeric not null,
+  entry_timestamp bigint not null,
+  exit_price numeric,
+  exit_timestamp bigint,
+  id bigint not null default nextval('trades_id_seq'::regclass),
+  order_id character varying(50),
+  pnl numeric(38,8),
+  pnl_net numeric(38,8),
+  pnl_pct numeric(38,4),
+  quantity numeric not null,
+  side character varying(10) not null,
+  status character varying(20) not null,
+  symbol character varying(20) not null,
+  trade_id character varying(50),
+  constraint trades_closed_check CHECK (
+CASE status
+    WHEN 'CLOSED'::text THEN exit_price IS NOT NULL AND exit_timestamp IS NOT NULL
+    ELSE exit_price IS NULL AND exit_timestamp IS NULL
+END),
+  constraint trades_commission_check CHECK (commission > '-1000000000000'::numeric AND commission < '1000000000000'::numeric),
+  constraint trades_commission_decimals_check CHECK (commission = round(commission, 8) AND scale(commission) <= 32),
+  constraint trades_created_at_check CHECK (created_at IS NOT NULL AND isfinite(created_at)),
+  constraint trades_entry_price_check CHECK (entry_price > 0::numeric AND entry_price < '1000000000000'::numeric),
+  constraint trades_entry_price_decimals_check CHECK (entry_price = round(entry_price, 8) AND scale(entry_price) <= 32),
+  constraint trades_entry_timestamp_check CHECK (entry_timestamp >= '100000000000'::numeric::bigint AND entry_timestamp < '100000000000000'::numeric::bigint),
+  constraint trades_exit_price_check CHECK (exit_price > 0::numeric AND exit_price < '1000000000000'::numeric),
+  constraint trades_exit_price_decimals_check CHECK (exit_price = round(exit_price, 8) AND scale(exit_price) <= 32),
+  constraint trades_exit_timestamp_check CHECK (exit_timestamp >= entry_timestamp AND exit_timestamp < '100000000000000'::numeric::bigint),
+  constraint trades_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders(order_id),
+  constraint trades_pkey PRIMARY KEY (id),
+  constraint trades_quantity_check CHECK (quantity > 0::numeric AND quantity < '1000000000000'::numeric),
+  constraint trades_quantity_decimals_check CHECK (quantity = round(quantity, 8) AND scale(quantity) <= 32),
+  constraint trades_side_check CHECK (side::text = ANY (ARRAY['BUY'::text, 'SELL'::text])),
+  constraint trades_status_check CHECK (status::text = ANY (ARRAY['OPEN'::text, 'CLOSED'::text])),
+  constraint trades_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text)),
+  constraint trades_trade_id_check CHECK (btrim(trade_id::text, E' \t\n\r'::text) <> ''::text),
+  constraint trades_trade_id_key UNIQUE (trade_id)
+);
+
+create sequence trades_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence trades_id_seq owned by trades.id;
+
+CREATE INDEX idx_trades_order_id ON trades USING btree (order_id);
+
+CREATE INDEX idx_trades_status_entry ON trades USING btree (status, entry_timestamp DESC) WHERE status::text = 'OPEN'::text;
+
+CREATE INDEX idx_trades_symbol_side_entry ON trades USING btree (symbol, side, entry_timestamp) WHERE status::text = 'OPEN'::text;
+
+CREATE TRIGGER a_fill_created_at BEFORE INSERT ON trades FOR EACH ROW WHEN (new.created_at IS NULL) EXECUTE FUNCTION fill_created_at();
+
+CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON trades FOR EACH ROW WHEN (new.entry_timestamp >= '100000000'::numeric::bigint AND new.entry_timestamp < '100000000000'::numeric::bigint OR new.exit_timestamp >= '100000000'::numeric::bigint AND new.exit_timestamp < '100000000000'::numeric::bigint) EXECUTE FUNCTION trade_seconds_to_milliseconds();
+
+CREATE TRIGGER trades_agree_insert AFTER INSERT ON trades REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION trades_agree_with_orders();
+
+CREATE TRIGGER trades_positions_delete AFTER DELETE ON trades REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
+
+CREATE TRIGGER trades_positions_insert AFTER INSERT ON trades REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
+
+CREATE TRIGGER trades_positions_truncate AFTER TRUNCATE ON trades FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
+
+CREATE TRIGGER trades_positions_update AFTER UPDATE ON trades REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
+
+CREATE TRIGGER trades_refuse_removal BEFORE DELETE OR TRUNCATE ON trades FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER trigger_calculate_pnl BEFORE INSERT OR UPDATE ON trades FOR EACH ROW EXECUTE FUNCTION calculate_pnl();
+
+CREATE TRIGGER z_guard_trade_update BEFORE UPDATE ON trades FOR EACH ROW EXECUTE FUNCTION guard_trade_update();
+
+-- exposure --------------------------------------------------------------------------------------------
+
+create view exposure as
+-- symbol character varying(20), long numeric, short numeric, gross numeric, net numeric
+ SELECT symbol,
+    COALESCE(sum(total_value_usd) FILTER (WHERE side::text = 'BUY'::text), 0::numeric) AS long,
+    COALESCE(sum(total_value_usd) FILTER (WHERE side::text = 'SELL'::text), 0::numeric) AS short,
+    sum(total_value_usd) AS gross,
+    sum(
+        CASE side
+            WHEN 'BUY'::text THEN total_value_usd
+            ELSE - total_value_usd
+        END) AS net
+   FROM position_sums
+  GROUP BY symbol;
+
+-- position_sums ---------------------------------------------------------------------------------------
+
+create view position_sums as
+-- symbol character varying(20), side character varying(10), total_quantity numeric, num_trades bigint, total_value_usd numeric
+ SELECT symbol,
+    side,
+    sum(quantity) AS total_quantity,
+    sum(num_trades)::bigint AS num_trades,
+    sum(notional) AS total_value_usd
+   FROM ( SELECT position_totals.symbol,
+            position_totals.side,
+            position_totals.quantity,
+            position_totals.notional,
+            position_totals.num_trades
+           FROM position_totals
+        UNION ALL
+         SELECT position_changes.symbol,
+            position_changes.side,
+            position_changes.quantity,
+            position_changes.notional,
+            position_changes.num_trades
+           FROM position_changes) parts
+  GROUP BY symbol, side
+ HAVING sum(num_trades) > 0::numeric;
+
+-- positions -------------------------------------------------------------------------------------------
+
+create view positions as
+-- symbol character varying(20), side character varying(10), total_quantity numeric, avg_entry_price numeric, num_trades bigint, total_value_usd numeric, first_entry bigint, last_entry bigint
+ SELECT s.symbol,
+    s.side,
+    s.total_quantity,
+    s.total_value_usd / s.total_quantity AS avg_entry_price,
+    s.num_trades,
+    s.total_value_usd,
+    oldest.entry_timestamp AS first_entry,
+    newest.entry_timestamp AS last_entry
+   FROM position_sums s
+     LEFT JOIN LATERAL ( SELECT t.entry_timestamp
+           FROM trades t
+          WHERE t.status::text = 'OPEN'::text AND t.symbol::text = s.symbol::text AND t.side::text = s.side::text
+          ORDER BY t.entry_timestamp
+         LIMIT 1) oldest ON true
+     LEFT JOIN LATERAL ( SELECT t.entry_timestamp
+           FROM trades t
+          WHERE t.status::text = 'OPEN'::text AND t.symbol::text = s.symbol::text AND t.side::text = s.side::text
+          ORDER BY t.entry_timestamp DESC
+         LIMIT 1) newest ON true;
+
+-- positions_realtime ----------------------------------------------------------------------------------
+
+create materialized view positions_realtime as
+-- symbol character varying(20), side character varying(10), total_quantity numeric, avg_entry_price numeric, num_trades bigint, total_value_usd numeric, first_entry bigint, last_entry bigint
+ SELECT symbol,
+    side,
+    total_quantity,
+    avg_entry_price,
+    num_trades,
+    total_value_usd,
+    first_entry,
+    last_entry
+   FROM positions;
+
+CREATE UNIQUE INDEX idx_positions_realtime_symbol_side ON positions_realtime USING btree (symbol, side);
+
+-- functions -------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION append_position_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    insert into position_changes (symbol, side, quantity, notional, num_trades)
+    select symbol, side, sum(quantity), sum(quantity * entry_price), count(*)
+    from new_rows
+    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
+    group by symbol, side;
+  elsif tg_op = 'UPDATE' then
+    insert into position_changes (symbol, side, quantity, notional, num_trades)
+    select symbol, side, sum(sign * quantity), sum(sign * quantity * entry_price), sum(sign)
+    from (
+      select -1 as sign, symbol, side, quantity, entry_price, status from old_rows
+      union all
+      select 1, symbol, side, quantity, entry_price, status from new_rows
+    ) as moved
+    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
+    group by symbol, side
+    having sum(sign) <> 0 or sum(sign * quantity) <> 0 or sum(sign * quantity * entry_price) <> 0;
+  elsif tg_op = 'DELETE' then
+    insert into position_changes (symbol, side, quantity, notional, num_trades)
+    select symbol, side, -sum(quantity), -sum(quantity * entry_price), -count(*)
+    from old_rows
+    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
+    group by symbol, side;
+  else
+    delete from position_changes;
+    delete from position_totals;
+  end if;
+  return null;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION calculate_pnl()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  new.pnl := null;
+  new.pnl_pct := null;
+  new.pnl_net := null;
+  if new.status = 'CLOSED'
+    and new.quantity > 0 and new.quantity < 1e12
+    and new.entry_price > 0 and new.entry_price < 1e12
+    and new.exit_price > 0 and new.exit_price < 1e12
+  then
+    new.pnl := case new.side
+      when 'BUY' then new.quantity * (new.exit_price - new.entry_price)
+      when 'SELL' then new.quantity * (new.entry_price - new.exit_price)
+    end;
+    new.pnl_pct := case new.side
+      when 'BUY' then (new.exit_price - new.entry_price) / new.entry_price * 100
+      when 'SELL' then (new.entry_price - new.exit_price) / new.entry_price * 100
+    end;
+    if new.commission > -1e12 and new.commission < 1e12 then
+      new.pnl_net := new.pnl - new.commission;
+    end if;
+  end if;
+  return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION correct_record(what text, wanted_id bigint, changes jsonb, why text, law text DEFAULT NULL::text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  fixed constant text[] := array[
+    'id', 'signal_id', 'order_id', 'trade_id', 'event_id', 'created_at', 'updated_at', 'pnl', 'pnl_pct', 'pnl_net'
+  ];
+  before jsonb;
+  after jsonb;
+  columns text;
+  wrong text;
+  recorded integer;
+begin
+  if what not in ('signals', 'orders', 'trades', 'risk_events') then
+    raise exception '% is not signals, orders, trades or risk_events', what
+      using errcode = 'check_violation', constraint = 'corrections_table';
+  end if;
+  execute format('select to_jsonb(t) from %I as t where id = $1 for update', what) into before using wanted_id;
+  if before is null then
+    raise exception 'there is no row % in %', wanted_id, what
+      using errcode = 'check_violation', constraint = 'corrections_row';
+  end if;
+  select string_agg(key, ', ') into wrong from jsonb_object_keys(changes) as key
+  where not before ? key or key = any (fixed);
+  select string_agg(format('%I', key), ', ') into columns from jsonb_object_keys(changes) as key;
+  if wrong is not null or columns is null then
+    raise exception 'of % cannot be corrected: %', what, coalesce(wrong, 'nothing was given')
+      using errcode = 'check_violation', constraint = 'corrections_columns';
+  end if;
+  insert into permits (table_name, action, reason) values (what, 'correct', why);
+  execute format(
+    'update %I as t set (%s) = (select %s from jsonb_populate_record(t, $2)) where id = $1 returning to_jsonb(t)',
+    what, 'id, ' || columns, 'id, ' || columns
+  ) into after using wanted_id, changes;
+  if exists (
+    select from orders as o join signals as s on s.signal_id = o.signal_id
+    where s.symbol <> o.symbol
+      and ((what = 'orders' and o.id = wanted_id) or (what = 'signals' and s.id = wanted_id))
+  ) or exists (
+    select from trades as t join orders as o on o.order_id = t.order_id
+    where (o.symbol <> t.symbol or o.side <> t.side)
+      and ((what = 'trades' and t.id = wanted_id) or (what = 'orders' and o.id = wanted_id))
+  ) or exists (
+    select from orders as o join trades as t on t.order_id = o.order_id
+    where (what = 'orders' and o.id = wanted_id)
+      or (what = 'trades' and o.order_id = (select n.order_id from trades as n where n.id = wanted_id))
+    group by o.order_id, o.quantity
+    having sum(t.quantity) > o.quantity
+  ) then
+    raise exception '% % would not agree with what names it, or what it names', what, wanted_id
+      using errcode = 'check_violation', constraint = 'corrections_lineage', table = what,
+        hint = 'Correct nothing else than the row that is wrong; symbol and side of a chain are one.';
+  end if;
+  delete from permits where transaction_id = pg_current_xact_id() and table_name = what and action = 'correct';
+  insert into corrections (table_name, row_id, column_name, before, after, law, reason, actor, version)
+  select what, wanted_id, b.key, b.value, a.value, law, why, session_user, '1.2'
+  from jsonb_each(before) as b join jsonb_each(after) as a on a.key = b.key
+  where a.value is distinct from b.value and b.key <> 'updated_at';
+  get diagnostics recorded = row_count;
+  return recorded;
+end;
+$function$;
+
+revoke execute on function correct_record(text, bigint, jsonb, text, text) from public;
+
+CREATE OR REPLACE FUNCTION fill_created_at()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  new.created_at := timezone('UTC', now());
+  return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION fill_order_times()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  new.created_at := coalesce(new.created_at, timezone('UTC', now()));
+  new.updated_at := coalesce(new.updated_at, new.created_at);
+  return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION fold_position_changes(batch_size integer DEFAULT 10000)
+ RETURNS bigint
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  with taken as (
+    delete from position_changes
+    where ctid = any (array(
+      select ctid from position_changes limit batch_size for update skip locked
+    ))
+    returning symbol, side, quantity, notional, num_trades
+  ),
+  folded as (
+    insert into position_totals as t (symbol, side, quantity, notional, num_trades)
+    select symbol, side, sum(quantity), sum(notional), sum(num_trades)
+    from taken
+    group by symbol, side
+    order by symbol, side
+    on conflict (symbol, side) do update set
+      quantity = t.quantity + excluded.quantity,
+      notional = t.notional + excluded.notional,
+      num_trades = t.num_trades + excluded.num_trades
+  )
+  select count(*) from taken;
+$function$;
+
+revoke execute on function fold_position_changes(integer) from public;
+
+CREATE OR REPLACE FUNCTION guard_order_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  facts orders;
+begin
+  new.updated_at := old.updated_at;
+  if new is not distinct from old then
+    return new;
+  end if;
+  facts := new;
+  facts.status := old.status;
+  facts.rejection_reason := old.rejection_reason;
+  new.updated_at := timezone('UTC', now());
+  if (facts is not distinct from old and old.status = 'PENDING') or has_permit('orders', 'correct') then
+    return new;
+  end if;
+  if facts is distinct from old then
+    raise exception 'order %: only status and rejection_reason move', old.order_id
+      using errcode = 'check_violation', constraint = 'orders_facts_are_fixed', table = 'orders';
+  end if;
+  raise exception 'order % is % and stays so; % was asked for', old.order_id, old.status, new.status
+    using errcode = 'check_violation', constraint = 'orders_final_state', table = 'orders';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION guard_trade_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  facts trades;
+begin
+  facts := new;
+  facts.commission := old.commission;
+  facts.pnl_net := old.pnl_net;
+  if old.status = 'OPEN' then
+    facts.status := old.status;
+    facts.exit_price := old.exit_price;
+    facts.exit_timestamp := old.exit_timestamp;
+    facts.pnl := old.pnl;
+    facts.pnl_pct := old.pnl_pct;
+  end if;
+  if new is not distinct from old
+    or (
+      facts is not distinct from old
+      and (old.status = 'OPEN' or (coalesce(old.commission, 0) = 0 and new.commission is not null))
+    )
+    or has_permit('trades', 'correct')
+  then
+    return new;
+  end if;
+  if old.status = 'CLOSED' then
+    raise exception 'trade % is closed and does not change', coalesce(old.trade_id, old.id::text)
+      using errcode = 'check_violation', constraint = 'trades_closed_is_final', table = 'trades',
+        hint = 'A commission that is NULL or 0 may still be set; else use claire correct.';
+  end if;
+  if new.quantity is distinct from old.quantity and new.status = 'CLOSED' then
+    raise exception 'trade % is open with %; closing % of it is not possible',
+      coalesce(old.trade_id, old.id::text), old.quantity, new.quantity
+      using errcode = 'check_violation', constraint = 'trades_close_whole', table = 'trades';
+  end if;
+  raise exception 'trade %: what was entered does not change', coalesce(old.trade_id, old.id::text)
+    using errcode = 'check_violation', constraint = 'trades_entry_is_fixed', table = 'trades',
+      hint = 'An addition is a trade of its own; a mistake goes through claire correct.';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION has_permit(wanted_table text, wanted_action text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select exists (
+    select from permits
+    where transaction_id = pg_current_xact_id_if_assigned()
+      and table_name = wanted_table and action = wanted_action
+  );
+$function$;
+
+CREATE OR REPLACE FUNCTION orders_agree_with_signals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  wrong record;
+begin
+  select n.order_id, n.symbol, s.signal_id, s.symbol as signal_symbol into wrong
+  from new_rows as n join signals as s on s.signal_id = n.signal_id
+  where s.symbol <> n.symbol
+  limit 1;
+  if found then
+    raise exception 'order % is for %, its signal % for %',
+      wrong.order_id, wrong.symbol, wrong.signal_id, wrong.signal_symbol
+      using errcode = 'check_violation', constraint = 'orders_agree_with_signals', table = 'orders';
+  end if;
+  return null;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION refresh_positions_realtime()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  changed boolean;
+begin
+  select exists (
+    (table positions except table positions_realtime)
+    union all
+    (table positions_realtime except table positions)
+  ) into changed;
+  if changed then
+    refresh materialized view concurrently positions_realtime;
+  end if;
+  insert into materialized_view_refreshes (view_name, last_refresh)
+  values ('positions_realtime', timezone('UTC', now()))
+  on conflict (view_name) do update set last_refresh = excluded.last_refresh;
+  return changed;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if new is not distinct from old or has_permit(tg_table_name, 'correct') then
+    return new;
+  end if;
+  raise exception '% % is recorded and does not change', tg_table_name, old.id
+    using errcode = 'check_violation', constraint = 'recorded_rows_are_final', table = tg_table_name,
+      hint = 'Use claire correct, which records what was changed and why.';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_removal()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if has_permit(tg_table_name, 'delete') then
+    return null;
+  end if;
+  raise exception '% from % needs a permit of the same transaction', tg_op, tg_table_name
+    using errcode = 'check_violation', constraint = 'removal_needs_a_permit', table = tg_table_name,
+      hint = 'Rows leave by retention only.';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION seconds_to_milliseconds()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  new.timestamp := new.timestamp * 1000;
+  return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION trade_seconds_to_milliseconds()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if new.entry_timestamp >= 1e8 and new.entry_timestamp < 1e11 then
+    new.entry_timestamp := new.entry_timestamp * 1000;
+  end if;
+  if new.exit_timestamp >= 1e8 and new.exit_timestamp < 1e11 then
+    new.exit_timestamp := new.exit_timestamp * 1000;
+  end if;
+  return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION trades_agree_with_orders()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  wrong record;
+begin
+  select n.trade_id, n.symbol, n.side, o.order_id, o.symbol as order_symbol, o.side as order_side into wrong
+  from new_rows as n join orders as o on o.order_id = n.order_id
+  where o.symbol <> n.symbol or o.side <> n.side
+  limit 1;
+  if found then
+    raise exception 'trade % is % %, its order % is % %',
+      coalesce(wrong.trade_id, ''), wrong.side, wrong.symbol,
+      wrong.order_id, wrong.order_side, wrong.order_symbol
+      using errcode = 'check_violation', constraint = 'trades_agree_with_orders', table = 'trades';
+  end if;
+  return null;
+end;
+$function$;
