@@ -101,4 +101,5 @@ commit;
 
 -- Where somebody had widened the id himself nobody needed it.
 -- unless: not exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
+-- squawk-ignore ban-drop-column
 alter table {table} drop column id_wide;

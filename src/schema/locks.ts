@@ -37,7 +37,8 @@ interface Rule extends Partial<Effect> {
 
 const RULES: readonly (readonly [head: RegExp, rule: (name: string, statement: string) => Rule])[] = [
   [/^create table (?:if not exists )?(\w+)/, (creates) => ({ creates })],
-  [/^create (?:or replace )?(?:function|view) (\w+)/, () => ({})],
+  [/^create (?:or replace )?view (\w+)/, () => ({})],
+  [/^create (?:or replace )?function (\w+)/, (_name, sql) => writtenBy(sql)],
   [/^drop function (?:if exists )?(\w+)/, () => ({})],
   [/^(?:revoke|grant) execute on function (\w+)/, () => ({})],
   [
@@ -140,11 +141,18 @@ function alterTable(relation: string, statement: string): Rule {
 
 const reads = (table: string | null): Rule => (table === null ? {} : { work: 'reads', table });
 
+/** The body of a function in SQL is parsed when it is made, and locks what it will write until the commit. */
+function writtenBy(definition: string): Rule {
+  if (!/\blanguage sql\b/.test(definition)) return {};
+  const relation = /\b(?:insert into|delete from|update) (\w+)/.exec(definition)?.[1];
+  return relation === undefined ? {} : { lock: 'ROW EXCLUSIVE', relation };
+}
+
 /** The table that a query reads first, if it reads one. */
 const source = (sql: string): string | null => /\bfrom (\w+)/.exec(sql)?.[1] ?? null;
 
 const INSIDE =
-  /\b(?:lock table \w+ in \w+ \w+ mode|alter table \w+ (?:alter|add)|drop materialized view if exists \w+)[^;']*/g;
+  /\b(?:lock table \w+ in \w+ \w+ mode|alter table \w+ |drop materialized view if exists \w+)[^;']*/g;
 
 /** The statements of a block that lock something, those it builds as text included. */
 function insideOf(block: string): string[] {
