@@ -37,6 +37,8 @@ from trades
 where status = 'OPEN'
 group by symbol, side;
 
+-- The view was made just above and has a row a symbol and side: a matter of a millisecond.
+-- squawk-ignore require-concurrent-index-creation
 create unique index if not exists idx_positions_realtime_symbol_side on positions_realtime (symbol, side);
 
 create table if not exists materialized_view_refreshes (

@@ -4,7 +4,7 @@
 -- transaction: no
 -- locks: access exclusive on each table twice for a moment; id becomes the last column
 -- for: signals, orders, trades, risk_events
--- let wide: not exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
+-- let wide: (select bool_and(case attname when 'id' then atttypid = 'bigint'::regtype when 'created_at' then pg_get_expr(adbin, adrelid) like '%UTC%' else false end) from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum where attrelid = '{table}'::regclass and attname in ('id', 'created_at', 'id_wide'))
 
 create or replace function copy_id() returns trigger
 language plpgsql as $$
@@ -78,10 +78,16 @@ drop trigger a_copy_id on {table};
 
 alter sequence {table}_id_seq owned by none;
 
+-- Only from one name to the next of this transaction: clients find an id before it and after it.
+-- squawk-ignore ban-drop-column
 alter table {table} drop column id;
 
+-- No client knows id_wide.
+-- squawk-ignore renaming-column
 alter table {table} rename column id_wide to id;
 
+-- Proved by {table}_id_wide_check, so nothing is read.
+-- squawk-ignore adding-not-nullable-field
 alter table {table} alter column id set not null;
 
 alter table {table}

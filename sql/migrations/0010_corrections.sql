@@ -19,6 +19,8 @@ create table if not exists corrections (
   created_at timestamp not null default timezone('UTC', now())
 );
 
+-- Nobody has written to a table that was made just above.
+-- squawk-ignore require-concurrent-index-creation
 create index if not exists idx_corrections_table_row on corrections (table_name, row_id);
 
 -- A row here lets the transaction that wrote it delete from, or correct, one table. Only functions write it.

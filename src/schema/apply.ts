@@ -25,7 +25,8 @@ export async function applySteps(
   }
 }
 
-const withZone = (step: Step, zone: string): Step => {
+/** What a step is where the old recording times were written in a zone. */
+export const withZone = (step: Step, zone: string): Step => {
   const fill = (sql: string) => sql.replaceAll('{zone}', literal(zone));
   return {
     ...step,
@@ -34,7 +35,8 @@ const withZone = (step: Step, zone: string): Step => {
   };
 };
 
-async function isDone(session: Queryable, { unless, statements, kind }: Step): Promise<boolean> {
+/** Whether what a step makes stands already, or is not for this database. Found by the search path. */
+export async function isDone(session: Queryable, { unless, statements, kind }: Step): Promise<boolean> {
   if (unless !== undefined) {
     const [row] = await session.query<{ done: boolean | null }>(`select (${unless}) as done`);
     if (row?.done) return true;

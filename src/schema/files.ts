@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { readSteps, type Step } from './steps.js';
+import { type Reading, readSteps, type Step } from './steps.js';
 
 /** Where the SQL of the package lies, seen from src/ and from dist/ alike. */
 export const sqlDirectory = (name: 'migrations' | 'checks' | 'test-data'): string =>
@@ -36,12 +36,7 @@ export async function readMigrations(directory = sqlDirectory('migrations')): Pr
   let before = '';
   for (const [at, name] of names.entries()) {
     const text = await readFile(`${directory}/${name}`, 'utf8');
-    const header = Object.fromEntries(
-      [...text.matchAll(/^-- (title|version|breaking|transaction|locks|for|again): (.+)$/gm)].map((m) => [
-        m[1],
-        m[2],
-      ]),
-    ) as Record<string, string>;
+    const { header, reading } = readHeader(text);
     const number = Number(name.slice(0, 4));
     const known = VERSIONS.find((version) => version === header.version);
     if (number !== at + 1 || !known || !header.title || !header.locks) {
@@ -49,10 +44,6 @@ export async function readMigrations(directory = sqlDirectory('migrations')): Pr
         `${name}: a migration is numbered without a gap and begins with title, version, breaking, transaction, locks`,
       );
     }
-    const transaction = header.transaction === 'yes';
-    const definitions = Object.fromEntries(
-      [...text.matchAll(/^-- let (\w+): (.+)$/gm)].map((m) => [m[1]!, m[2]!]),
-    );
     before = createHash('sha256').update(before).update(text).digest('hex');
     migrations.push({
       number,
@@ -60,16 +51,25 @@ export async function readMigrations(directory = sqlDirectory('migrations')): Pr
       title: header.title,
       version: known,
       breaking: header.breaking === 'yes',
-      transaction,
+      transaction: reading.transaction,
       locks: header.locks,
       again: header.again === 'yes',
-      steps: readSteps(text, {
-        transaction,
-        definitions,
-        ...(header.for === undefined ? {} : { tables: header.for.split(', ') }),
-      }),
+      steps: readSteps(text, reading),
       hash: before,
     });
   }
   return migrations;
+}
+
+/** What the comments at the head of a file say of it. */
+export function readHeader(text: string): { header: Record<string, string>; reading: Reading } {
+  const pairs = (pattern: RegExp) =>
+    Object.fromEntries([...text.matchAll(pattern)].map((m) => [m[1]!, m[2]!]));
+  const header = pairs(/^-- (title|version|breaking|transaction|locks|for|again): (.+)$/gm);
+  const reading = {
+    transaction: header.transaction === 'yes',
+    definitions: pairs(/^-- let (\w+): (.+)$/gm),
+    ...(header.for === undefined ? {} : { tables: header.for.split(', ') }),
+  };
+  return { header, reading };
 }

@@ -99,13 +99,8 @@ async function examine(
   take: (row: BrokenRow) => Promise<boolean> = async () => false,
 ): Promise<Found[]> {
   const found: Found[] = laws.map(({ table, law }) => ({ table, law, ids: [], rows: 0 }));
-  for (const table of ORDER) {
-    const own = laws.filter((each) => each.table === table);
-    if (own.length === 0) continue;
-    const isBroken = own.map(({ expression }) => `(${expression}) is false`);
-    const cases = own.map(({ law }, at) => `case when ${isBroken[at]} then ${literal(law)} end`);
-    const statement = `select id, array_remove(array[${cases.join(', ')}], null)::text[] as laws
-      from ${identifier(table)} where id > $1 and id <= $2 and (${isBroken.join(' or ')})`;
+  for (const { table, statements } of examinations(laws)) {
+    const [statement] = statements as [string];
     const onRows = async (rows: unknown[]) => {
       for (const row of rows as Omit<BrokenRow, 'table'>[]) {
         if (await take({ ...row, table })) continue;
@@ -120,6 +115,30 @@ async function examine(
   }
   return found.filter(({ rows }) => rows > 0);
 }
+
+/** The rows of each table that break one of its laws, some ids at a time. */
+export function examinations(laws: readonly Law[]): (Step & { table: string })[] {
+  return byTable(laws).map(({ table, own }) => {
+    const isBroken = own.map(({ expression }) => `(${expression}) is false`);
+    const cases = own.map(({ law }, at) => `case when ${isBroken[at]} then ${literal(law)} end`);
+    const statement = `select id, array_remove(array[${cases.join(', ')}], null)::text[] as laws
+      from ${table} where id > $1 and id <= $2 and (${isBroken.join(' or ')})`;
+    return { kind: 'batches', table, statements: [statement] };
+  });
+}
+
+/** All laws of a table with one look at its rows. */
+export function validations(laws: readonly Law[]): Step[] {
+  return byTable(laws).map(({ table, own }) => {
+    const actions = own.map(({ law }) => `validate constraint ${law}`);
+    return { kind: 'alone', statements: [`alter table ${table} ${actions.join(', ')}`] };
+  });
+}
+
+const byTable = (laws: readonly Law[]) =>
+  ORDER.map((table) => ({ table, own: laws.filter((each) => each.table === table) })).filter(
+    ({ own }) => own.length > 0,
+  );
 
 async function withExamples({ session }: Application, found: readonly Found[]): Promise<BrokenLaw[]> {
   const broken: BrokenLaw[] = [];
@@ -159,15 +178,7 @@ async function moveToQuarantine(
   }
 }
 
-/** All laws of a table with one look at its rows. */
 async function validate(application: Application, laws: readonly Law[]): Promise<string[]> {
-  const steps = ORDER.flatMap((table): Step[] => {
-    const own = laws
-      .filter((each) => each.table === table)
-      .map(({ law }) => `validate constraint ${identifier(law)}`);
-    if (own.length === 0) return [];
-    return [{ kind: 'alone', statements: [`alter table ${identifier(table)} ${own.join(', ')}`] }];
-  });
-  await applySteps(application, steps);
+  await applySteps(application, validations(laws));
   return laws.map(({ law }) => law);
 }

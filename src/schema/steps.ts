@@ -8,12 +8,14 @@ export interface Step {
   statements: string[];
   /** SQL that is true where the step is done already, or not for this database. */
   unless?: string;
+  /** SQL, as it stands in other steps' `unless`, that is true once this step was run. */
+  makes?: string;
   /** Table whose ids are the batches; the statement has its rows between $1 (exclusive) and $2 (inclusive). */
   table?: string;
 }
 
 /** How a file is read: as one transaction, or step by step. */
-interface Reading {
+export interface Reading {
   transaction: boolean;
   /** Tables for each of which the file is read once, `{table}` being its name. */
   tables?: readonly string[];
@@ -23,18 +25,23 @@ interface Reading {
 
 /**
  * Reads the text of a migration. Outside of one transaction each statement is a step, and so is what stands between
- * `begin;` and `commit;`. A comment before a step may say `unless: SQL` and `batches: TABLE`.
+ * `begin;` and `commit;`. A comment before a step may say `unless: SQL`, `makes: SQL` and `batches: TABLE`.
  */
-export function readSteps(text: string, { transaction, tables, definitions = {} }: Reading): Step[] {
+export function readSteps(text: string, { transaction, ...meanings }: Reading): Step[] {
+  return expand(text, meanings).flatMap((expanded) => {
+    const found = parse(expanded);
+    const statements = found.map(({ statement }) => statement);
+    return transaction ? [{ kind: 'transaction' as const, statements }] : group(found);
+  });
+}
+
+/** The text of a file for each of its tables, its names replaced; line by line what stands in the file. */
+export function expand(text: string, { tables, definitions = {} }: Omit<Reading, 'transaction'>): string[] {
   const expanded = Object.entries(definitions).reduce(
     (sql, [name, meaning]) => sql.replaceAll(`{${name}}`, meaning),
     text,
   );
-  return (tables ?? ['']).flatMap((table) => {
-    const found = parse(expanded.replaceAll('{table}', table));
-    const statements = found.map(({ statement }) => statement);
-    return transaction ? [{ kind: 'transaction' as const, statements }] : group(found);
-  });
+  return (tables ?? ['']).map((table) => expanded.replaceAll('{table}', table));
 }
 
 /** Cuts SQL into statements; dollar quotes, texts and comments are kept whole. */
@@ -46,7 +53,7 @@ interface Found {
 }
 
 const TOKEN = /--[^\n]*|\$(\w*)\$[\s\S]*?\$\1\$|'(?:[^']|'')*'|"[^"]*"|;|[^;'"$-]+|[\s\S]/g;
-const DIRECTIVE = /^-- (unless|batches): (.+)$/;
+const DIRECTIVE = /^-- (unless|batches|makes): (.+)$/;
 
 function parse(text: string): Found[] {
   const found: Found[] = [];
@@ -69,11 +76,12 @@ function group(found: readonly Found[]): Step[] {
   const steps: Step[] = [];
   let open: Step | undefined;
   for (const { statement, directives } of found) {
-    const { unless, batches } = directives;
+    const { unless, batches, makes } = directives;
     const step = (kind: Step['kind'], statements: string[]): Step => ({
       kind,
       statements,
       ...(unless === undefined ? {} : { unless }),
+      ...(makes === undefined ? {} : { makes }),
       ...(batches === undefined ? {} : { table: batches }),
     });
     if (statement === 'begin') open = step('transaction', []);
