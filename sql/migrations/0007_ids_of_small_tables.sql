@@ -4,7 +4,7 @@
 -- transaction: no
 -- locks: access exclusive on each table of up to 1 MB while it is rewritten
 -- for: signals, orders, trades, risk_events
--- let wide: (select atttypid = 'bigint'::regtype from pg_attribute where attrelid = '{table}'::regclass and attname = 'id')
+-- let wide: (select bool_and(case attname when 'id' then atttypid = 'bigint'::regtype when 'created_at' then pg_get_expr(adbin, adrelid) like '%UTC%' else false end) from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum where attrelid = '{table}'::regclass and attname in ('id', 'created_at', 'id_wide'))
 
 -- makes: {wide}
 -- unless: {wide} or pg_relation_size('{table}') > 1048576

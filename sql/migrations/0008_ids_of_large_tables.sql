@@ -4,7 +4,7 @@
 -- transaction: no
 -- locks: access exclusive on each table twice for a moment; id becomes the last column
 -- for: signals, orders, trades, risk_events
--- let wide: (select atttypid = 'bigint'::regtype from pg_attribute where attrelid = '{table}'::regclass and attname = 'id')
+-- let wide: (select bool_and(case attname when 'id' then atttypid = 'bigint'::regtype when 'created_at' then pg_get_expr(adbin, adrelid) like '%UTC%' else false end) from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum where attrelid = '{table}'::regclass and attname in ('id', 'created_at', 'id_wide'))
 
 create or replace function copy_id() returns trigger
 language plpgsql as $$
@@ -98,8 +98,3 @@ alter table {table}
 alter sequence {table}_id_seq as bigint owned by {table}.id;
 
 commit;
-
--- Where somebody had widened the id himself nobody needed it.
--- unless: not exists (select from pg_attribute where attrelid = '{table}'::regclass and attname = 'id_wide')
--- squawk-ignore ban-drop-column
-alter table {table} drop column id_wide;

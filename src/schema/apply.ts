@@ -54,7 +54,10 @@ export async function isDone(session: Queryable, { unless, statements, kind }: S
 /** Everything in the transaction of the file. With no rows there is nothing to validate later, and nobody to wait for. */
 async function runStill(session: Queryable, step: Step): Promise<void> {
   for (const statement of step.statements) {
-    const text = statement.replace(/ concurrently\b/, '').replaceAll(/ not valid\b/g, '');
+    // Only in these heads: a function may speak of both in its body.
+    const text = /^alter table/.test(statement)
+      ? statement.replaceAll(/ not valid\b/g, '')
+      : statement.replace(/^((?:create|drop) (?:unique )?index) concurrently/, '$1');
     await session.query(text, step.kind === 'batches' ? [0, '9223372036854775807'] : undefined);
   }
 }

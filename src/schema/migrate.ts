@@ -270,7 +270,8 @@ async function prepare(
   if (!still) for (const warning of warnings) onNotice?.(warning);
   await refuseForeignNames(session, state, options.pending);
   const schema = identifier(state.book);
-  await session.query(`create schema if not exists ${schema}`);
+  // An owner of the tables need not have the right to make a schema.
+  if (!state.exists) await session.query(`create schema if not exists ${schema}`);
   await session.query(
     `create table if not exists ${schema}.schema_migrations (
        number integer primary key,
@@ -316,7 +317,7 @@ async function zoneOnItsWay(
   given: string | undefined,
 ): Promise<string | undefined> {
   const [row] = await session.query<{ zone: string | null }>(
-    `select substring(p.prosrc from $$timezone('([^']+)', recorded)$$) as zone
+    `select substring(p.prosrc from $$timezone[(]'([^']+)', recorded[)]$$) as zone
      from pg_proc as p where p.pronamespace = to_regnamespace(quote_ident($1)) and p.proname = 'recorded_utc'`,
     [book],
   );

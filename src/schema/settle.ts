@@ -11,8 +11,8 @@ export interface BrokenLaw {
   table: string;
   law: string;
   rows: number;
-  /** The first of these rows, whole. */
-  examples: Record<string, unknown>[];
+  /** The first of these rows, whole, each value as text. */
+  examples: Record<string, string | null>[];
 }
 
 export interface Settled {
@@ -146,8 +146,9 @@ const byTable = (laws: readonly Law[]) =>
 async function withExamples({ session }: Application, found: readonly Found[]): Promise<BrokenLaw[]> {
   const broken: BrokenLaw[] = [];
   for (const { table, law, rows, ids } of found) {
-    const examples = await session.query<{ row: Record<string, unknown> }>(
-      `select to_jsonb(t) as row from ${identifier(table)} as t where id = any ($1::bigint[]) order by id`,
+    const examples = await session.query<{ row: Record<string, string | null> }>(
+      `select (select jsonb_object_agg(key, value) from jsonb_each_text(to_jsonb(t))) as row
+       from ${identifier(table)} as t where id = any ($1::bigint[]) order by id`,
       [ids],
     );
     broken.push({ table, law, rows, examples: examples.map(({ row }) => row) });

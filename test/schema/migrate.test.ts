@@ -72,7 +72,8 @@ describe('migrations', () => {
       { entry_timestamp: 1705072800000, pnl: null, pnl_pct: null, pnl_net: null },
     ]);
     const recorded = await book.sql(
-      `select table_name, row_id, column_name, before, after from corrections order by table_name, row_id, column_name`,
+      `select table_name, row_id, column_name, before, after from corrections
+       where column_name <> 'created_at' order by table_name, row_id, column_name`,
       name,
     );
     const seconds = { column_name: 'timestamp', before: 1705072800, after: 1705072800000, row_id: 1 };
@@ -140,18 +141,39 @@ describe('migrations', () => {
     expect((await listBooks(book.database)).map((state) => state.book)).not.toContain(name);
   });
 
-  test('a file that fails leaves the book between versions, which nobody works on, and goes on when the cause is gone', async () => {
+  test('a table of the user under a name of the newest version is named before the first step', async () => {
     const name = fresh();
     await migrate(book.database, name, { to: '1.1' });
     await book.sql(`create table candles (in_the_way text)`, name);
-    await refusal(migrate(book.database, name));
-    expect((await recognise(book.database, name)).applied.at(-1)?.name).toBe('0012_corrections');
+    expect((await refusal(migrate(book.database, name))).message).toMatch(/In schema m\d+: candles\./);
+    expect(await recognise(book.database, name)).toMatchObject({ version: '1.1', unfinished: false });
+  });
+
+  test('an interrupted migration leaves the book between versions, which nobody works on, and goes on', async () => {
+    const name = fresh();
+    await migrate(book.database, name, { to: '1.1' });
+    const cut = migrate(book.database, name, {
+      onFile: ({ number }) => {
+        if (number === 12) throw new Error('cut');
+      },
+    });
+    await expect(cut).rejects.toThrow('cut');
+    expect((await recognise(book.database, name)).applied.at(-1)?.name).toBe('0011_old_rows');
     expect(await recognise(book.database, name)).toMatchObject({ version: '1.1', unfinished: true });
     expect((await refusal(book.connect({ book: name }))).message).toMatch(/not brought to its end/);
     expect((await refusal(migrate(book.database, name, { to: '1.1' }))).code).toBe('migration_backward');
     expect((await refusal(dropBook(book.database, name))).code).toBe('book_not_dropped');
-    await book.sql(`drop table candles`, name);
     expect((await migrate(book.database, name)).version).toBe('1.2');
+  });
+
+  test('a gap in the history is refused, with what is missing named', async () => {
+    const name = fresh();
+    await migrate(book.database, name);
+    await book.sql(`delete from schema_migrations where number = 3`, name);
+    expect(await refusal(migrate(book.database, name))).toMatchObject({
+      code: 'migration_gap',
+      message: expect.stringMatching(/0004_profit_and_positions.*0003_indexes/),
+    });
   });
 
   test('connecting to a book that is older, or not there, says what to do', async () => {

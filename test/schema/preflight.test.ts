@@ -77,7 +77,8 @@ describe('warnings', () => {
     const { warnings } = await look(name);
     expect(warnings).toEqual([
       expect.stringMatching(/^A prepared `select \*`/),
-      expect.stringMatching(/^id becomes the last/),
+      expect.stringMatching(/id becomes the last column/),
+      expect.stringMatching(/seconds become milliseconds/),
     ]);
   });
 

@@ -14,6 +14,7 @@ import {
 } from '../../schema/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { confirm } from '../confirm.js';
+import { hasRows, isBehind } from '../migration/before.js';
 import { showPlan } from '../migration/plan.js';
 import { readReport, reportText } from '../migration/report.js';
 import { showStatus } from '../migration/status.js';
@@ -92,18 +93,14 @@ async function bringForward(invocation: Invocation, place: Place): Promise<ExitC
   const { globals, options } = invocation;
   const database = place.database('postgres');
   const before = await recognise(database, globals.book);
-  const isBehind = before.version !== undefined && (before.version !== wantedOf(options) || before.handMade);
-  if (isBehind && options.backup !== false) await requireBackup(database, before);
+  if (isBehind(before, wantedOf(options)) && options.backup !== false) await requireBackup(database, before);
   const { migrated, applied } = await bringWithProgress(invocation, place);
   return answer(invocation, place, before, migrated, applied);
 }
 
 /** Backups cannot be taken yet: whoever has rows says that he has one. */
 async function requireBackup(database: Queryable, { book }: BookState): Promise<void> {
-  const tables = ['signals', 'orders', 'trades', 'risk_events'];
-  const any = tables.map((table) => `exists (select from ${identifier(book)}.${table})`);
-  const [row] = await database.query<{ rows: boolean }>(`select ${any.join(' or ')} as rows`);
-  if (!row!.rows) return;
+  if (!(await hasRows(database, book))) return;
   throw new ClaireError('backup_unavailable', { found: `Book ${book} has rows.` });
 }
 
@@ -151,7 +148,7 @@ async function answer(
   const { book } = globals;
   const database = place.database('postgres');
   const isNew = before.version === undefined;
-  const report = await readReport(database, migrated);
+  const report = await readReport(database, migrated, applied.length === 0);
   const verified = isNew || applied.length === 0 ? null : await verification(invocation, place, migrated);
   const document = {
     ...{ book, before: before.version ?? null, version: migrated.version ?? null, applied },
@@ -159,10 +156,14 @@ async function answer(
   };
   out.answer(document, () => {
     const stands = `Book ${book} stands at ${migrated.version}`;
-    const head =
-      applied.length === 0 && migrated.validated.length === 0
-        ? `${stands}: there is nothing to do.`
-        : `${stands}; ${counted(applied.length, 'migration')} applied.`;
+    const done = [
+      ...(applied.length > 0 ? [`${counted(applied.length, 'migration')} applied`] : []),
+      ...(migrated.validated.length > 0 && applied.length === 0
+        ? [`${counted(migrated.validated.length, 'law holds', 'laws hold')} for old rows now`]
+        : []),
+    ];
+    const nothing = report.broken.length > 0 ? '.' : ': there is nothing to do.';
+    const head = done.length === 0 ? `${stands}${nothing}` : `${stands}; ${done.join(', ')}.`;
     return [reportText(report, book), verified?.text ?? '', head].filter(Boolean).join('\n\n');
   });
   return report.broken.length > 0 || verified?.holds === false ? EXIT.broken : EXIT.ok;

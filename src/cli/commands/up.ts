@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaireError, EXIT } from '../../errors/index.js';
-import { type BookState, migrate } from '../../schema/index.js';
+import { type BookState, describeState, LATEST_VERSION, migrate, recognise } from '../../schema/index.js';
 import type { ReplayResult } from '../../services/index.js';
 import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
 import { DEMO_BOOK, demo } from '../demo.js';
+import { hasRows, isBehind } from '../migration/before.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
 import { summaryText } from '../summary.js';
@@ -70,8 +71,14 @@ async function keep(invocation: Invocation, place: Place, book: string, isDemo: 
 }
 
 async function bringForward({ out }: Invocation, place: Place, book: string): Promise<BookState> {
+  const database = place.database('postgres');
+  const before = await recognise(database, book);
+  // With rows it is `claire migrate` that says what it does, and wants a backup before.
+  if (isBehind(before, LATEST_VERSION) && (await hasRows(database, book))) {
+    throw new ClaireError('schema_outdated', { found: describeState(before) });
+  }
   let applied = 0;
-  const state = await migrate(place.database('postgres'), book, { onFile: () => applied++ });
+  const state = await migrate(database, book, { onFile: () => applied++ });
   out.say(`Book ${book} stands at ${state.version}${applied > 0 ? `; ${applied} migrations applied` : ''}.`);
   return state;
 }

@@ -26,12 +26,15 @@ export interface Report {
 /** More lines than these belong into a file: `claire corrections` has them all. */
 const MOST_CHANGES = 1000;
 
-/** Reads it from the record itself, so that a run that goes on after an interruption reports the whole. */
-export async function readReport(database: Queryable, migrated: Migrated): Promise<Report> {
+/**
+ * Reads it from the record itself, so that a run that goes on after an interruption reports the whole. `isDone`: there
+ * was nothing to apply, and an earlier run has reported what was corrected.
+ */
+export async function readReport(database: Queryable, migrated: Migrated, isDone: boolean): Promise<Report> {
   const book = identifier(migrated.book);
   const { quarantined, kept } = migrated;
   const broken = migrated.broken.map((law) => ({ ...law, decide: decision(law, migrated.book) }));
-  if (migrated.version === '1.0' || migrated.version === '1.1') {
+  if (isDone || migrated.version === '1.0' || migrated.version === '1.1') {
     return { corrected: [], profit: null, profit_changes: [], quarantined, kept, broken };
   }
   // A correction by a person names no law.
@@ -78,8 +81,10 @@ const KEY: Record<string, string> = {
 function decision({ table, law, examples }: BrokenLaw, book: string): string {
   const row = examples[0] ?? {};
   const name = row[KEY[table]!] ?? row.id;
-  const column = law.slice(table.length + 1).replace(/(_decimals)?_check$/, '');
-  const changes = column in row ? `${column}=VALUE` : 'COLUMN=VALUE';
+  const named = law.slice(table.length + 1).replace(/(_decimals)?_check$/, '');
+  const columns =
+    named === 'closed' ? ['exit_price', 'exit_timestamp'] : [named === 'type' ? 'event_type' : named];
+  const changes = columns.map((column) => `${column}=VALUE`).join(' ');
   return `claire correct ${COMMAND[table]} ${name} ${changes} --reason WHY --book ${book}`;
 }
 

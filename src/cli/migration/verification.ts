@@ -33,7 +33,7 @@ export async function verification(
       ? ''
       : laws.length === 0
         ? 'Every law of the record holds.'
-        : `Broken: ${laws.map(({ law, broken }) => `${law} (${counted(broken, 'row')})`).join(' ')}`,
+        : ['Broken:', ...laws.map(({ law, broken }) => `  ${law} (${counted(broken, 'row')})`)].join('\n'),
   ];
   return {
     holds: differences.length === 0 && laws.length === 0,
