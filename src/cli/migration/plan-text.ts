@@ -21,7 +21,7 @@ export function planText(plan: Plan): string {
       ...(still
         ? []
         : [
-            'A step gives up its place in the queue for a lock after 100 ms and tries again. Measure the times of this machine with: node bench/migrate-live.js',
+            'A step that others wait for gives up its place after 100 ms without its lock, and tries again. Measure the times of this machine with: node bench/migrate-live.js',
           ]),
       'Nothing was executed.',
     ].join('\n'),
