@@ -1,30 +1,12 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { ask, claire, json, useServer } from './cli-run.js';
-import { afterwards, isLinux, needs, repository } from './embedded-ground.js';
+import { needs } from './embedded-ground.js';
+import { hasTerminal, onTerminal } from './terminal.js';
 
 const desk = useServer();
 const on = (book: string, ...args: string[]) => ask(...desk.there, '--book', book, ...args);
 const bookNames = async () =>
   (await json<{ book: string }[]>(...desk.there, 'book', 'list')).map(({ book }) => book);
-
-const hasScript = isLinux && spawnSync('script', ['--version']).status === 0;
-
-/** The command on a terminal, where somebody answers its first question. */
-async function onTerminal(typed: string, ...args: string[]): Promise<{ code: number | null; text: string }> {
-  const command = [process.execPath, 'bin/claire.js', ...args].map((word) => `'${word}'`).join(' ');
-  const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: repository });
-  afterwards(() => child.kill('SIGKILL'));
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
-    const asked = text.includes('Type its name');
-    text += part;
-    if (!asked && text.includes('Type its name')) child.stdin.write(`${typed}\n`);
-  });
-  const [code] = await once(child, 'close');
-  return { code, text };
-}
 
 describe('books', () => {
   test('a book that is created is listed, answers, and is gone when it is dropped', async () => {
@@ -50,17 +32,17 @@ describe('books', () => {
     expect(await bookNames()).toContain('kept');
   });
 
-  test.skipIf(!needs(hasScript, 'the program script of util-linux, for a terminal'))(
+  test.skipIf(!needs(hasTerminal, 'the program script of util-linux, for a terminal'))(
     'on a terminal the name is asked for, and only that name drops the book',
     async () => {
       await ask(...desk.there, 'book', 'create', 'typed');
-      const other = await onTerminal('typo', ...desk.there, 'book', 'drop', 'typed');
+      const other = await onTerminal('Type its name', 'typo', ...desk.there, 'book', 'drop', 'typed');
       expect(other.code).toBe(4);
       expect(other.text).toMatch(
         /Everything in book typed will be gone\. Type its name: .*Another name was typed/s,
       );
       expect(await bookNames()).toContain('typed');
-      const same = await onTerminal('typed', ...desk.there, 'book', 'drop', 'typed');
+      const same = await onTerminal('Type its name', 'typed', ...desk.there, 'book', 'drop', 'typed');
       expect(same.code).toBe(0);
       expect(same.text).toMatch(/Book typed is dropped/);
       expect(await bookNames()).not.toContain('typed');
@@ -106,7 +88,9 @@ describe('migrate', () => {
     for (const { version, state } of status.migrations)
       expect(state).toBe(version > '1.1' ? 'pending' : 'applied');
     expect(await version('between')).toBe('1.1');
-    expect((await on('between', 'migrate', '--status')).stdout).toMatch(/stands at 1\.1; the newest is/);
+    expect((await on('between', 'migrate', '--status')).stdout).toMatch(
+      /stands at 1\.1\.\nThe newest version is/,
+    );
   });
 
   test('a book at an older version is neither read nor filled, and is named with what to do', async () => {

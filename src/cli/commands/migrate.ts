@@ -1,4 +1,4 @@
-import { identifier, type Queryable } from '../../database/index.js';
+import type { Queryable } from '../../database/index.js';
 import { ClaireError, EXIT, type ExitCode } from '../../errors/index.js';
 import {
   type BookState,
@@ -183,7 +183,7 @@ async function makeFresh(invocation: Invocation, place: Place): Promise<ExitCode
     out.say(`Claire's objects of book ${book} are dropped.`);
   }
   const { migrated, applied } = await bringWithProgress(invocation, place);
-  if (options.testData) await loadTestData(database, identifier(book));
+  if (options.testData) await loadTestData(database, book);
   const document = { book, before: before.version ?? null, version: migrated.version ?? null, applied };
   out.answer(
     { ...document, test_data: options.testData === true },
