@@ -7,7 +7,7 @@ import type { Step } from './steps.js';
 
 /** Locks that stop nobody who reads or writes rows; such a statement waits in peace, and must not be cut in the middle. */
 const PATIENT =
-  /^(create (unique )?index concurrently|drop index concurrently|alter table \S+ validate|analyze)\b/;
+  /^(create (unique )?index concurrently|drop index concurrently|alter table \S+\s+validate|analyze)\b/;
 
 export async function applySteps(
   application: Application,

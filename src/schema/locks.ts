@@ -93,7 +93,7 @@ export function whoWaits({ lock, work }: Effect): string {
   if (lock === 'ACCESS EXCLUSIVE') return `everyone, ${until}`;
   if (lock === 'SHARE ROW EXCLUSIVE' || lock === 'SHARE') return `who writes rows, ${until}`;
   if (lock === 'ROW EXCLUSIVE' && work === 'writes') return 'who writes the same rows, for a moment';
-  return 'nobody who reads or writes rows';
+  return lock === 'none' ? 'nobody' : 'nobody who reads or writes rows';
 }
 
 function ruleOf(statement: string): Rule {
@@ -125,7 +125,7 @@ function strongest(rules: readonly Rule[]): Effect {
 const TYPE_CHANGE = /\balter column \S+ type (\w+)/g;
 
 function alterTable(relation: string, statement: string): Rule {
-  if (/^alter table \w+ validate constraint/.test(statement)) {
+  if (/^alter table \w+\s+validate constraint/.test(statement)) {
     return { lock: 'SHARE UPDATE EXCLUSIVE', ...reads(relation), relation };
   }
   if (/\b(foreign key|references)\b/.test(statement)) throw unknown(statement);

@@ -203,7 +203,7 @@ function lawsOf(statement: string): Law[] {
   const table = /^alter table (\w+)/.exec(statement)?.[1];
   if (!table) return [];
   return [...statement.matchAll(NOT_VALID)].map(([, law, expression]) => ({
-    ...{ table, law: law!, expression: expression! },
+    ...{ table, law: law!, expression: expression!.replaceAll(/\s+/g, ' ') },
   }));
 }
 

@@ -121,8 +121,11 @@ export function examinations(laws: readonly Law[]): (Step & { table: string })[]
   return byTable(laws).map(({ table, own }) => {
     const isBroken = own.map(({ expression }) => `(${expression}) is false`);
     const cases = own.map(({ law }, at) => `case when ${isBroken[at]} then ${literal(law)} end`);
-    const statement = `select id, array_remove(array[${cases.join(', ')}], null)::text[] as laws
-      from ${table} where id > $1 and id <= $2 and (${isBroken.join(' or ')})`;
+    const statement = [
+      `select id, array_remove(array[\n  ${cases.join(',\n  ')}\n], null)::text[] as laws`,
+      `from ${table}`,
+      `where id > $1 and id <= $2 and (\n  ${isBroken.join('\n  or ')}\n)`,
+    ].join('\n');
     return { kind: 'batches', table, statements: [statement] };
   });
 }
@@ -131,7 +134,7 @@ export function examinations(laws: readonly Law[]): (Step & { table: string })[]
 export function validations(laws: readonly Law[]): Step[] {
   return byTable(laws).map(({ table, own }) => {
     const actions = own.map(({ law }) => `validate constraint ${law}`);
-    return { kind: 'alone', statements: [`alter table ${table} ${actions.join(', ')}`] };
+    return { kind: 'alone', statements: [`alter table ${table}\n  ${actions.join(',\n  ')}`] };
   });
 }
 

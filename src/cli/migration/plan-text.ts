@@ -21,7 +21,7 @@ export function planText(plan: Plan): string {
       ...(still
         ? []
         : [
-            'A step gives up its place in the queue for a lock after 100 ms and tries again. Measure the times of this machine with: node bench/migrate-live.js',
+            'A step that others wait for gives up its place after 100 ms without its lock, and tries again. Measure the times of this machine with: node bench/migrate-live.js',
           ]),
       'Nothing was executed.',
     ].join('\n'),
@@ -50,8 +50,8 @@ function stepText(step: PlannedStep, at: number): string {
   const sql = step.statements.map((statement) => indented(`${statement};`)).join('\n');
   if (step.done) return `  ${at + 1}. passed over: it stands already, or is not for this book\n${sql}`;
   const { lock, relation, waits } = step;
-  const locks = relation === null ? 'locks nothing' : `${lock} on ${relation}`;
-  return `  ${at + 1}. ${KINDS[step.kind]}; ${locks} (waits: ${waits})\n     ${workText(step)}\n${sql}`;
+  const locks = relation === null ? 'locks nothing' : `${lock} on ${relation} (waits: ${waits})`;
+  return `  ${at + 1}. ${KINDS[step.kind]}; ${locks}\n     ${workText(step)}\n${sql}`;
 }
 
 function workText({ work, table, rows, seconds }: PlannedStep): string {
@@ -74,4 +74,5 @@ function about(seconds: number): string {
   return `about ${counted(Math.round(seconds / 60), 'minute')}`;
 }
 
-const indented = (sql: string): string => sql.replace(/^(?=.)/gm, '       ');
+/** Without the empty lines that a comment leaves. */
+const indented = (sql: string): string => sql.replaceAll(/^\s*\n/gm, '').replaceAll(/^/gm, '       ');
