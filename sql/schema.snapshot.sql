@@ -921,7 +921,7 @@ begin
     (table positions_realtime except table positions)
   ) into changed;
   if changed then
-    refresh materialized view positions_realtime;
+    refresh materialized view concurrently positions_realtime;
   end if;
   insert into materialized_view_refreshes (view_name, last_refresh)
   values ('positions_realtime', timezone('UTC', now()))
