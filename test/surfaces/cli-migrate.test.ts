@@ -67,6 +67,9 @@ describe('migrate', () => {
     expect(stdout).toMatch(/profit of 1 trade changed:/);
     expect(stdout).toMatch(/ 1 +X +-10\.00000000 +10\.00000000/);
     expect(stdout).toMatch(/sum before +-10\.00000000\nsum after +10\.00000000/);
+    expect((await on('report', 'status')).stdout).toMatch(
+      /Old rows break these laws.*trades_closed_check \(trades\)/,
+    );
     const decide = /decide with: claire (correct trade 3 .* --reason) WHY --book report/.exec(stdout)?.[1];
     const words = decide!
       .replaceAll('exit_price=VALUE', 'exit_price=120')

@@ -1,7 +1,7 @@
 import type { Claire } from '../../claire.js';
 import { connect } from '../../claire.js';
 import { identifier, type Queryable, redact } from '../../database/index.js';
-import { LATEST_VERSION, listBooks } from '../../schema/index.js';
+import { describeState, LATEST_VERSION, listBooks, listHandMade, openLaws } from '../../schema/index.js';
 import { defineCommand, type Invocation } from '../command.js';
 import { list, table } from '../print.js';
 import { type Place, secretUrl, withPools } from '../session.js';
@@ -45,6 +45,10 @@ interface Status {
   books: { book: string; version: string | null }[];
   book: string;
   summary: Summary | null;
+  /** Laws that hold for new rows and not yet for old ones. */
+  open_laws: { table: string; law: string }[];
+  /** What a person who has an old database may be looking for. */
+  hand_made: string[];
   positions: { refresh_age_seconds: number | null; unfolded_changes: number } | null;
 }
 
@@ -66,6 +70,10 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
     books: books.map(({ book, version, newer }) => ({ book, version: version ?? newer ?? null })),
     book: globals.book,
     summary: isReadable ? await summaryOf(place, globals.book) : null,
+    open_laws: isReadable
+      ? (await openLaws(database, globals.book)).map(({ table, law }) => ({ table, law }))
+      : [],
+    hand_made: (await listHandMade(database)).filter(({ handMade }) => handMade).map(describeState),
     positions: isReadable ? await positionsOf(database, globals.book) : null,
   };
 }
@@ -95,7 +103,7 @@ async function positionsOf(database: Queryable, book: string): Promise<Status['p
   return row!;
 }
 
-function text({ server, books, summary, positions }: Status, book: string): string {
+function text({ server, books, summary, positions, open_laws, hand_made }: Status, book: string): string {
   const age = positions?.refresh_age_seconds;
   const refreshed =
     typeof age === 'number' ? `${age.toFixed(1)} s ago` : 'never; `claire up` does it every 5 s';
@@ -118,8 +126,16 @@ function text({ server, books, summary, positions }: Status, book: string): stri
       ['position changes not folded yet', positions.unfolded_changes],
     ]);
     parts.push(`Book ${book} holds:\n${summaryText(summary)}`, more);
+    if (open_laws.length > 0) {
+      const names = open_laws.map(({ table, law }) => `${law} (${table})`).join(', ');
+      parts.push(
+        `Old rows break these laws, which hold for new ones only: ${names}. See \`claire migrate\`.`,
+      );
+    }
   } else if (books.some((each) => each.book === book)) {
     parts.push(`Book ${book} is not at ${LATEST_VERSION}: see \`claire migrate --status\`.`);
   } else parts.push(`There is no book ${book} here.`);
+  if (hand_made.length > 0)
+    parts.push([...hand_made, 'See `claire migrate --status --book SCHEMA`.'].join('\n'));
   return parts.join('\n\n');
 }
