@@ -12,7 +12,7 @@ import { migrate, readCatalog } from '../dist/schema/index.js';
 import { load } from './migrate-live/load.js';
 import { connect, openPlace, Undo } from './migrate-live/place.js';
 
-/** Above 1 MB, from where a table gets its ids beside running writers; risk events below it. */
+/** Above 2 MB, from where a table gets its ids beside running writers; risk events below it. */
 const ROWS = { signals: 45_000, orders: 9_000, trades: 9_000, risk_events: 300 };
 const TABLES = {
   signals: 'signal_id, symbol, side, price, confidence, timestamp, metadata, created_at',

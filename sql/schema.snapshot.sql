@@ -430,7 +430,7 @@ begin
     insert into position_changes (symbol, side, quantity, notional, num_trades)
     select symbol, side, sum(quantity), sum(quantity * entry_price), count(*)
     from new_rows
-    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
+    where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
     group by symbol, side;
   elsif tg_op = 'UPDATE' then
     insert into position_changes (symbol, side, quantity, notional, num_trades)
@@ -440,14 +440,14 @@ begin
       union all
       select 1, symbol, side, quantity, entry_price, status from new_rows
     ) as moved
-    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
+    where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
     group by symbol, side
     having sum(sign) <> 0 or sum(sign * quantity) <> 0 or sum(sign * quantity * entry_price) <> 0;
   elsif tg_op = 'DELETE' then
     insert into position_changes (symbol, side, quantity, notional, num_trades)
     select symbol, side, -sum(quantity), -sum(quantity * entry_price), -count(*)
     from old_rows
-    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
+    where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
     group by symbol, side;
   else
     delete from position_changes;
@@ -474,10 +474,15 @@ declare
   profit record;
 begin
   if tg_op = 'UPDATE' and
-    (new.status, new.side, new.quantity, new.entry_price, new.exit_price, new.commission, new.pnl, new.pnl_pct, new.pnl_net)
+    (new.status, new.side, new.quantity, new.entry_price, new.exit_price, new.pnl, new.pnl_pct)
     is not distinct from
-    (old.status, old.side, old.quantity, old.entry_price, old.exit_price, old.commission, old.pnl, old.pnl_pct, old.pnl_net)
+    (old.status, old.side, old.quantity, old.entry_price, old.exit_price, old.pnl, old.pnl_pct)
   then
+    if (new.commission, new.pnl_net) is distinct from (old.commission, old.pnl_net) then
+      new.pnl_net := case
+        when new.status = 'CLOSED' and new.commission > -1e12 and new.commission < 1e12 then new.pnl - new.commission
+      end;
+    end if;
     return new;
   end if;
   new.pnl := null;
@@ -505,14 +510,23 @@ AS $function$
     from orders as o left join signals as s on s.signal_id = o.signal_id
     where o.symbol = wanted_symbol and o.quantity = wanted_quantity and o.status = 'FILLED'
       and o.side = case wanted_side when 'BUY' then 'SELL' when 'SELL' then 'BUY' end
-      and (o.price = price_at_exit or o.price is null)
+      and o.price = price_at_exit
       and not exists (select from trades as t where t.order_id = o.order_id)
+      -- A trade that does not name its order may be the one that this order opened.
+      and not exists (
+        select from trades as t
+        where t.order_id is null and t.symbol = o.symbol and t.side = o.side and t.quantity = o.quantity
+      )
   ) as closing
   where ended >= entered and not exists (
     select from trades as t
     where t.symbol = wanted_symbol and t.side = wanted_side and t.quantity = wanted_quantity
-      and (t.status = 'OPEN' or t.exit_price = price_at_exit)
+      and (t.status = 'OPEN' or t.exit_timestamp is null and t.exit_price = price_at_exit)
     having count(*) > 1
+  ) and not exists (
+    -- It has closed another one.
+    select from trades as t
+    where t.symbol = wanted_symbol and t.quantity = wanted_quantity and as_milliseconds(t.exit_timestamp) = ended
   );
 $function$;
 
@@ -662,7 +676,7 @@ begin
   facts.status := old.status;
   facts.rejection_reason := old.rejection_reason;
   new.updated_at := timezone('UTC', now());
-  if (facts is not distinct from old and old.status = 'PENDING') or has_permit('orders', 'correct') then
+  if (facts is not distinct from old and old.status = 'PENDING') or has_permit('orders'::text, 'correct'::text) then
     return new;
   end if;
   if facts is distinct from old then
@@ -697,7 +711,7 @@ begin
       facts is not distinct from old
       and (old.status = 'OPEN' or (coalesce(old.commission, 0) = 0 and new.commission is not null))
     )
-    or has_permit('trades', 'correct')
+    or has_permit('trades'::text, 'correct'::text)
   then
     return new;
   end if;
@@ -771,6 +785,8 @@ begin
         select t.id, to_jsonb(t) as before, %2$s
         from %1$I as t%5$s
         where t.id > $1 and t.id <= $2 and row(%3$s) is distinct from row(%4$s)
+        -- What a client changes meanwhile is read again: else the update would write back what stood there before.
+        for no key update of t
       ),
       changed as (
         update %1$I as t set (%6$s) = row(%7$s)
@@ -964,7 +980,7 @@ CREATE OR REPLACE FUNCTION refuse_change()
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
-  if new is not distinct from old or has_permit(tg_table_name, 'correct') then
+  if new is not distinct from old or has_permit(tg_table_name::text, 'correct'::text) then
     return new;
   end if;
   raise exception '% % is recorded and does not change', tg_table_name, old.id
@@ -985,7 +1001,11 @@ declare
   wrong text;
 begin
   select string_agg(key, ', ') into wrong from jsonb_object_keys(changes) as key
-  where not stored ? key or key = any (fixed);
+  where not stored ? key
+    or key = any (fixed) and not (
+      key like '%\_id' and btrim(stored ->> key, e' \t\n\r') = ''
+      or key like '%\_at' and coalesce(stored ->> key, 'infinity') in ('infinity', '-infinity')
+    );
   if wrong is not null then
     raise exception 'of % cannot be corrected: %', what, wrong
       using errcode = 'check_violation', constraint = 'corrections_columns';
@@ -999,7 +1019,7 @@ CREATE OR REPLACE FUNCTION refuse_removal()
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
-  if has_permit(tg_table_name, 'delete') then
+  if has_permit(tg_table_name::text, 'delete'::text) then
     return null;
   end if;
   raise exception '% from % needs a permit of the same transaction', tg_op, tg_table_name
@@ -1042,7 +1062,10 @@ CREATE OR REPLACE FUNCTION seconds_to_milliseconds()
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
-  new.timestamp := as_milliseconds(new.timestamp);
+  -- What stands there already is for the migration, which records what it changes.
+  if tg_op = 'INSERT' or new.timestamp is distinct from old.timestamp then
+    new.timestamp := as_milliseconds(new.timestamp);
+  end if;
   return new;
 end;
 $function$;
@@ -1053,8 +1076,12 @@ CREATE OR REPLACE FUNCTION trade_seconds_to_milliseconds()
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
-  new.entry_timestamp := as_milliseconds(new.entry_timestamp);
-  new.exit_timestamp := as_milliseconds(new.exit_timestamp);
+  if tg_op = 'INSERT' or new.entry_timestamp is distinct from old.entry_timestamp then
+    new.entry_timestamp := as_milliseconds(new.entry_timestamp);
+  end if;
+  if tg_op = 'INSERT' or new.exit_timestamp is distinct from old.exit_timestamp then
+    new.exit_timestamp := as_milliseconds(new.exit_timestamp);
+  end if;
   return new;
 end;
 $function$;

@@ -12,7 +12,7 @@ from {book}.position_sums as p
 full join (
   select symbol, side, sum(quantity) as quantity, sum(quantity * entry_price) as notional, count(*) as num_trades
   from {book}.trades
-  where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
+  where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
   group by symbol, side
 ) as t on t.symbol = p.symbol and t.side = p.side
 where p.total_quantity is distinct from t.quantity

@@ -4,6 +4,14 @@
 -- transaction: no
 -- locks: share row exclusive on trades for a moment; access exclusive on positions_realtime while it is replaced
 
+-- The first step of all: the zone of old created_at was asked for, and stays what it was said to be when an interrupted
+-- migration goes on.
+-- unless: to_regprocedure('recorded_utc(timestamp)') is not null
+create function recorded_utc(recorded timestamp) returns timestamp
+language sql stable as $$
+  select timezone('UTC', timezone({zone}, recorded));
+$$;
+
 create table if not exists position_totals (
   symbol varchar(20) not null,
   side varchar(10) not null,
@@ -28,6 +36,77 @@ create table if not exists position_changes (
 
 create index concurrently if not exists idx_trades_symbol_side_entry on trades (symbol, side, entry_timestamp) where status = 'OPEN';
 
+-- A row with NaN or infinity (from before 1.2) stays outside: it must not poison the sum of its symbol.
+create or replace function append_position_changes() returns trigger
+language plpgsql security definer set search_path from current as $$
+begin
+  if tg_op = 'INSERT' then
+    insert into position_changes (symbol, side, quantity, notional, num_trades)
+    select symbol, side, sum(quantity), sum(quantity * entry_price), count(*)
+    from new_rows
+    where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
+    group by symbol, side;
+  elsif tg_op = 'UPDATE' then
+    insert into position_changes (symbol, side, quantity, notional, num_trades)
+    select symbol, side, sum(sign * quantity), sum(sign * quantity * entry_price), sum(sign)
+    from (
+      select -1 as sign, symbol, side, quantity, entry_price, status from old_rows
+      union all
+      select 1, symbol, side, quantity, entry_price, status from new_rows
+    ) as moved
+    where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
+    group by symbol, side
+    having sum(sign) <> 0 or sum(sign * quantity) <> 0 or sum(sign * quantity * entry_price) <> 0;
+  elsif tg_op = 'DELETE' then
+    insert into position_changes (symbol, side, quantity, notional, num_trades)
+    select symbol, side, -sum(quantity), -sum(quantity * entry_price), -count(*)
+    from old_rows
+    where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
+    group by symbol, side;
+  else
+    delete from position_changes;
+    delete from position_totals;
+  end if;
+  return null;
+end;
+$$;
+
+create or replace trigger trades_positions_insert after insert on trades
+referencing new table as new_rows
+for each statement execute function append_position_changes();
+
+create or replace trigger trades_positions_update after update on trades
+referencing old table as old_rows new table as new_rows
+for each statement execute function append_position_changes();
+
+create or replace trigger trades_positions_delete after delete on trades
+referencing old table as old_rows
+for each statement execute function append_position_changes();
+
+create or replace trigger trades_positions_truncate after truncate on trades
+for each statement execute function append_position_changes();
+
+-- The triggers append what happens from now on; what is missing is what one snapshot sees in trades and not in positions.
+-- So nobody has to wait for the first sum, and running it again adds nothing.
+insert into position_totals as t (symbol, side, quantity, notional, num_trades)
+select symbol, side, sum(quantity), sum(notional), sum(num_trades)
+from (
+  select symbol, side, quantity, quantity * entry_price as notional, 1 as num_trades
+  from trades
+  where status = 'OPEN' and abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'
+  union all
+  select symbol, side, -quantity, -notional, -num_trades from position_totals
+  union all
+  select symbol, side, -quantity, -notional, -num_trades from position_changes
+) as missing
+group by symbol, side
+having sum(num_trades) <> 0 or sum(quantity) <> 0 or sum(notional) <> 0
+on conflict (symbol, side) do update set
+  quantity = t.quantity + excluded.quantity,
+  notional = t.notional + excluded.notional,
+  num_trades = t.num_trades + excluded.num_trades;
+
+-- After the first sum: nobody reads positions that are not there yet.
 create or replace view position_sums as
 select
   symbol,
@@ -74,76 +153,6 @@ select
   sum(case side when 'BUY' then total_value_usd else -total_value_usd end) as net
 from position_sums
 group by symbol;
-
--- A row with NaN (from before 1.2) stays outside: it must not poison the sum of its symbol.
-create or replace function append_position_changes() returns trigger
-language plpgsql security definer set search_path from current as $$
-begin
-  if tg_op = 'INSERT' then
-    insert into position_changes (symbol, side, quantity, notional, num_trades)
-    select symbol, side, sum(quantity), sum(quantity * entry_price), count(*)
-    from new_rows
-    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
-    group by symbol, side;
-  elsif tg_op = 'UPDATE' then
-    insert into position_changes (symbol, side, quantity, notional, num_trades)
-    select symbol, side, sum(sign * quantity), sum(sign * quantity * entry_price), sum(sign)
-    from (
-      select -1 as sign, symbol, side, quantity, entry_price, status from old_rows
-      union all
-      select 1, symbol, side, quantity, entry_price, status from new_rows
-    ) as moved
-    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
-    group by symbol, side
-    having sum(sign) <> 0 or sum(sign * quantity) <> 0 or sum(sign * quantity * entry_price) <> 0;
-  elsif tg_op = 'DELETE' then
-    insert into position_changes (symbol, side, quantity, notional, num_trades)
-    select symbol, side, -sum(quantity), -sum(quantity * entry_price), -count(*)
-    from old_rows
-    where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
-    group by symbol, side;
-  else
-    delete from position_changes;
-    delete from position_totals;
-  end if;
-  return null;
-end;
-$$;
-
-create or replace trigger trades_positions_insert after insert on trades
-referencing new table as new_rows
-for each statement execute function append_position_changes();
-
-create or replace trigger trades_positions_update after update on trades
-referencing old table as old_rows new table as new_rows
-for each statement execute function append_position_changes();
-
-create or replace trigger trades_positions_delete after delete on trades
-referencing old table as old_rows
-for each statement execute function append_position_changes();
-
-create or replace trigger trades_positions_truncate after truncate on trades
-for each statement execute function append_position_changes();
-
--- The triggers append what happens from now on; what is missing is what one snapshot sees in trades and not in positions.
--- So nobody has to wait for the first sum, and running it again adds nothing.
-insert into position_totals as t (symbol, side, quantity, notional, num_trades)
-select symbol, side, sum(quantity), sum(notional), sum(num_trades)
-from (
-  select symbol, side, quantity, quantity * entry_price as notional, 1 as num_trades
-  from trades
-  where status = 'OPEN' and quantity <> 'NaN' and entry_price <> 'NaN'
-  union all
-  select symbol, side, -quantity, -notional, -num_trades from position_totals
-  union all
-  select symbol, side, -quantity, -notional, -num_trades from position_changes
-) as missing
-group by symbol, side
-having sum(num_trades) <> 0 or sum(quantity) <> 0 or sum(notional) <> 0
-on conflict (symbol, side) do update set
-  quantity = t.quantity + excluded.quantity,
-  notional = t.notional + excluded.notional,
-  num_trades = t.num_trades + excluded.num_trades;
 
 -- Moves at most batch_size changes into the totals. Two folds at once take different changes and meet the totals
 -- in the same order; a reader sees one snapshot of both tables, so positions do not move.

@@ -74,18 +74,23 @@ alter table trades
   add constraint trades_entry_price_check check (entry_price > 0) not valid,
   add constraint trades_exit_price_check check (exit_price is null or exit_price > 0) not valid;
 
--- An update that touches neither the trade nor its profit leaves both as they are: old rows are moved about while a
--- database is brought forward, and no profit may change by that unseen.
+-- An update that touches neither what the profit follows from nor the profit leaves it as it is: old rows are moved
+-- about while a database is brought forward, and no profit may change by that unseen.
 create or replace function calculate_pnl() returns trigger
 language plpgsql set search_path from current as $$
 declare
   profit record;
 begin
   if tg_op = 'UPDATE' and
-    (new.status, new.side, new.quantity, new.entry_price, new.exit_price, new.commission, new.pnl, new.pnl_pct, new.pnl_net)
+    (new.status, new.side, new.quantity, new.entry_price, new.exit_price, new.pnl, new.pnl_pct)
     is not distinct from
-    (old.status, old.side, old.quantity, old.entry_price, old.exit_price, old.commission, old.pnl, old.pnl_pct, old.pnl_net)
+    (old.status, old.side, old.quantity, old.entry_price, old.exit_price, old.pnl, old.pnl_pct)
   then
+    if (new.commission, new.pnl_net) is distinct from (old.commission, old.pnl_net) then
+      new.pnl_net := case
+        when new.status = 'CLOSED' and new.commission > -1e12 and new.commission < 1e12 then new.pnl - new.commission
+      end;
+    end if;
     return new;
   end if;
   new.pnl := null;
@@ -117,11 +122,3 @@ create unique index concurrently if not exists risk_events_event_id_key on risk_
 alter table risk_events add constraint risk_events_event_id_key unique using index risk_events_event_id_key;
 
 alter table materialized_view_refreshes alter column last_refresh set default timezone('UTC', now());
-
--- What the old created_at say, where the server wrote another zone than UTC: the zone was asked for, and stays so when
--- an interrupted migration goes on.
--- unless: to_regprocedure('recorded_utc(timestamp)') is not null
-create function recorded_utc(recorded timestamp) returns timestamp
-language sql stable as $$
-  select timezone('UTC', timezone({zone}, recorded));
-$$;

@@ -2,12 +2,12 @@
 -- version: 1.2
 -- breaking: no
 -- transaction: no
--- locks: access exclusive on each table of up to 1 MB while it is rewritten
+-- locks: access exclusive on each table of up to 2 MB, indexes and all, while it is rewritten
 -- for: signals, orders, trades, risk_events
 -- let wide: (select bool_and(case attname when 'id' then atttypid = 'bigint'::regtype when 'created_at' then pg_get_expr(adbin, adrelid) like '%UTC%' else false end) from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum where attrelid = '{table}'::regclass and attname in ('id', 'created_at', 'id_wide'))
 
 -- makes: {wide}
--- unless: {wide} or pg_relation_size('{table}') > 1048576
+-- unless: {wide} or pg_total_relation_size('{table}') > 2097152
 do $$
 declare
   times text;

@@ -74,6 +74,11 @@ begin;
 
 lock table {table} in access exclusive mode;
 
+-- A publication may send updates by the primary key.
+select set_config('claire.replica_identity', (
+  select indisreplident::text from pg_index where indexrelid = '{table}_pkey'::regclass
+), true);
+
 drop trigger a_copy_id on {table};
 
 alter sequence {table}_id_seq owned by none;
@@ -96,5 +101,13 @@ alter table {table}
   add constraint {table}_pkey primary key using index {table}_id_wide_key;
 
 alter sequence {table}_id_seq as bigint owned by {table}.id;
+
+do $$
+begin
+  if current_setting('claire.replica_identity') = 'true' then
+    alter table {table} replica identity using index {table}_pkey;
+  end if;
+end;
+$$;
 
 commit;

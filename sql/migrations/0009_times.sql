@@ -15,7 +15,10 @@ $$;
 create or replace function seconds_to_milliseconds() returns trigger
 language plpgsql set search_path from current as $$
 begin
-  new.timestamp := as_milliseconds(new.timestamp);
+  -- What stands there already is for the migration, which records what it changes.
+  if tg_op = 'INSERT' or new.timestamp is distinct from old.timestamp then
+    new.timestamp := as_milliseconds(new.timestamp);
+  end if;
   return new;
 end;
 $$;
@@ -23,8 +26,12 @@ $$;
 create or replace function trade_seconds_to_milliseconds() returns trigger
 language plpgsql set search_path from current as $$
 begin
-  new.entry_timestamp := as_milliseconds(new.entry_timestamp);
-  new.exit_timestamp := as_milliseconds(new.exit_timestamp);
+  if tg_op = 'INSERT' or new.entry_timestamp is distinct from old.entry_timestamp then
+    new.entry_timestamp := as_milliseconds(new.entry_timestamp);
+  end if;
+  if tg_op = 'INSERT' or new.exit_timestamp is distinct from old.exit_timestamp then
+    new.exit_timestamp := as_milliseconds(new.exit_timestamp);
+  end if;
   return new;
 end;
 $$;

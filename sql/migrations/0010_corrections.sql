@@ -53,6 +53,8 @@ begin
         select t.id, to_jsonb(t) as before, %2$s
         from %1$I as t%5$s
         where t.id > $1 and t.id <= $2 and row(%3$s) is distinct from row(%4$s)
+        -- What a client changes meanwhile is read again: else the update would write back what stood there before.
+        for no key update of t
       ),
       changed as (
         update %1$I as t set (%6$s) = row(%7$s)
@@ -99,6 +101,8 @@ language sql immutable as $$
   select case when upper(trimmed(found)) = any (words) then upper(trimmed(found)) else found end;
 $$;
 
+create index concurrently if not exists idx_trades_order_id on trades (order_id);
+
 -- When a closed trade without an exit time ended: the one filled order that can have closed it says so, by the market
 -- time of its signal or by its own recording time. NULL where there is none, or more than one, or where another trade
 -- may have been closed by it.
@@ -112,14 +116,23 @@ language sql stable set search_path from current as $$
     from orders as o left join signals as s on s.signal_id = o.signal_id
     where o.symbol = wanted_symbol and o.quantity = wanted_quantity and o.status = 'FILLED'
       and o.side = case wanted_side when 'BUY' then 'SELL' when 'SELL' then 'BUY' end
-      and (o.price = price_at_exit or o.price is null)
+      and o.price = price_at_exit
       and not exists (select from trades as t where t.order_id = o.order_id)
+      -- A trade that does not name its order may be the one that this order opened.
+      and not exists (
+        select from trades as t
+        where t.order_id is null and t.symbol = o.symbol and t.side = o.side and t.quantity = o.quantity
+      )
   ) as closing
   where ended >= entered and not exists (
     select from trades as t
     where t.symbol = wanted_symbol and t.side = wanted_side and t.quantity = wanted_quantity
-      and (t.status = 'OPEN' or t.exit_price = price_at_exit)
+      and (t.status = 'OPEN' or t.exit_timestamp is null and t.exit_price = price_at_exit)
     having count(*) > 1
+  ) and not exists (
+    -- It has closed another one.
+    select from trades as t
+    where t.symbol = wanted_symbol and t.quantity = wanted_quantity and as_milliseconds(t.exit_timestamp) = ended
   );
 $$;
 

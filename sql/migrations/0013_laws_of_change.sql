@@ -16,7 +16,7 @@ $$;
 create or replace function refuse_change() returns trigger
 language plpgsql set search_path from current as $$
 begin
-  if new is not distinct from old or has_permit(tg_table_name, 'correct') then
+  if new is not distinct from old or has_permit(tg_table_name::text, 'correct'::text) then
     return new;
   end if;
   raise exception '% % is recorded and does not change', tg_table_name, old.id
@@ -28,7 +28,7 @@ $$;
 create or replace function refuse_removal() returns trigger
 language plpgsql set search_path from current as $$
 begin
-  if has_permit(tg_table_name, 'delete') then
+  if has_permit(tg_table_name::text, 'delete'::text) then
     return null;
   end if;
   raise exception '% from % needs a permit of the same transaction', tg_op, tg_table_name
@@ -51,7 +51,7 @@ begin
   facts.status := old.status;
   facts.rejection_reason := old.rejection_reason;
   new.updated_at := timezone('UTC', now());
-  if (facts is not distinct from old and old.status = 'PENDING') or has_permit('orders', 'correct') then
+  if (facts is not distinct from old and old.status = 'PENDING') or has_permit('orders'::text, 'correct'::text) then
     return new;
   end if;
   if facts is distinct from old then
@@ -83,7 +83,7 @@ begin
       facts is not distinct from old
       and (old.status = 'OPEN' or (coalesce(old.commission, 0) = 0 and new.commission is not null))
     )
-    or has_permit('trades', 'correct')
+    or has_permit('trades'::text, 'correct'::text)
   then
     return new;
   end if;

@@ -6,8 +6,6 @@
 
 create index concurrently if not exists idx_orders_signal_id on orders (signal_id);
 
-create index concurrently if not exists idx_trades_order_id on trades (order_id);
-
 -- Somebody may have made one with a fixed day in its predicate, since the seed's cannot be made.
 -- unless: pg_get_indexdef(to_regclass('idx_signals_recent')) not like '% WHERE %'
 drop index concurrently if exists idx_signals_recent;

@@ -23,7 +23,8 @@ begin
 end;
 $$;
 
--- Identities, creation times and computed profit are not for correction.
+-- Identities, creation times and computed profit are not for correction; but where an old row has none (a blank id, no
+-- finite time) it may be given one.
 create or replace function refuse_fixed_columns(what text, stored jsonb, changes jsonb) returns void
 language plpgsql set search_path from current as $$
 declare
@@ -33,7 +34,11 @@ declare
   wrong text;
 begin
   select string_agg(key, ', ') into wrong from jsonb_object_keys(changes) as key
-  where not stored ? key or key = any (fixed);
+  where not stored ? key
+    or key = any (fixed) and not (
+      key like '%\_id' and btrim(stored ->> key, e' \t\n\r') = ''
+      or key like '%\_at' and coalesce(stored ->> key, 'infinity') in ('infinity', '-infinity')
+    );
   if wrong is not null then
     raise exception 'of % cannot be corrected: %', what, wrong
       using errcode = 'check_violation', constraint = 'corrections_columns';

@@ -229,6 +229,13 @@ export const situations = {
     status: 409,
     exit: EXIT.refused,
   },
+  migration_step_failed: {
+    sentence: 'A step of the migration was refused by something in the database.',
+    remedy:
+      'Put right what is named (a trigger, a key, a constraint of yours), then run `claire migrate` again.',
+    status: 409,
+    exit: EXIT.refused,
+  },
   migration_blocked: {
     sentence: 'Other sessions held what a step of the migration needs, longer than it waits.',
     remedy: 'Let those sessions end, then run `claire migrate` again: it goes on from here.',

@@ -30,6 +30,9 @@ export const corrections = defineRead({
   filters: {
     table: table.optional(),
     row: rowNumber.optional(),
+    older_than: rowNumber
+      .optional()
+      .meta({ description: 'Number of a correction: those before it, for the next page' }),
     column: named('Column that was corrected'),
     law: named('Law that the value before broke'),
     since: time.optional().meta({ description: 'Time of recording from which on, this moment included' }),
@@ -38,6 +41,7 @@ export const corrections = defineRead({
   where: {
     table: 't.table_name = $',
     row: 't.row_id = $::bigint',
+    older_than: 't.id < $::bigint',
     column: 't.column_name = $',
     law: 't.law = $',
     since: `t.created_at >= ${moment}`,

@@ -1,4 +1,5 @@
 import { identifier, literal, type Queryable } from '../database/index.js';
+import { ClaireError, isLaw } from '../errors/index.js';
 import { type Application, inTransaction, LOCK_MS } from './application.js';
 import { runBatches } from './batches.js';
 import { INVALID_INDEX, STANDS_ALREADY } from './done.js';
@@ -19,13 +20,36 @@ export async function applySteps(
     each(at);
     const step = withZone(raw, application.zone);
     if (await isDone(session, step)) continue;
-    if (still) await runStill(session, step);
-    else await runLive(application, step);
+    await (still ? runStill(session, step) : runLive(application, step)).catch((error: unknown) => {
+      throw asStepFailure(error, step);
+    });
     await afterStep?.(step);
   }
 }
 
 /** What a step is where the old recording times were written in a zone. */
+/** What the user has added (a trigger, a key, a CHECK) can refuse a step with an error that we have no name for. */
+function asStepFailure(error: unknown, step: Step): unknown {
+  if (!(error instanceof ClaireError) || (error.code !== 'database_error' && !isForeignLaw(error)))
+    return error;
+  const { message, table, constraint } = (error.cause ?? {}) as Record<string, string | undefined>;
+  const where = [table && `table ${table}`, constraint && `constraint ${constraint}`]
+    .filter(Boolean)
+    .join(', ');
+  const head = step.statements[0]!.replace(/\s+/g, ' ').slice(0, 80);
+  return new ClaireError('migration_step_failed', {
+    found: `${head} …: ${message ?? error.message}${where ? ` (${where})` : ''}.`,
+    details: error.details,
+    cause: error,
+  });
+}
+
+/** A constraint of the user's: ours have names in the catalogue. */
+const isForeignLaw = ({ cause }: ClaireError): boolean => {
+  const { code, constraint } = (cause ?? {}) as Record<string, string | undefined>;
+  return /^23/.test(code ?? '') && !isLaw(constraint ?? '');
+};
+
 export const withZone = (step: Step, zone: string): Step => {
   const fill = (sql: string) => sql.replaceAll('{zone}', literal(zone));
   return {

@@ -6,12 +6,12 @@ import { persist } from './hindrances.js';
 
 /** Between these the next batch is as long as the one before; the writers beside it wait for a batch at most. */
 const BATCH_MS = { short: 15, long: 40 };
-const FIRST_IDS = 500;
-const MOST_IDS = 100_000;
+const FIRST_ROWS = 500;
+const MOST_ROWS = 20_000;
 /** Share of its working time that a batch leaves to others, before the next one begins. */
 const PAUSE = 0.5;
-/** Ids that are passed by the laws under one lock. */
-const EXCEPTIONAL_IDS = 100;
+/** Rows that are passed by the laws under one lock. */
+const EXCEPTIONAL_ROWS = 1000;
 
 interface Work {
   table: string;
@@ -22,7 +22,13 @@ interface Work {
   note?: string;
 }
 
-/** Runs a statement over the ids of a table, some at a time, each batch a transaction of its own. */
+/** Ids as text: one that somebody chose himself may be larger than a number is exact. */
+interface Batch extends Work {
+  from: string;
+  to: string;
+}
+
+/** Runs a statement over the rows of a table in the order of their ids, each batch a transaction of its own. */
 export async function runBatches(application: Application, work: Work): Promise<void> {
   const { session, onProgress, signal } = application;
   const { table, onRows, note = `rows of ${table}` } = work;
@@ -30,21 +36,25 @@ export async function runBatches(application: Application, work: Work): Promise<
   // Nothing is lost with the last batches: the file is recorded, durably, after them, and else they run again.
   await session.query('set synchronous_commit to off');
   try {
-    const [range] = await session.query<{ first: number; last: number }>(
-      `select coalesce(min(id), 1)::bigint - 1 as first, coalesce(max(id), 0)::bigint as last from ${identifier(table)}`,
+    const [whole] = await session.query<{ first: string | null; last: string; rows: number }>(
+      `select (select (min(id)::numeric - 1)::text from ${identifier(table)}) as first,
+         (select max(id)::text from ${identifier(table)}) as last,
+         (select greatest(reltuples, 0)::float8 from pg_class where oid = $1::regclass) as rows`,
+      [identifier(table)],
     );
-    const { first, last } = range!;
-    for (let from = first, ids = FIRST_IDS; from < last; ) {
+    let done = 0;
+    let from = whole!.first;
+    for (let most = FIRST_ROWS; from !== null; ) {
       signal?.throwIfAborted();
-      const to = Math.min(from + ids, last);
-      const begun = performance.now();
-      const rows = await runBatch(application, { ...work, from, to });
-      const took = performance.now() - begun;
-      if (took < BATCH_MS.short) ids = Math.min(ids * 2, MOST_IDS);
-      else if (took > BATCH_MS.long) ids = Math.max(Math.ceil(ids / 2), 1);
-      from = to;
+      const next = await endOfBatch(session, table, { from, last: whole!.last, most });
+      if (next.to === null) break;
+      const { rows, took } = await runBatch(application, { ...work, from, to: next.to });
+      if (took < BATCH_MS.short) most = Math.min(most * 2, MOST_ROWS);
+      else if (took > BATCH_MS.long) most = Math.max(Math.ceil(most / 2), 1);
+      from = next.to;
+      done += next.rows;
       await onRows?.(rows);
-      onProgress?.({ done: to - first, total: last - first, note });
+      onProgress?.({ done, total: Math.max(whole!.rows, done), note });
       await sleep(took * PAUSE);
     }
   } finally {
@@ -52,27 +62,55 @@ export async function runBatches(application: Application, work: Work): Promise<
   }
 }
 
-interface Batch extends Work {
-  from: number;
-  to: number;
+/** By rows and not by ids: after a gap a range of ids may suddenly be full of them. */
+async function endOfBatch(
+  session: Queryable,
+  table: string,
+  { from, last, most }: { from: string; last: string; most: number },
+): Promise<{ to: string | null; rows: number }> {
+  const [end] = await session.query<{ to: string | null; rows: number }>(
+    `select max(id)::text as to, count(*)::float8 as rows
+     from (select id from ${identifier(table)} where id > $1 and id <= $2 order by id limit $3) as batch`,
+    [from, last, most],
+  );
+  return end!;
 }
 
-async function runBatch(application: Application, batch: Batch): Promise<unknown[]> {
+async function runBatch(application: Application, batch: Batch): Promise<{ rows: unknown[]; took: number }> {
   const { table, statement, from, to } = batch;
   const { session } = application;
   try {
-    return await persist(application, table, () => session.query(statement, [from, to]));
+    return await persist(application, table, () => timed(() => session.query(statement, [from, to])));
   } catch (error) {
     if (!isRefusedByCheck(error)) throw error;
-    if (to - from <= EXCEPTIONAL_IDS) {
-      await persist(application, table, () => pastTheLaws(session, batch, error));
-      return [];
-    }
-    for (let next = from; next < to; next += EXCEPTIONAL_IDS) {
-      await runBatch(application, { ...batch, from: next, to: Math.min(next + EXCEPTIONAL_IDS, to) });
-    }
-    return [];
+    return runExceptional(application, batch, error);
   }
+}
+
+/** How long the last try took: who was waited for before it says nothing of the size of a batch. */
+async function timed(work: () => Promise<unknown[]>): Promise<{ rows: unknown[]; took: number }> {
+  const begun = performance.now();
+  const rows = await work();
+  return { rows, took: performance.now() - begun };
+}
+
+/** The rows of a refused batch, fewer at a time: as before where that is possible, else past the laws. */
+async function runExceptional(
+  application: Application,
+  batch: Batch,
+  refusal: unknown,
+): Promise<{ rows: unknown[]; took: number }> {
+  const { session } = application;
+  const { table } = batch;
+  for (let from = batch.from; ; ) {
+    const end = await endOfBatch(session, table, { from, last: batch.to, most: EXCEPTIONAL_ROWS });
+    if (end.to === null) break;
+    const part = { ...batch, from, to: end.to };
+    await persist(application, table, () => pastTheLaws(session, part, refusal));
+    from = end.to;
+  }
+  // As long as a batch should be: its own size was not to blame.
+  return { rows: [], took: BATCH_MS.short };
 }
 
 const isRefusedByCheck = (error: unknown): boolean =>

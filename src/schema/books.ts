@@ -1,8 +1,10 @@
 import { bookName, type Database, identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
+import { inTransaction } from './application.js';
 import { VERSIONS, type Version } from './files.js';
-import { migrate, requireOurs } from './migrate.js';
+import { alone, migrate, requireOurs } from './migrate.js';
 import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, TEMPORARY_FUNCTIONS, VIEWS } from './objects.js';
+import { examine } from './preflight.js';
 import { type BookState, recognise } from './recognise.js';
 
 /** Makes a book: a schema of this name with the newest version of the record. */
@@ -50,20 +52,30 @@ export async function dropBook(database: Database, name: string): Promise<Droppe
 
 /**
  * Drops Claire's own objects of a book, made by hand or by migrations, whole or half made, and leaves the schema with
- * whatever else is in it.
- * @throws ClaireError book_missing, book_not_dropped, schema_unrecognised, schema_newer
+ * whatever else is in it. All or nothing: where a new book could not be made in their place, nothing is dropped.
+ * @throws ClaireError book_missing, book_not_dropped, schema_unrecognised, schema_newer, right_missing, lock_timed_out
  */
 export async function emptyBook(database: Database, book: string): Promise<void> {
-  await database.transaction(async (t) => {
-    const state = await recognise(t, book);
-    requireOurs(state);
-    if (!state.version) throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
-    // What is half made of the next version is ours: a foreign object under its name would have been in the way.
-    const isHalfMade = state.unfinished || state.pieces !== undefined;
-    const next = VERSIONS[VERSIONS.indexOf(state.version) + 1];
-    await dropObjects(t, book, (isHalfMade && next) || state.version);
-  });
+  await alone(database, book, {}, (session) =>
+    inTransaction(session, async () => {
+      // Who waits for an exclusive lock makes everybody behind him wait.
+      await session.query(`set local lock_timeout to ${DROP_LOCK_MS}`);
+      const state = await recognise(session, book);
+      requireOurs(state);
+      if (!state.version) throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
+      const { refusals } = await examine(session, book, state, { to: state.version });
+      const [refused] = refusals;
+      if (refused) throw new ClaireError(refused.code, { found: refused.found });
+      // What is half made of the next version is ours: a foreign object under its name would have been in the way.
+      const isHalfMade = state.unfinished || state.pieces !== undefined;
+      const next = VERSIONS[VERSIONS.indexOf(state.version) + 1];
+      await dropObjects(session, book, (isHalfMade && next) || state.version);
+      requireOurs(await recognise(session, book));
+    }),
+  );
 }
+
+const DROP_LOCK_MS = 2000;
 
 async function dropObjects(t: Queryable, book: string, version: Version): Promise<void> {
   try {

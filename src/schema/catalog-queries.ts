@@ -76,7 +76,8 @@ const CONSTRAINTS = `${RELATIONS}
 
 const INDEXES = `${RELATIONS}
   select 'index' as kind, t.name as "table", quote_ident(c.relname) as name,
-    pg_get_indexdef(i.indexrelid, 0, true) as definition,
+    -- Without storage parameters: somebody tuned them.
+    regexp_replace(pg_get_indexdef(i.indexrelid, 0, true), ' WITH \\([^)]*\\)', '') as definition,
     i.indisvalid and i.indisready and i.indislive as valid
   from relations as t
   join pg_index as i on i.indrelid = t.oid
@@ -112,7 +113,8 @@ const TRIGGERS = `${RELATIONS}
 const VIEWS = `${RELATIONS}
   select case v.relkind when 'm' then 'materialized view' else 'view' end as kind, null as "table", v.name,
     'create ' || case v.relkind when 'm' then 'materialized ' else '' end || 'view ' || v.name
-      || coalesce(' with (' || array_to_string(v.reloptions, ', ') || ')', '') || E' as\\n-- '
+      || case v.relkind when 'v' then coalesce(' with (' || array_to_string(v.reloptions, ', ') || ')', '') else '' end
+      || E' as\\n-- '
       || (
         select string_agg(quote_ident(attname) || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
         from pg_attribute where attrelid = v.oid and attnum > 0 and not attisdropped

@@ -46,13 +46,16 @@ export function compareCatalogs(
   }
   for (const actual of live) {
     if (wanted.has(keyOf(actual)) || foreign.has(actual.table ?? '')) continue;
-    const nothing = { expected: null, matters: false, parts: [], around: [] };
-    differences.push({ ...describe(actual, 'extra'), actual, ...nothing });
+    const nothing = { expected: null, parts: [], around: [] };
+    const matters = weakens(actual, expected);
+    differences.push({ ...describe(actual, 'extra'), actual, matters, ...nothing });
   }
   return differences;
 }
 
-const keyOf = ({ kind, name }: CatalogObject): string => `${kind} ${name}`;
+/** An index of the same name on another table is somebody else's. */
+const keyOf = ({ kind, name, table }: CatalogObject): string =>
+  kind === 'index' ? `${kind} ${table}.${name}` : `${kind} ${name}`;
 
 const isRelation = ({ kind }: CatalogObject): boolean =>
   ['table', 'view', 'materialized view'].includes(kind);
@@ -76,10 +79,25 @@ function stateOf(expected: CatalogObject, actual: CatalogObject | null): Differe
 }
 
 /**
- * What is extra does not matter, be it a constraint or a trigger that refuses rows: it was put there by somebody who
- * wanted that, no law of ours is weaker for it, and a script that asks every night must not end with 1 for good. It is
- * listed. The same goes for a storage parameter that somebody tuned.
+ * What is extra is listed and does not matter, a constraint or a trigger that refuses rows included: somebody wanted
+ * that, and a script that asks every night must not end with 1 for good. What can weaken a law matters: a rule or a
+ * trigger that changes rows before our laws see them, and a function that is called in the place of ours.
  */
+function weakens(
+  { kind, name, definition, table }: CatalogObject,
+  expected: readonly CatalogObject[],
+): boolean {
+  const isOurs = expected.some((object) => object.kind === 'table' && object.name === table);
+  if (kind === 'rule') return isOurs;
+  if (kind === 'trigger') return isOurs && / (BEFORE|INSTEAD OF) /.test(definition);
+  const simple = (signature: string) => signature.replace(/\(.*/s, '');
+  return (
+    kind === 'function' &&
+    expected.some((object) => object.kind === kind && simple(object.name) === simple(name))
+  );
+}
+
+/** A storage parameter that somebody tuned does not matter. */
 const matters = ({ kind }: CatalogObject, state: Difference['state']): boolean =>
   !(kind === 'setting' && state === 'different');
 

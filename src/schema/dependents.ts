@@ -109,7 +109,10 @@ const DEPENDENTS = `
     select 1, d.label, true, 'index', format('%I.%I', n.nspname, c.relname), pg_get_indexdef(c.oid)
     from direct d join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid and c.relkind = 'i'
     join pg_namespace n on n.oid = c.relnamespace
-    where d.replaced and not (n.nspname = $1 and c.relname = any ($7))
+    join pg_index x on x.indexrelid = c.oid
+    -- One on an expression or with a condition is built anew, under the lock, when a type changes.
+    where (d.replaced or x.indexprs is not null or x.indpred is not null)
+      and not (n.nspname = $1 and c.relname = any ($7))
     union all
     select 1, d.label, true, 'column of its row type',
       format('%I.%I.%I', n.nspname, c.relname, a.attname),

@@ -5,15 +5,13 @@ import type { Application } from './application.js';
 import type { Step } from './steps.js';
 
 interface Holder {
-  pid: number;
+  pid: number | null;
   login: string | null;
   application: string | null;
   state: string | null;
-  seconds: number | null;
+  /** Name of a prepared transaction. */
+  prepared?: string | null;
 }
-
-const HOLDER = `a.pid, a.usename::text as login, a.application_name as application, a.state,
-  extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.query_start))::float8 as seconds`;
 
 const TABLE = /\b(?:alter table|lock table|on|from|into|update|materialized view) (?:if exists )?(\w+)/;
 
@@ -24,12 +22,19 @@ export const tableOf = ({ table, statements }: Step): string | undefined =>
 /** Who has the table of a step, as a sentence. Whoever has come just now is not named: he leaves by himself. */
 async function holdersOf(session: Queryable, table: string | undefined): Promise<string> {
   const holders = await session.query<Holder>(
-    `select distinct ${HOLDER}
-     from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
-     where l.locktype = 'relation' and l.relation = to_regclass($1) and l.granted and a.pid <> pg_backend_pid()
+    `select l.pid, a.usename::text as login, a.application_name as application, a.state,
+       max(p.gid) as prepared, min(coalesce(a.xact_start, a.query_start, p.prepared)) as since
+     from pg_locks as l
+     left join pg_stat_activity as a on a.pid = l.pid
+     -- A prepared transaction holds its locks without a session.
+     left join pg_prepared_xacts as p on l.pid is null and l.virtualtransaction = '-1/' || p.transaction
+     where l.locktype = 'relation' and l.relation = to_regclass($1) and l.granted
+       and l.pid is distinct from pg_backend_pid()
        and l.database = (select oid from pg_database where datname = current_database())
-       and coalesce(a.xact_start, a.query_start) < clock_timestamp() - interval '100 ms'
-     order by 5 desc nulls last`,
+     group by 1, 2, 3, 4
+     -- Of other roles' sessions only a monitor sees the times.
+     having coalesce(min(coalesce(a.xact_start, a.query_start, p.prepared)) < clock_timestamp() - interval '100 ms', true)
+     order by since nulls last`,
     [table ?? ''],
   );
   if (holders.length === 0) return `Others work on ${table ?? 'what this step needs'}.`;
@@ -39,9 +44,11 @@ async function holdersOf(session: Queryable, table: string | undefined): Promise
 const sentence = (holders: readonly Holder[]) =>
   holders
     .slice(0, 5)
-    .map(({ pid, login, application, state }) =>
+    .map(({ pid, login, application, state, prepared }) =>
       [
-        `session ${pid}`,
+        prepared
+          ? `the prepared transaction ${prepared} (COMMIT or ROLLBACK PREPARED ends it)`
+          : `session ${pid}`,
         login && `of ${login}`,
         application && `(${application})`,
         state?.startsWith('idle in') && 'with an open transaction',
@@ -105,7 +112,8 @@ export function watch({ database, pid, onProgress, onNotice }: Application): () 
     }>(
       `select p.phase, greatest(p.blocks_done, p.tuples_done)::float8 as done, greatest(p.blocks_total, p.tuples_total)::float8 as total,
          (select json_agg(b) from (
-            select ${HOLDER} from pg_stat_activity as a where a.pid = any (pg_blocking_pids($1)) and a.pid <> $1
+            select a.pid, a.usename::text as login, a.application_name as application, a.state
+            from pg_stat_activity as a where a.pid = any (pg_blocking_pids($1)) and a.pid <> $1
           ) as b) as waits
        from (select $1::int as pid) as m left join pg_stat_progress_create_index as p on p.pid = m.pid`,
       [pid],

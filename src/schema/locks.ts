@@ -58,6 +58,7 @@ const RULES: readonly (readonly [head: RegExp, rule: (name: string, statement: s
     (relation) => ({ lock: 'SHARE UPDATE EXCLUSIVE', relation }),
   ],
   [/^drop index (?:if exists )?(\w+)/, (relation) => ({ lock: 'ACCESS EXCLUSIVE', relation })],
+  [/^select (set_config)\(/, () => ({})],
   [/^alter sequence (\w+)/, (relation) => ({ lock: 'SHARE ROW EXCLUSIVE', relation })],
   [
     /^create (?:or replace )?trigger \w+\s+(?:before|after) [a-z ]+ on (\w+)/,
@@ -75,7 +76,7 @@ const RULES: readonly (readonly [head: RegExp, rule: (name: string, statement: s
 const BATCHES: readonly (readonly [head: RegExp, lock: Lock, work: Work])[] = [
   [/^select copy_ids\(/, 'ROW EXCLUSIVE', 'writes'],
   [/^select mend_rows\(/, 'ROW EXCLUSIVE', 'looks'],
-  [/^select id, /, 'ACCESS SHARE', 'looks'],
+  [/^select id::text as id, /, 'ACCESS SHARE', 'looks'],
 ];
 
 /** @throws Error where no rule knows a statement: a defect of the package, which a test finds. */
@@ -89,7 +90,7 @@ export function effectOf({ kind, statements, table }: Step): Effect {
 
 /** Who waits, in plain words. */
 export function whoWaits({ lock, work }: Effect): string {
-  const until = work === 'rewrites' ? 'while its rows are rewritten, 1 MB at most' : 'for a moment';
+  const until = work === 'rewrites' ? 'while its rows are rewritten, 2 MB at most' : 'for a moment';
   if (lock === 'ACCESS EXCLUSIVE') return `everyone, ${until}`;
   if (lock === 'SHARE ROW EXCLUSIVE' || lock === 'SHARE') return `who writes rows, ${until}`;
   if (lock === 'ROW EXCLUSIVE' && work === 'writes') return 'who writes the same rows, for a moment';

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import { type Application, inTransaction, type StepProgress } from './application.js';
+import { type Application, inTransaction, LOCK_MS, type StepProgress } from './application.js';
 import { applySteps } from './apply.js';
 import { LATEST_VERSION, type Migration, readMigrations, VERSIONS, type Version } from './files.js';
 import { applyGrants } from './grants.js';
+import { persist } from './hindrances.js';
+import { FUNCTIONS } from './objects.js';
 import { preflight } from './preflight.js';
 import { type BookState, recognise } from './recognise.js';
 import { type Settled, settle } from './settle.js';
@@ -48,19 +50,48 @@ export async function migrate(
 ): Promise<Migrated> {
   const migrations = await readMigrations();
   await requireServer(database);
+  return alone(database, book, options, (session) =>
+    bring(database, session, { ...options, book, migrations }),
+  );
+}
+
+/** Runs work in a session that no other migrator of the book has beside it. */
+export function alone<T>(
+  database: Database,
+  book: string,
+  options: Pick<MigrateOptions, 'patience' | 'onNotice' | 'signal'>,
+  work: (session: Queryable) => Promise<T>,
+): Promise<T> {
   return database.session(async (session) => {
     await lock(session, book, options);
     try {
-      return await bring(database, session, { ...options, book, migrations });
+      for (const setting of SETTINGS) await session.query(setting);
+      // Where the server does not know these, nothing is lost.
+      for (const setting of PERHAPS) await session.query(setting).catch(() => {});
+      return await work(session);
     } finally {
       await session.query('discard all').catch(() => {});
     }
   });
 }
 
-/** What roles and databases set by default must not end a step that takes its time. */
-const SETTINGS = `set statement_timeout to 0; set idle_in_transaction_session_timeout to 0;
-  set default_transaction_isolation to 'read committed'; set default_transaction_read_only to off`;
+/** What a role or a database sets by default must not end a step that takes its time, nor change what is read. */
+const SETTINGS = [
+  'set statement_timeout to 0',
+  'set lock_timeout to 0',
+  'set idle_in_transaction_session_timeout to 0',
+  'set idle_session_timeout to 0',
+  `set default_transaction_isolation to 'read committed'`,
+  'set default_transaction_read_only to off',
+  'set quote_all_identifiers to off',
+];
+
+const PERHAPS = [
+  // From 17 on.
+  'set transaction_timeout to 0',
+  // A server that can tell that its client is gone ends the statement, so that the next migrator may begin.
+  'set client_connection_check_interval to 1000',
+];
 
 interface Bringing extends MigrateOptions {
   book: string;
@@ -98,9 +129,6 @@ async function applicationFor(
   session: Queryable,
   options: Bringing & { zone: string; still: boolean },
 ): Promise<Application> {
-  for (const setting of SETTINGS.split(';')) await session.query(setting);
-  // Where the server can tell that its client is gone it ends the statement, so that the next migrator may begin.
-  await session.query('set client_connection_check_interval to 1000').catch(() => {});
   const [row] = await session.query<{ pid: number }>('select pg_backend_pid() as pid');
   const { book, zone, still, patience = PATIENCE_MS, onNotice, afterStep, signal } = options;
   return {
@@ -164,8 +192,8 @@ async function applyFile(
   } else {
     await session.query(`set ${path}`);
     await applySteps(application, migration.steps, each);
-    await session.query('set lock_timeout to 0');
-    await inTransaction(session, finish);
+    await session.query(`set lock_timeout to ${LOCK_MS}`);
+    await persist(application, undefined, () => inTransaction(session, finish));
   }
 }
 
@@ -285,29 +313,73 @@ async function prepare(
   return zone;
 }
 
-const RELATION = /^create (?:or replace )?(?:table|view|materialized view) (?:if not exists )?(\w+)/;
+const MADE =
+  /^create (?:or replace )?(?:unique )?(?:table|view|materialized view|index|function) (?:concurrently )?(?:if not exists )?(\w+)/;
+const INDEX_ON = /^create (?:unique )?index (?:concurrently )?(?:if not exists )?(\w+) on (\w+)/;
 
 /**
- * What a later file makes cannot be there yet: it is somebody else's, and CREATE IF NOT EXISTS would take it for ours.
- * The first of the files may have been interrupted in its midst. Without a history `recognise` has looked already.
+ * What is still to be made cannot be there yet: it is somebody else's, and CREATE IF NOT EXISTS would take it for ours.
+ * Only the first file may have been interrupted in its midst. Of a book made by hand `recognise` has looked at tables
+ * and functions already.
  */
 async function refuseForeignNames(
   session: Queryable,
-  { book, applied }: BookState,
+  state: BookState,
   pending: readonly Migration[],
 ): Promise<void> {
-  if (applied.length === 0) return;
-  const statements = pending.slice(1).flatMap(({ steps }) => steps.flatMap((step) => step.statements));
-  const names = statements.flatMap((statement) => RELATION.exec(statement)?.[1] ?? []);
+  const newest = pending.filter(({ version }) => version === '1.2');
+  const isBegun = newest.length < pending.length ? false : await isOnItsWay(session, state);
+  const statements = (isBegun ? newest.slice(1) : newest).flatMap(({ steps }) =>
+    steps.flatMap((step) => step.statements),
+  );
+  const indexes = statements.flatMap((statement) => {
+    const [, name, table] = INDEX_ON.exec(statement) ?? [];
+    return name ? [{ name, table: table! }] : [];
+  });
+  const names = statements
+    .flatMap((statement) => MADE.exec(statement)?.[1] ?? [])
+    .filter((name) => !indexes.some((index) => index.name === name));
+  const functions = FUNCTIONS.filter(
+    ({ name, since }) => since === '1.2' && names.includes(name.replace(/\(.*/, '')),
+  );
+  const isWhole = state.handMade && state.version === '1.2';
   const found = await session.query<{ name: string }>(
-    `select relname::text as name from pg_class
-     where relnamespace = to_regnamespace(quote_ident($1)) and relname = any ($2) order by 1`,
-    [book, names],
+    `select format('%s %s', case relkind when 'i' then 'index' else 'relation' end, relname) as name
+     from pg_class left join pg_index on indexrelid = pg_class.oid
+     left join unnest($3::text[], $4::text[]) as ours (name, "table") on ours.name = relname
+     where relnamespace = to_regnamespace(quote_ident($1))
+       and (relname = any ($2) and not $6 and relname <> 'positions_realtime'
+         or ours.name is not null and indrelid is distinct from to_regclass(quote_ident($1) || '.' || ours."table"))
+     union all
+     select 'type ' || typname from pg_type
+     where typnamespace = to_regnamespace(quote_ident($1)) and typname = any ($2) and typrelid = 0 and typcategory <> 'A'
+     union all
+     select 'function ' || signature from unnest($5::text[]) as signature
+     where not $6 and to_regprocedure(quote_ident($1) || '.' || signature) is not null
+     order by 1`,
+    [
+      state.book,
+      names,
+      indexes.map(({ name }) => name),
+      indexes.map(({ table }) => table),
+      functions.map(({ name }) => name),
+      isWhole,
+    ],
   );
   if (found.length === 0) return;
   throw new ClaireError('schema_unrecognised', {
-    found: `In schema ${book}: ${found.map(({ name }) => name).join(', ')}.`,
+    found: `In schema ${state.book}: ${found.map(({ name }) => name).join(', ')}.`,
   });
+}
+
+/** Whether a step to 1.2 was ever taken here. The very first of them makes what the zone is kept in. */
+async function isOnItsWay(session: Queryable, { book, applied }: BookState): Promise<boolean> {
+  if (applied.some(({ version }) => version === '1.2')) return true;
+  const [row] = await session.query<{ begun: boolean }>(
+    `select to_regprocedure(quote_ident($1) || '.recorded_utc(timestamp)') is not null as begun`,
+    [book],
+  );
+  return row!.begun;
 }
 
 /** An interrupted migration goes on with the zone that it began with; after its last use there is none to ask for. */
@@ -321,7 +393,9 @@ async function zoneOnItsWay(
      from pg_proc as p where p.pronamespace = to_regnamespace(quote_ident($1)) and p.proname = 'recorded_utc'`,
     [book],
   );
-  const begun = row?.zone ?? (applied.some(({ version }) => version === '1.2') && !given ? 'UTC' : undefined);
+  // Its last use is in the file after which it is dropped.
+  const isUsed = applied.some(({ name }) => name === '0010_corrections');
+  const begun = row?.zone ?? (isUsed ? 'UTC' : undefined);
   if (row?.zone && given && row.zone !== given) {
     throw new ClaireError('input_invalid', {
       found: `The migration of book ${book} was begun with --recorded-in ${row.zone}, now it is ${given}.`,

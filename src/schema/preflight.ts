@@ -72,7 +72,10 @@ export async function examine(
   const refuse = (code: ErrorCode, found: string[], separator = '; ') => {
     if (found.length > 0) refusals.push({ code, found: `${found.join(separator)}.` });
   };
-  refuse('right_missing', await missingRights(session, book, state));
+  refuse('right_missing', [
+    ...(await missingRights(session, book, state)),
+    ...(await hiddenRows(session, book)),
+  ]);
   const given = recordedIn === undefined ? undefined : await knownZone(session, recordedIn);
   if (!changesOldRows(state, to)) {
     return { zone: given ?? 'UTC', warnings: [], dependents: [], refusals };
@@ -134,6 +137,19 @@ async function missingRights(session: Queryable, book: string, state: BookState)
     [book, [...relations, ...sequences, HISTORY], FUNCTIONS.map(({ name }) => name)],
   );
   return rows.map(({ found }) => found);
+}
+
+/** Forced row security hides rows from their owner too: they could be neither moved nor examined. */
+async function hiddenRows(session: Queryable, book: string): Promise<string[]> {
+  const rows = await session.query<{ name: string }>(
+    `select c.relname::text as name
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname = any ($2) and c.relrowsecurity and c.relforcerowsecurity
+       and not (select rolsuper or rolbypassrls from pg_roles where rolname = current_user)
+     order by 1`,
+    [book, SEED_TABLES],
+  );
+  return rows.map(({ name }) => `row security is forced on ${name}, and hides rows from this login`);
 }
 
 /** Whether there are rows, and rows with a time of recording. A table that may not be read counts as having both. */
@@ -206,6 +222,8 @@ async function warningsOf(
 
 const FOR_CLIENTS = [
   'A prepared `select *` fails twice at most (0A000), when columns are added and when id is replaced; prepared again it succeeds.',
-  'In tables above 1 MB id becomes the last column: an INSERT without a list of columns breaks, one with a list does not.',
+  'In tables above 2 MB with their indexes id becomes the last column: an INSERT without a list of columns breaks, one with a list does not.',
+  'Any prepared statement that returns id, price, quantity, confidence, commission, pnl or pnl_pct fails so too, because their types change, and goes on failing where the driver does not prepare again: DISCARD ALL, or connect again.',
   'Market times that are seconds become milliseconds: a client that reads seconds must change.',
+  'An open trade that breaks a law (an unknown side, a NaN) cannot be closed until it is corrected; `buy` is refused in new rows.',
 ];

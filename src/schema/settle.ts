@@ -56,7 +56,7 @@ export async function settle(application: Application, options: SettleOptions): 
     broken = await examine(application, laws);
   }
   if (broken.length > 0 && options.quarantine) {
-    broken = await examine(application, laws, (row) => moveToQuarantine(application, row, settled));
+    broken = await examine(application, laws, (row) => moveToQuarantine(application, row, laws, settled));
   }
   settled.broken = await withExamples(application, broken);
   const isWhole = ({ table, law }: Law) => !broken.some((each) => each.table === table && each.law === law);
@@ -78,14 +78,14 @@ export async function openLaws(database: Queryable, book: string): Promise<Law[]
 
 interface BrokenRow {
   table: string;
-  id: number;
+  id: string;
   laws: string[];
 }
 
 interface Found {
   table: string;
   law: string;
-  ids: number[];
+  ids: string[];
   rows: number;
 }
 
@@ -118,16 +118,22 @@ async function examine(
 
 /** The rows of each table that break one of its laws, some ids at a time. */
 export function examinations(laws: readonly Law[]): (Step & { table: string })[] {
-  return byTable(laws).map(({ table, own }) => {
-    const isBroken = own.map(({ expression }) => `(${expression}) is false`);
-    const cases = own.map(({ law }, at) => `case when ${isBroken[at]} then ${literal(law)} end`);
-    const statement = [
-      `select id, array_remove(array[\n  ${cases.join(',\n  ')}\n], null)::text[] as laws`,
-      `from ${table}`,
-      `where id > $1 and id <= $2 and (\n  ${isBroken.join('\n  or ')}\n)`,
-    ].join('\n');
-    return { kind: 'batches', table, statements: [statement] };
-  });
+  return byTable(laws).map(({ table, own }) => ({
+    kind: 'batches',
+    table,
+    statements: [`${brokenRows(table, own, 'id > $1 and id <= $2')}\norder by id`],
+  }));
+}
+
+/** SQL: the rows of a table that break one of these laws, with which. */
+function brokenRows(table: string, laws: readonly Law[], condition: string): string {
+  const isBroken = laws.map(({ expression }) => `(${expression}) is false`);
+  const cases = laws.map(({ law }, at) => `case when ${isBroken[at]} then ${literal(law)} end`);
+  return [
+    `select id::text as id, array_remove(array[\n  ${cases.join(',\n  ')}\n], null)::text[] as laws`,
+    `from ${table}`,
+    `where ${condition} and (\n  ${isBroken.join('\n  or ')}\n)`,
+  ].join('\n');
 }
 
 /** All laws of a table with one look at its rows. */
@@ -156,23 +162,23 @@ async function withExamples({ session }: Application, found: readonly Found[]): 
   return broken;
 }
 
-/** Gives whether the row has gone; one that is named by others stays. */
+/** Gives whether the row breaks no law any more: it has gone, or somebody has mended it. One that others name stays. */
 async function moveToQuarantine(
   application: Application,
-  { table, id, laws }: BrokenRow,
+  { table, id }: BrokenRow,
+  laws: readonly Law[],
   settled: Settled,
 ): Promise<boolean> {
-  const { session } = application;
-  const move = () =>
-    session.query('select quarantine_row($1, $2, $3, $4)', [
-      table,
-      id,
-      laws,
-      'an old row without a sure meaning',
-    ]);
+  const own = laws.filter((each) => each.table === table);
+  // Asked again under the lock of the row: a correction that was on its way is not taken aside.
+  const statement = `select quarantine_row($2, b.id::bigint, b.laws, $3)
+    from (${brokenRows(table, own, 'id = $1')} for update) as b`;
+  const why = 'an old row without a sure meaning';
   try {
-    await persist(application, table, move);
-    settled.quarantined++;
+    const moved = await persist(application, table, () =>
+      application.session.query(statement, [id, table, why]),
+    );
+    settled.quarantined += moved.length;
     return true;
   } catch (error) {
     if (!(error instanceof ClaireError && error.law === 'quarantine_lineage')) throw error;

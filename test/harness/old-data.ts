@@ -1,6 +1,6 @@
 import type { Fixture } from './book.js';
 
-/** Above 1 MB, from where a table is not rewritten but gets its ids beside running writers. */
+/** Above 2 MB, from where a table is not rewritten but gets its ids beside running writers. */
 export const MANY = 12_000;
 
 /**

@@ -87,7 +87,11 @@ describe('what does not matter', () => {
       'extra trigger signals.mine',
       'extra rule candles.mine',
     ]);
-    expect(differences.some(({ matters }) => matters)).toBe(false);
+    // These can change or swallow rows before a law sees them.
+    expect(told(differences.filter(({ matters }) => matters))).toEqual([
+      'extra trigger signals.mine',
+      'extra rule candles.mine',
+    ]);
     expect(await mend(name)).toEqual(
       told(differences).map((one) => one.replace('extra', '-- extra, left alone:')),
     );

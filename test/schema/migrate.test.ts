@@ -145,7 +145,9 @@ describe('migrations', () => {
     const name = fresh();
     await migrate(book.database, name, { to: '1.1' });
     await book.sql(`create table candles (in_the_way text)`, name);
-    expect((await refusal(migrate(book.database, name))).message).toMatch(/In schema m\d+: candles\./);
+    expect((await refusal(migrate(book.database, name))).message).toMatch(
+      /In schema m\d+: relation candles\./,
+    );
     expect(await recognise(book.database, name)).toMatchObject({ version: '1.1', unfinished: false });
   });
 

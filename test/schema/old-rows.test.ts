@@ -310,6 +310,36 @@ describe('the zone in which the server wrote', () => {
     });
   });
 
+  test('is asked for again where nothing has kept it yet, and not after the first step', async () => {
+    const [row] = await book.database.query<{ name: string }>('select current_database() as name');
+    const database = row!.name;
+    await book.database.query(`alter database ${database} set timezone to 'Europe/Berlin'`);
+    try {
+      const name = await berlin(50);
+      const cutAtFile = migrate(book.database, name, {
+        recordedIn: 'Europe/Berlin',
+        onFile: ({ number }) => {
+          if (number === 5) throw new Error('cut');
+        },
+      });
+      await expect(cutAtFile).rejects.toThrow('cut');
+      expect((await refusal(migrate(book.database, name))).code).toBe('recorded_zone_unknown');
+      const cutAfterStep = migrate(book.database, name, {
+        recordedIn: 'Europe/Berlin',
+        afterStep: () => {
+          throw new Error('cut');
+        },
+      });
+      await expect(cutAfterStep).rejects.toThrow('cut');
+      await migrate(book.database, name);
+      expect(await book.sql('select created_at::text as at from signals where id = 1', name)).toEqual([
+        { at: '2024-07-01 10:00:00' },
+      ]);
+    } finally {
+      await book.database.query(`alter database ${database} reset timezone`);
+    }
+  });
+
   test('cannot become another one on the way', async () => {
     const name = await berlin(50);
     const cut = migrate(book.database, name, {

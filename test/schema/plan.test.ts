@@ -215,7 +215,7 @@ describe('making a plan', () => {
       /SHARE UPDATE EXCLUSIVE on signals \(waits: nobody .*\)\n {5}reads the whole table signals \(about 5,000,000 rows\) twice for an index; about 7.1 seconds/,
     );
     expect(text).toMatch(/writes every row of signals \(about 5,000,000 rows\); about 3 minutes/);
-    expect(text).toMatch(/everyone, while its rows are rewritten, 1 MB at most/);
+    expect(text).toMatch(/everyone, while its rows are rewritten, 2 MB at most/);
     expect(text).toMatch(/passed over: it stands already, or is not for this book\n {7}do \$\$/);
     expect(text).toMatch(/validate constraint signals_price_check/);
     expect(text).toMatch(/Nothing was executed\.$/);

@@ -78,7 +78,9 @@ describe('warnings', () => {
     expect(warnings).toEqual([
       expect.stringMatching(/^A prepared `select \*`/),
       expect.stringMatching(/id becomes the last column/),
+      expect.stringMatching(/prepared statement that returns id/),
       expect.stringMatching(/seconds become milliseconds/),
+      expect.stringMatching(/cannot be closed until it is corrected/),
     ]);
   });
 

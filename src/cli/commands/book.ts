@@ -26,7 +26,7 @@ const show = defineCommand({
   examples: [['book list --json', 'for a program']],
   async run(invocation) {
     const books = await withPlace(invocation, (place) => listBooks(place.database('postgres')));
-    const rows = books.map(({ book, version, newer }) => ({ book, version: version ?? newer ?? null }));
+    const rows = books.map(({ book, version, newer }) => ({ book, version: newer ?? version ?? null }));
     invocation.out.answer(rows, () => {
       if (rows.length === 0) return 'There are no books yet; make one with `claire book create`.';
       const note = (version: string | null) =>

@@ -3,10 +3,14 @@ import { ClaireError, EXIT, type ExitCode } from '../../errors/index.js';
 import {
   type BookState,
   migrate as bring,
+  describeState,
   emptyBook,
   LATEST_VERSION,
+  listHandMade,
   type Migrated,
   type MigrateOptions,
+  pendingMigrations,
+  readMigrations,
   recognise,
   type StepProgress,
   VERSIONS,
@@ -77,6 +81,10 @@ function requireSense(options: Invocation['options']): void {
   if (options.status && options.to) refuse('--status says what is there, whatever --to is.');
   if (options.testData && !options.fresh) refuse('--test-data belongs to --fresh; see `claire test-data`.');
   if (options.yes && !options.fresh) refuse('--yes belongs to --fresh.');
+  if (options.fresh && options.recordedIn)
+    refuse('--fresh leaves no old row whose zone --recorded-in could name.');
+  if (options.testData && wantedOf(options) !== LATEST_VERSION)
+    refuse('--test-data is of the newest version.');
   if (options.quarantine && wantedOf(options) !== LATEST_VERSION)
     refuse('There is no quarantine before 1.2.');
 }
@@ -93,9 +101,20 @@ async function bringForward(invocation: Invocation, place: Place): Promise<ExitC
   const { globals, options } = invocation;
   const database = place.database('postgres');
   const before = await recognise(database, globals.book);
+  // What can never be done needs no backup first.
+  pendingMigrations(before, await readMigrations(), wantedOf(options));
+  await tellOfOthers(invocation, database, before);
   if (isBehind(before, wantedOf(options)) && options.backup !== false) await requireBackup(database, before);
   const { migrated, applied } = await bringWithProgress(invocation, place);
   return answer(invocation, place, before, migrated, applied);
+}
+
+/** Who has an old database and forgets to say where it is would else get an empty book beside it. */
+async function tellOfOthers({ out }: Invocation, database: Queryable, { version }: BookState): Promise<void> {
+  if (version !== undefined) return;
+  const others = (await listHandMade(database)).filter(({ handMade }) => handMade);
+  for (const other of others)
+    out.note(`${describeState(other)} To bring that forward, say --book ${other.book}.`);
 }
 
 /** Backups cannot be taken yet: whoever has rows says that he has one. */
@@ -148,8 +167,9 @@ async function answer(
   const { book } = globals;
   const database = place.database('postgres');
   const isNew = before.version === undefined;
-  const report = await readReport(database, migrated, applied.length === 0);
-  const verified = isNew || applied.length === 0 ? null : await verification(invocation, place, migrated);
+  const isQuiet = applied.length + migrated.validated.length + migrated.quarantined === 0;
+  const report = await readReport(database, migrated, isQuiet);
+  const verified = isNew || isQuiet ? null : await verification(invocation, place, migrated);
   const document = {
     ...{ book, before: before.version ?? null, version: migrated.version ?? null, applied },
     ...{ validated: migrated.validated, report, verified },

@@ -2,6 +2,7 @@ import { ClaireError, EXIT } from '../../errors/index.js';
 import {
   type BookState,
   type Difference,
+  describeState,
   differencesFrom,
   LATEST_VERSION,
   mendingSql,
@@ -100,6 +101,8 @@ const diff = defineCommand({
   examples: [['schema diff > mend.sql', 'to be read, and then given to psql']],
   async run(invocation) {
     const { state, version, differences } = await compare(invocation);
+    // It would take back what the migration has made so far, and the files that made it do not run again.
+    if (state.unfinished) throw new ClaireError('schema_outdated', { found: describeState(state) });
     const { out } = invocation;
     const statements = mendingSql(differences, state.book);
     const note = standing(state).trim();

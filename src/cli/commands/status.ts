@@ -59,7 +59,9 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
     `select current_setting('server_version') as version`,
   );
   const books = await listBooks(database);
-  const isReadable = books.some(({ book, version }) => book === globals.book && version === LATEST_VERSION);
+  const isReadable = books.some(
+    ({ book, version, newer }) => book === globals.book && version === LATEST_VERSION && !newer,
+  );
   return {
     running: true,
     server: {
@@ -67,7 +69,7 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
       url: place.server?.url('claire') ?? redact(place.url('claire')),
       data: place.server?.dataDir ?? null,
     },
-    books: books.map(({ book, version, newer }) => ({ book, version: version ?? newer ?? null })),
+    books: books.map(({ book, version, newer }) => ({ book, version: newer ?? version ?? null })),
     book: globals.book,
     summary: isReadable ? await summaryOf(place, globals.book) : null,
     open_laws: isReadable

@@ -1,9 +1,12 @@
-import { EXIT, type ExitCode } from '../../errors/index.js';
+import { ClaireError, EXIT, type ExitCode } from '../../errors/index.js';
 import {
+  type BookState,
   describeState,
   LATEST_VERSION,
   listHandMade,
+  type Migration,
   openLaws,
+  pendingMigrations,
   readMigrations,
   recognise,
 } from '../../schema/index.js';
@@ -26,11 +29,13 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
     ...{ number, name, version, title, breaking, locks },
     state: !done.has(number) ? 'pending' : done.get(number) === hash ? 'applied' : 'edited',
   }));
+  const problem = problemOf(state, migrations);
   const elsewhere =
     state.version === undefined ? others.filter((other) => other.handMade && other.book !== book) : [];
   const document = {
     book,
-    version: state.version ?? state.newer ?? null,
+    version: state.newer ?? state.version ?? null,
+    problem,
     hand_made: state.handMade,
     unfinished: state.unfinished,
     pieces: state.pieces ?? null,
@@ -48,6 +53,7 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
       tableOf(['number', 'version', 'state', '', 'title'], cells),
       [
         describeState(state),
+        ...(problem ? [problem] : []),
         ...open.map(({ table, law }) => `Not valid for old rows of ${table} yet: ${law}.`),
         ...elsewhere.map((other) => `${describeState(other)} See it with --book ${other.book}.`),
         `The newest version is ${LATEST_VERSION}.`,
@@ -55,4 +61,15 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
     ].join('\n\n');
   });
   return EXIT.ok;
+}
+
+/** What would stop a migration at its first look: an edited file, a gap, a newer program, something in the way. */
+function problemOf(state: BookState, migrations: Migration[]): string | null {
+  try {
+    pendingMigrations(state, migrations, LATEST_VERSION);
+    return null;
+  } catch (error) {
+    if (error instanceof ClaireError) return error.message;
+    throw error;
+  }
 }
