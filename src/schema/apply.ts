@@ -19,7 +19,9 @@ export async function applySteps(
   for (const [at, raw] of steps.entries()) {
     each(at);
     const step = withZone(raw, application.zone);
-    if (await isDone(session, step)) continue;
+    // In a book that is just being made nothing stands but what the files before have made.
+    const asked = still ? { ...step, kind: 'transaction' as const } : step;
+    if (await isDone(session, asked)) continue;
     await (still ? runStill(session, step) : runLive(application, step)).catch((error: unknown) => {
       throw asStepFailure(error, step);
     });

@@ -1,10 +1,16 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
 import { differencesFrom, migrate, readCatalog, readMigrations, recognise } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
 import { checksums, fillWithOldRows } from '../harness/old-data.js';
 import { useSchemas } from './by-hand.js';
+
+const is15 = inject('major') === 15;
+if (is15)
+  process.stderr.write(
+    'Skipped on PostgreSQL 15: a cut after each step, which takes its time and is the same there.\n',
+  );
 
 const book = useBook();
 const { schemaOf, withLogin } = useSchemas(book);
@@ -68,7 +74,7 @@ describe('whatever stands there, the same catalog comes of it', () => {
 });
 
 describe('an interruption', () => {
-  test('after each single step in turn changes neither what comes of it nor a row', async () => {
+  test.skipIf(is15)('after each single step in turn changes neither what comes of it nor a row', async () => {
     const name = await schemaOf(...byHand('1.0'));
     await fillWithOldRows(book, name);
     const before = await checksums(book, name);

@@ -110,6 +110,7 @@ test('a program gets the same as JSON', async () => {
   const { statements } = await json(...schema('program', 'diff'));
   expect(statements).toEqual([
     'set search_path to "program", pg_temp',
+    'set check_function_bodies to off',
     'CREATE INDEX CONCURRENTLY idx_trades_order_id ON trades USING btree (order_id)',
     '-- extra, left alone: table mine',
   ]);

@@ -261,7 +261,9 @@ describe('status and stop', () => {
     const { there } = await place();
     await up(there);
     const status = await json<Record<string, object>>('status', ...there);
-    expect(Object.keys(status)).toEqual(['running', 'server', 'books', 'book', 'summary', 'positions']);
+    expect(Object.keys(status)).toEqual([
+      ...['running', 'server', 'books', 'book', 'summary', 'open_laws', 'hand_made', 'positions'],
+    ]);
     expect(Object.keys(status.server!)).toEqual(['version', 'url', 'data']);
     expect(status.books).toEqual([{ book: 'main', version: '1.2' }]);
   });
