@@ -8,6 +8,9 @@ const { INT8, JSON: JSON_TYPE, JSONB, NUMERIC, TIMESTAMP, TIMESTAMPTZ } = types.
 export const parseJson = (text: string): unknown =>
   parse(text, null, { parseNumber: (digits) => (isSafeNumber(digits) ? Number(digits) : digits) });
 
+/** A JSON text as a value that `toJson` writes again with every digit: its numbers stay what they are in the text. */
+export const parseJsonExactly = (text: string): unknown => parse(text);
+
 /**
  * A value as JSON text; LosslessNumber and bigint keep every digit.
  * @throws RangeError where the text would say something else: NaN would become null.

@@ -1,4 +1,4 @@
-export { parseJson, toJson } from './codecs.js';
+export { parseJson, parseJsonExactly, toJson } from './codecs.js';
 export { parseDatabaseUrl, redact, withDatabase } from './connection-string.js';
 export { Database, type DatabaseOptions, type Queryable, type TransactionOptions } from './database.js';
 export { bookName, identifier, literal } from './identifiers.js';

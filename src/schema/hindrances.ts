@@ -13,7 +13,7 @@ interface Holder {
   prepared?: string | null;
 }
 
-const TABLE = /\b(?:alter table|lock table|on|from|into|update|materialized view) (?:if exists )?(\w+)/;
+const TABLE = /\b(?:alter table|lock table|on|from|into|materialized view) (?:if exists )?(\w+)/;
 
 /** The table that a step works on, for the names of those who have it. */
 export const tableOf = ({ table, statements }: Step): string | undefined =>

@@ -209,13 +209,17 @@ describe('correct', () => {
 
   test('takes JSON where the column holds JSON', async () => {
     const event = 'test_event_circuit_breaker_triggered_2';
-    await play('correct', 'risk-event', event, 'details={"balance": 9000.10}', '--reason', 'wrong account');
-    const [row] = await playJson<{ details: object }[]>('risk-events', '--event-id', event);
-    expect(row?.details).toEqual({ balance: 9000.1 });
+    const details = '{"balance": 9000.10, "account": 9007199254740993}';
+    await play('correct', 'risk-event', event, `details=${details}`, '--reason', 'wrong account');
+    const written = await desk.database.query<{ details: string }>(
+      `select details::text as details from play.risk_events where event_id = '${event}'`,
+    );
+    expect(written).toEqual([{ details: '{"account": 9007199254740993, "balance": 9000.10}' }]);
   });
 
   test.each([
     ['a row that is not recorded', ['trade', 'nobody', 'commission=1'], /There is no trade nobody/],
+    ['a column twice', ['trade', 'nobody', 'symbol=A', 'symbol=B'], /symbol is given twice/],
     ['a computed column', ['trade', 'test_trade_btcusdt_000', 'pnl=1'], /cannot be corrected: pnl/],
     [
       'a column that does not exist',
