@@ -219,7 +219,6 @@ describe('correct', () => {
 
   test.each([
     ['a row that is not recorded', ['trade', 'nobody', 'commission=1'], /There is no trade nobody/],
-    ['a column twice', ['trade', 'nobody', 'symbol=A', 'symbol=B'], /symbol is given twice/],
     ['a computed column', ['trade', 'test_trade_btcusdt_000', 'pnl=1'], /cannot be corrected: pnl/],
     [
       'a column that does not exist',
@@ -231,6 +230,20 @@ describe('correct', () => {
     const { code, stderr } = await play('correct', ...given, '--reason', 'test');
     expect(code).toBe(4);
     expect(stderr).toMatch(found);
+  });
+
+  test('refuses a column that is given twice', async () => {
+    const { code, stderr } = await play(
+      'correct',
+      'trade',
+      'any',
+      'symbol=A',
+      'symbol=B',
+      '--reason',
+      'test',
+    );
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/symbol is given twice/);
   });
 });
 
