@@ -12,6 +12,9 @@ const onServer = (name: string) => ({
     globalSetup: ['test/harness/server.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Each file has a database of its own and shares no state of a module: reading the modules once a worker spares a
+    // tenth of the whole.
+    isolate: false,
   },
 });
 

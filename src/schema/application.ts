@@ -1,10 +1,10 @@
 import type { Database, Queryable } from '../database/index.js';
-import type { Migration } from './files.js';
 import type { Step } from './steps.js';
 
 /** What the person in front of it sees while a step runs. */
 export interface StepProgress {
-  migration: Migration;
+  /** Of the migration that the step belongs to. */
+  title: string;
   /** Of the steps of all migrations that are run, from 1. */
   at: number;
   of: number;
@@ -29,7 +29,7 @@ export interface Application {
   still: boolean;
   /** How long a step is tried while others hold what it needs, in milliseconds. */
   patience: number;
-  onProgress?: (progress: Omit<StepProgress, 'migration' | 'at' | 'of'>) => void;
+  onProgress?: (progress: Omit<StepProgress, 'title' | 'at' | 'of'>) => void;
   onNotice?: (sentence: string) => void;
   /** Told after each step, for tests that end there. */
   afterStep?: (step: Step) => void | Promise<void>;

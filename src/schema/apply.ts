@@ -29,7 +29,6 @@ export async function applySteps(
   }
 }
 
-/** What a step is where the old recording times were written in a zone. */
 /** What the user has added (a trigger, a key, a CHECK) can refuse a step with an error that we have no name for. */
 function asStepFailure(error: unknown, step: Step): unknown {
   if (!(error instanceof ClaireError) || (error.code !== 'database_error' && !isForeignLaw(error)))
@@ -52,6 +51,7 @@ const isForeignLaw = ({ cause }: ClaireError): boolean => {
   return /^23/.test(code ?? '') && !isLaw(constraint ?? '');
 };
 
+/** What a step is where the old times of recording were written in a zone. */
 export const withZone = (step: Step, zone: string): Step => {
   const fill = (sql: string) => sql.replaceAll('{zone}', literal(zone));
   return {

@@ -35,7 +35,7 @@ async function holdersOf(session: Queryable, table: string | undefined): Promise
      -- Of other roles' sessions only a monitor sees the times.
      having coalesce(min(coalesce(a.xact_start, a.query_start, p.prepared)) < clock_timestamp() - interval '100 ms', true)
      order by since nulls last`,
-    [table ?? ''],
+    [table ?? null],
   );
   if (holders.length === 0) return `Others work on ${table ?? 'what this step needs'}.`;
   return `${table} is held by ${sentence(holders)}.`;

@@ -114,7 +114,13 @@ async function bring(database: Database, session: Queryable, options: Bringing):
     if (still) return { ...after, validated: [], broken: [], quarantined: 0, kept: [] };
     await session.query(`set search_path to ${identifier(book)}, pg_temp`);
     const mend = migrations.filter(({ number, again }) => again && number <= after.applied.length);
-    const settled = await settle(application, {
+    const { onProgress } = options;
+    const title = 'Old rows are held against the laws';
+    const told: Application = {
+      ...application,
+      ...(onProgress ? { onProgress: (now) => onProgress({ ...now, title, at: 1, of: 1 }) } : {}),
+    };
+    const settled = await settle(told, {
       mend: mend.flatMap(({ steps }) => steps),
       quarantine: options.quarantine ?? false,
     });
@@ -153,11 +159,11 @@ async function applyFiles(
     let at = first;
     const told: Application = {
       ...application,
-      ...(onProgress ? { onProgress: (now) => onProgress({ ...now, migration, at, of }) } : {}),
+      ...(onProgress ? { onProgress: (now) => onProgress({ ...now, title: migration.title, at, of }) } : {}),
     };
     const each = (index: number) => {
       at = first + index + 1;
-      onProgress?.({ migration, at, of });
+      onProgress?.({ title: migration.title, at, of });
     };
     await applyFile(told, migration, each, migration.number === last.number);
     before += migration.steps.length;

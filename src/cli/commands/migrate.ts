@@ -130,9 +130,9 @@ async function bringWithProgress(
   const { globals, options, out, signal } = invocation;
   const bar = progress('migrate');
   const applied: string[] = [];
-  const show = ({ migration, at, of, done, total, note }: StepProgress) => {
+  const show = ({ title, at, of, done, total, note }: StepProgress) => {
     const detail = total ? ` ${note} ${Math.floor((100 * (done ?? 0)) / total)} %` : '';
-    bar.update(at - 1, of, `${migration.title}${detail}`);
+    bar.update(at - 1, of, `${title}${detail}`);
   };
   try {
     const migrated = await bring(place.database('postgres'), globals.book, {
