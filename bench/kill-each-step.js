@@ -114,7 +114,9 @@ const { values } = parseArgs({
 if (values.migrator) await migrator(values.migrator, Number(values.last));
 else {
   const undo = new Undo();
-  process.once('SIGINT', () => undo.run().then(() => process.exit(130)));
+  for (const name of ['SIGINT', 'SIGTERM']) {
+    process.once(name, () => undo.run().then(() => process.exit(130)));
+  }
   try {
     process.exitCode = await main(values['database-url'], undo);
   } finally {
