@@ -23,6 +23,8 @@ const TABLES = {
   corrections: 'table_name, row_id, column_name, before, after, law, reason',
 };
 
+const INTERRUPTED = 130;
+
 const open = (url) => new Database({ databaseUrl: url, applicationName: 'kill-each-step', connections: 2 });
 
 /** Everything that a migration must leave the same, as texts. */
@@ -64,7 +66,7 @@ async function killed(url, last) {
     process.execPath,
     [fileURLToPath(import.meta.url), '--migrator', url, '--last', String(last)],
     {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'ignore', 'ignore'],
     },
   );
   return new Promise((resolve) => child.on('close', (code, signal) => resolve(signal ?? code)));
@@ -114,11 +116,17 @@ const { values } = parseArgs({
 if (values.migrator) await migrator(values.migrator, Number(values.last));
 else {
   const undo = new Undo();
-  for (const name of ['SIGINT', 'SIGTERM']) {
-    process.once(name, () => undo.run().then(() => process.exit(130)));
-  }
+  const interrupted = new Promise((_, reject) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => reject(INTERRUPTED));
+  });
   try {
-    process.exitCode = await main(values['database-url'], undo);
+    const work = main(values['database-url'], undo);
+    // Its connections are taken away when it is interrupted: how it ends then is of no interest.
+    work.catch(() => {});
+    process.exitCode = await Promise.race([work, interrupted]);
+  } catch (error) {
+    if (error !== INTERRUPTED) throw error;
+    process.exitCode = INTERRUPTED;
   } finally {
     await undo.run();
   }
