@@ -4,7 +4,7 @@ import { changes, id, out, reason } from './fields.js';
 import type { Operation } from './operation.js';
 
 /** What can be corrected: the table, and the id by which people name its rows. */
-const CORRECTABLE = {
+export const CORRECTABLE = {
   signal: { table: 'signals', key: 'signal_id' },
   order: { table: 'orders', key: 'order_id' },
   trade: { table: 'trades', key: 'trade_id' },

@@ -1,5 +1,5 @@
 import { closeTrade, closeTrades } from './close-trade.js';
-import { correct } from './correct.js';
+import { CORRECTABLE, correct } from './correct.js';
 import { corrections } from './corrections.js';
 import { cancelOrder, cancelOrders, fillOrder, fillOrders, rejectOrder, rejectOrders } from './move-order.js';
 import { openTrade, openTrades } from './open-trade.js';
@@ -49,6 +49,7 @@ export const operations = {
   verify,
 } as const;
 
+export { CORRECTABLE };
 export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';
 export { runOperation } from './operation.js';

@@ -1,5 +1,5 @@
 import { identifier, type Queryable } from '../database/index.js';
-import { HISTORY, MATERIALIZED_VIEWS, TABLES, VIEWS } from './objects.js';
+import { HISTORY, MATERIALIZED_VIEWS, SEED_TABLES, TABLES, VIEWS } from './objects.js';
 
 /** What each login may do in a book beside reading it. The base; only logins that exist are granted anything. */
 const GRANTS: Record<string, readonly string[]> = {
@@ -20,7 +20,7 @@ const LOGINS = [...Object.keys(GRANTS), 'claire'];
 /** For everyone: reading, numbering rows, and folding. */
 const COMMON = [
   `select on table ${[...TABLES, ...VIEWS, ...MATERIALIZED_VIEWS].map(({ name }) => name).join(', ')}, ${HISTORY}`,
-  `usage on sequence ${['signals', 'orders', 'trades', 'risk_events'].map((table) => `${table}_id_seq`).join(', ')}`,
+  `usage on sequence ${SEED_TABLES.map((table) => `${table}_id_seq`).join(', ')}`,
   'execute on function fold_position_changes(integer)',
 ];
 

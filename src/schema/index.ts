@@ -19,7 +19,7 @@ export type { Pieces } from './hand-made.js';
 export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations, requireOurs } from './migrate.js';
 export { type Plan, type PlannedFile, type PlannedStep, planMigration } from './plan.js';
-export { examine, type Preflight, type PreflightOptions, preflight } from './preflight.js';
+export { examine, type Preflight, type PreflightOptions, preflight, rowsIn } from './preflight.js';
 export {
   type AppliedMigration,
   type BookState,

@@ -6,7 +6,6 @@ import { applySteps } from './apply.js';
 import { LATEST_VERSION, type Migration, readMigrations, VERSIONS, type Version } from './files.js';
 import { applyGrants } from './grants.js';
 import { persist } from './hindrances.js';
-import { refuseForeignNames, zoneOnItsWay } from './on-its-way.js';
 import { preflight } from './preflight.js';
 import { type BookState, recognise } from './recognise.js';
 import { type Settled, settle } from './settle.js';
@@ -295,14 +294,9 @@ async function prepare(
   options: MigrateOptions & { to: Version; pending: readonly Migration[] },
   still: boolean,
 ): Promise<string> {
-  const { to, onNotice } = options;
-  const recordedIn = await zoneOnItsWay(session, state, options.recordedIn);
-  const { zone, warnings } = await preflight(session, state.book, state, {
-    to,
-    ...(recordedIn === undefined ? {} : { recordedIn }),
-  });
+  const { onNotice } = options;
+  const { zone, warnings } = await preflight(session, state.book, state, options);
   if (!still) for (const warning of warnings) onNotice?.(warning);
-  await refuseForeignNames(session, state, options.pending);
   const schema = identifier(state.book);
   // An owner of the tables need not have the right to make a schema.
   if (!state.exists) await session.query(`create schema if not exists ${schema}`);

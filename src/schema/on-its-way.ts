@@ -18,11 +18,11 @@ const INDEX_ON = /^create (?:unique )?index (?:concurrently )?(?:if not exists )
  * Only the first file may have been interrupted in its midst. Of a book made by hand `recognise` has looked at tables
  * and functions already.
  */
-export async function refuseForeignNames(
+export async function foreignNames(
   session: Queryable,
   state: BookState,
   pending: readonly Migration[],
-): Promise<void> {
+): Promise<string[]> {
   const newest = pending.filter(({ version }) => version === '1.2');
   const isBegun = newest.length < pending.length ? false : await isOnItsWay(session, state);
   const statements = (isBegun ? newest.slice(1) : newest).flatMap(({ steps }) =>
@@ -62,10 +62,7 @@ export async function refuseForeignNames(
       isWhole,
     ],
   );
-  if (found.length === 0) return;
-  throw new ClaireError('schema_unrecognised', {
-    found: `In schema ${state.book}: ${found.map(({ name }) => name).join(', ')}.`,
-  });
+  return found.map(({ name }) => name);
 }
 
 /** Whether a step to 1.2 was ever taken here. The very first of them makes what the zone is kept in. */

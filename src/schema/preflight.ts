@@ -1,7 +1,7 @@
 import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError, type ErrorCode, entryOf } from '../errors/index.js';
 import { type Dependent, dependentsOf } from './dependents.js';
-import { VERSIONS, type Version } from './files.js';
+import { type Migration, VERSIONS, type Version } from './files.js';
 import {
   FUNCTIONS,
   HISTORY,
@@ -12,6 +12,7 @@ import {
   TRIGGERS,
   VIEWS,
 } from './objects.js';
+import { foreignNames, zoneOnItsWay } from './on-its-way.js';
 import type { BookState } from './recognise.js';
 import { knownZone, zonesFound, zonesOtherThanUtc } from './zones.js';
 
@@ -20,6 +21,8 @@ export interface PreflightOptions {
   to: Version;
   /** The zone in which the rows of a book below 1.2 were recorded, where the server does not tell. */
   recordedIn?: string;
+  /** The files that would run: what they are to make cannot be there yet. */
+  pending?: readonly Migration[];
 }
 
 export interface Preflight {
@@ -39,7 +42,7 @@ export interface Refusal {
 
 /**
  * Looks for everything that would stop a migration in its midst, and changes nothing.
- * @throws ClaireError right_missing, schema_depended_on, recorded_zone_unknown, input_invalid. One error names all that
+ * @throws ClaireError right_missing, schema_unrecognised, schema_depended_on, recorded_zone_unknown, input_invalid. One error names all that
  *   was found; `details.refusals` lists them by code.
  */
 export async function preflight(
@@ -66,7 +69,7 @@ export async function examine(
   session: Queryable,
   book: string,
   state: BookState,
-  { to, recordedIn }: PreflightOptions,
+  { to, recordedIn, pending = [] }: PreflightOptions,
 ): Promise<Preflight & { refusals: Refusal[] }> {
   const refusals: Refusal[] = [];
   const refuse = (code: ErrorCode, found: string[], separator = '; ') => {
@@ -76,7 +79,10 @@ export async function examine(
     ...(await missingRights(session, book, state)),
     ...(await hiddenRows(session, book)),
   ]);
-  const given = recordedIn === undefined ? undefined : await knownZone(session, recordedIn);
+  const foreign = await foreignNames(session, state, pending);
+  refuse('schema_unrecognised', foreign.length > 0 ? [`In schema ${book}: ${foreign.join(', ')}`] : []);
+  const zone = await zoneOnItsWay(session, state, recordedIn);
+  const given = zone === undefined ? undefined : await knownZone(session, zone);
   if (!changesOldRows(state, to)) {
     return { zone: given ?? 'UTC', warnings: [], dependents: [], refusals };
   }
@@ -93,7 +99,7 @@ export async function examine(
       others.map(({ zone, where }) => (zone ? `${zone} is set by ${where}` : `unknown: ${where}`)),
     );
   }
-  const warnings = await warningsOf(session, book, dependents, rows.any);
+  const warnings = await warningsOf(session, book, dependents, rows.some);
   return { zone: given ?? 'UTC', warnings, dependents, refusals };
 }
 
@@ -153,7 +159,10 @@ async function hiddenRows(session: Queryable, book: string): Promise<string[]> {
 }
 
 /** Whether there are rows, and rows with a time of recording. A table that may not be read counts as having both. */
-async function rowsIn(session: Queryable, book: string): Promise<{ any: boolean; recorded: boolean }> {
+export async function rowsIn(
+  session: Queryable,
+  book: string,
+): Promise<{ some: boolean; recorded: boolean }> {
   const tables = await session.query<{ name: string; readable: boolean }>(
     `select c.relname::text as name,
        has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable
@@ -161,7 +170,7 @@ async function rowsIn(session: Queryable, book: string): Promise<{ any: boolean;
      where n.nspname = $1 and c.relname = any ($2) and c.relkind = 'r'`,
     [book, SEED_TABLES],
   );
-  if (tables.some(({ readable }) => !readable)) return { any: true, recorded: true };
+  if (tables.some(({ readable }) => !readable)) return { some: true, recorded: true };
   const some = (condition: (name: string) => string) =>
     tables
       .map(
@@ -169,8 +178,8 @@ async function rowsIn(session: Queryable, book: string): Promise<{ any: boolean;
       )
       .join(' or ') || 'false';
   const times = (name: string) => (name === 'orders' ? 'coalesce(created_at, updated_at)' : 'created_at');
-  const [row] = await session.query<{ any: boolean; recorded: boolean }>(
-    `select (${some(() => 'true')}) as any, (${some((name) => `${times(name)} is not null`)}) as recorded`,
+  const [row] = await session.query<{ some: boolean; recorded: boolean }>(
+    `select (${some(() => 'true')}) as some, (${some((name) => `${times(name)} is not null`)}) as recorded`,
   );
   return row!;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { differencesFrom, emptyBook, migrate, recognise } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
+import { holdOpen } from '../harness/hold.js';
 import { fillWithOldRows, MANY } from '../harness/old-data.js';
 import { useSchemas } from './by-hand.js';
 
@@ -10,28 +11,8 @@ const { schemaOf, withLogin } = useSchemas(book);
 
 const T = 1705072800000;
 
-/** Runs statements in a session of a client, and leaves its transaction open until the given function is called. */
-async function begun(name: string, ...statements: string[]): Promise<() => Promise<void>> {
-  let release = () => {};
-  const until = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  let ready = () => {};
-  const isReady = new Promise<void>((resolve) => {
-    ready = resolve;
-  });
-  const session = book.database.transaction(async (t) => {
-    await t.query(`set local search_path to ${name}`);
-    for (const statement of statements) await t.query(statement);
-    ready();
-    await until;
-  });
-  await Promise.race([isReady, session]);
-  return async () => {
-    release();
-    await session;
-  };
-}
+const begun = (name: string, ...statements: string[]) =>
+  holdOpen(book.database, [`set local search_path to ${name}`, ...statements]);
 
 describe('what clients write while old rows are mended or put aside', () => {
   test('a close that commits in the midst of a batch is not undone', async () => {
@@ -40,8 +21,7 @@ describe('what clients write while old rows are mended or put aside', () => {
     await book.sql(`update trades set side = lower(side), pnl = null, pnl_pct = null`, name);
     let commit: Promise<void> | undefined;
     await migrate(book.database, name, {
-      // With the last step before the mends a client has closed a trade, and commits while the batch waits for its row.
-      onFile: async () => {},
+      // After the last step before the mends of trades a client closes one, and commits while the batch waits for it.
       afterStep: async ({ statements }) => {
         if (commit || !statements.some((sql) => sql.startsWith("select mend_rows('orders'"))) return;
         const end = await begun(

@@ -3,6 +3,7 @@ import { Database } from '../../src/database/index.js';
 import { differencesFrom, migrate, readCatalog, readMigrations, recognise } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
+import { holdOpen } from '../harness/hold.js';
 import { checksums, fillWithOldRows } from '../harness/old-data.js';
 import { useSchemas } from './by-hand.js';
 
@@ -155,29 +156,8 @@ describe('an interruption', () => {
   });
 });
 
-/** A session that has begun a transaction, run the statement, and gone to lunch. Gives what ends it. */
-async function hold(statement: string, begin = 'begin'): Promise<() => Promise<void>> {
-  let release = () => {};
-  const until = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  let begun = () => {};
-  const ready = new Promise<void>((resolve) => {
-    begun = resolve;
-  });
-  const session = book.database.session(async (own) => {
-    await own.query(begin);
-    await own.query(statement);
-    begun();
-    await until;
-    await own.query('rollback');
-  });
-  await ready;
-  return async () => {
-    release();
-    await session;
-  };
-}
+const hold = (statement: string, begin = 'begin') =>
+  holdOpen(book.database, [statement], { begin, end: 'rollback' });
 
 describe('others in the database', () => {
   test('who holds a table delays the migration, is named, and does not fail it', async () => {

@@ -12,13 +12,14 @@ import {
   pendingMigrations,
   readMigrations,
   recognise,
+  rowsIn,
   type StepProgress,
   VERSIONS,
   type Version,
 } from '../../schema/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { confirm } from '../confirm.js';
-import { hasRows, isBehind } from '../migration/before.js';
+import { wantsBackup } from '../migration/before.js';
 import { showPlan } from '../migration/plan.js';
 import { readReport, reportText } from '../migration/report.js';
 import { showStatus } from '../migration/status.js';
@@ -104,7 +105,8 @@ async function bringForward(invocation: Invocation, place: Place): Promise<ExitC
   // What can never be done needs no backup first.
   pendingMigrations(before, await readMigrations(), wantedOf(options));
   await tellOfOthers(invocation, database, before);
-  if (isBehind(before, wantedOf(options)) && options.backup !== false) await requireBackup(database, before);
+  if (options.backup !== false && (await wantsBackup(database, before, wantedOf(options))))
+    refuseWithoutBackup(before);
   const { migrated, applied } = await bringWithProgress(invocation, place);
   return answer(invocation, place, before, migrated, applied);
 }
@@ -118,8 +120,7 @@ async function tellOfOthers({ out }: Invocation, database: Queryable, { version 
 }
 
 /** Backups cannot be taken yet: whoever has rows says that he has one. */
-async function requireBackup(database: Queryable, { book }: BookState): Promise<void> {
-  if (!(await hasRows(database, book))) return;
+function refuseWithoutBackup({ book }: BookState): never {
   throw new ClaireError('backup_unavailable', { found: `Book ${book} has rows.` });
 }
 
@@ -197,7 +198,7 @@ async function makeFresh(invocation: Invocation, place: Place): Promise<ExitCode
   if (before.version !== undefined) {
     const [row] = await database.query<{ name: string }>('select current_database() as name');
     const question = `Every row of book ${book} will be gone. Type the name of the database (${row!.name})`;
-    if (options.backup !== false) await requireBackup(database, before);
+    if (options.backup !== false && (await rowsIn(database, book)).some) refuseWithoutBackup(before);
     if (!options.yes) await confirm(invocation, { question, name: row!.name, refusal: 'book_not_dropped' });
     await emptyBook(database, book);
     out.say(`Claire's objects of book ${book} are dropped.`);

@@ -6,7 +6,7 @@ import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
 import { DEMO_BOOK, demo } from '../demo.js';
-import { hasRows, isBehind } from '../migration/before.js';
+import { wantsBackup } from '../migration/before.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
 import { summaryText } from '../summary.js';
@@ -74,7 +74,7 @@ async function bringForward({ out }: Invocation, place: Place, book: string): Pr
   const database = place.database('postgres');
   const before = await recognise(database, book);
   // With rows it is `claire migrate` that says what it does, and wants a backup before.
-  if (isBehind(before, LATEST_VERSION) && (await hasRows(database, book))) {
+  if (await wantsBackup(database, before, LATEST_VERSION)) {
     throw new ClaireError('schema_outdated', { found: describeState(before) });
   }
   let applied = 0;

@@ -1,14 +1,9 @@
-import { identifier, type Queryable } from '../../database/index.js';
-import type { BookState, Version } from '../../schema/index.js';
+import type { Queryable } from '../../database/index.js';
+import { type BookState, rowsIn, type Version } from '../../schema/index.js';
 
-/** Whether a migration would change a book that stands there. */
-export const isBehind = ({ version, handMade }: BookState, to: Version): boolean =>
-  version !== undefined && (version !== to || handMade);
-
-/** Whether something is recorded that a migration could harm. */
-export async function hasRows(database: Queryable, book: string): Promise<boolean> {
-  const tables = ['signals', 'orders', 'trades', 'risk_events'];
-  const any = tables.map((table) => `exists (select from ${identifier(book)}.${table})`);
-  const [row] = await database.query<{ rows: boolean }>(`select ${any.join(' or ')} as rows`);
-  return row!.rows;
+/** Whether a migration would change a book that stands there, and has rows which it could harm. */
+export async function wantsBackup(database: Queryable, state: BookState, to: Version): Promise<boolean> {
+  const { book, version, handMade } = state;
+  const isBehind = version !== undefined && (version !== to || handMade);
+  return isBehind && (await rowsIn(database, book)).some;
 }

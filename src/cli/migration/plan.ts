@@ -2,9 +2,10 @@ import { EXIT, type ExitCode } from '../../errors/index.js';
 import {
   examine,
   type MigrateOptions,
+  pendingMigrations,
   planMigration,
+  readMigrations,
   recognise,
-  requireOurs,
   type Version,
 } from '../../schema/index.js';
 import type { Invocation } from '../command.js';
@@ -20,8 +21,8 @@ export async function showPlan(
   const { book } = globals;
   const database = place.database('postgres');
   const state = await recognise(database, book);
-  requireOurs(state);
-  const seen = await database.session((session) => examine(session, book, state, options));
+  const pending = pendingMigrations(state, await readMigrations(), options.to);
+  const seen = await database.session((session) => examine(session, book, state, { ...options, pending }));
   const plan = await planMigration(database, book, state, { to: options.to, zone: seen.zone });
   const { refusals, dependents, warnings } = seen;
   out.answer({ ...plan, refusals, dependents, warnings }, () =>

@@ -1,4 +1,5 @@
 import { identifier, type Queryable } from '../../database/index.js';
+import { CORRECTABLE } from '../../operations/index.js';
 import type { BrokenLaw, Migrated } from '../../schema/index.js';
 import { counted, list, table } from '../print.js';
 
@@ -73,28 +74,16 @@ export async function readReport(database: Queryable, migrated: Migrated, isQuie
   return report;
 }
 
-const COMMAND: Record<string, string> = {
-  signals: 'signal',
-  orders: 'order',
-  trades: 'trade',
-  risk_events: 'risk-event',
-};
-const KEY: Record<string, string> = {
-  signals: 'signal_id',
-  orders: 'order_id',
-  trades: 'trade_id',
-  risk_events: 'event_id',
-};
-
 /** The command that decides the first of the rows, with a value for every law that it breaks; null where none can. */
 function decision({ table, examples }: BrokenLaw, { book, broken }: Migrated): string | null {
   const row = examples[0];
-  const name = row?.[KEY[table]!] ?? row?.id;
+  const [what, { key }] = Object.entries(CORRECTABLE).find(([, one]) => one.table === table)!;
+  const name = row?.[key] ?? row?.id;
   if (!row || !name || name.trim() === '') return null;
   const laws = broken.filter((each) => each.table === table && each.examples.some(({ id }) => id === row.id));
   const columns = new Set(laws.flatMap(({ law }) => columnsOf(table, law, row)));
   const changes = [...columns].map((column) => `${column}=VALUE`).join(' ');
-  return `claire correct --reason WHY --book ${book} -- ${COMMAND[table]} ${quoted(name)} ${changes}`;
+  return `claire correct --reason WHY --book ${book} -- ${what} ${quoted(name)} ${changes}`;
 }
 
 /** A law is named after its column. */
