@@ -1,3 +1,4 @@
+export { type BareClient, connectBare, copyIn } from './bare.js';
 export { parseJson, parseJsonExactly, toJson } from './codecs.js';
 export { parseDatabaseUrl, redact, withDatabase } from './connection-string.js';
 export { Database, type DatabaseOptions, type Queryable, type TransactionOptions } from './database.js';

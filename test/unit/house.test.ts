@@ -13,6 +13,7 @@ const LEVELS = [
   ['claire.ts'],
   ['index.ts'],
   ['services', 'upkeep', 'backup', 'doctor'],
+  ['bench'],
   ['http', 'cli'],
 ];
 
