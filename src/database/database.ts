@@ -4,6 +4,7 @@ import { Client, type ClientBase, Pool } from 'pg';
 import { ClaireError, fromPostgres, isOfStatement, isRetryable } from '../errors/index.js';
 import { typeParsers } from './codecs.js';
 import { parseDatabaseUrl } from './connection-string.js';
+import { StatementNames } from './statement-names.js';
 
 /** Where statements go: a pool, or one transaction. */
 export interface Queryable {
@@ -26,16 +27,20 @@ export interface DatabaseOptions {
   connections?: number;
   /** How long a caller waits for a connection. Default 30 s, as the seed has it. */
   checkoutTimeout?: number;
+  /** False where connections are handed on between statements by a pooler that does not know prepared ones. */
+  preparedStatements?: boolean;
 }
 
 /** A pool on one database. The only way to the server; every error that leaves it is a ClaireError. */
 export class Database implements Queryable {
   readonly #pool: Pool;
+  readonly #names: StatementNames | undefined;
   readonly #working = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: DatabaseOptions) {
     const address = parseDatabaseUrl(options.databaseUrl);
+    this.#names = options.preparedStatements === false ? undefined : new StatementNames();
     this.#pool = new Pool({
       ...address,
       application_name: options.applicationName,
@@ -51,8 +56,9 @@ export class Database implements Queryable {
     this.#pool.on('error', ignore);
   }
 
+  /** Runs one statement, which is a transaction of its own; tried again as `retry` does. */
   async query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    return this.#borrow(async (session) => (await session.run(text, values)).rows);
+    return this.retry(() => this.#borrow(async (session) => (await session.run(text, values)).rows));
   }
 
   /** Runs `work` on one connection that nobody else uses meanwhile, for what outlives a transaction. */
@@ -106,7 +112,7 @@ export class Database implements Queryable {
     const client = await this.#pool.connect().catch((error: unknown) => {
       throw fromPostgres(error);
     });
-    const session = new Session(client);
+    const session = new Session(client, this.#names);
     client.on('error', ignore);
     try {
       return await work(session);
@@ -119,6 +125,13 @@ export class Database implements Queryable {
 }
 
 const ignore = () => {};
+
+/** A migration gave a column of a prepared statement's answer another type; a new connection prepares it anew. */
+const isStale = (error: unknown): boolean => {
+  const { code, routine } = error as { code?: string; routine?: string };
+  return code === '0A000' && routine === 'RevalidateCachedQuery';
+};
+const STALE = 'The schema has changed since the statement was prepared.';
 
 /**
  * Ends the connection where it could not log in. The driver leaves it half open when the password cannot be had, and
@@ -139,13 +152,15 @@ class PromptClient extends Client {
 /** One connection while it is borrowed. Whoever keeps it longer is refused: it is somebody else's by then. */
 class Session implements Queryable {
   readonly #client: ClientBase;
+  readonly #names: StatementNames | undefined;
   #ended = false;
   #last: Promise<unknown> = Promise.resolve();
   /** Whether the next caller may have the connection. */
   whole = true;
 
-  constructor(client: ClientBase) {
+  constructor(client: ClientBase, names: StatementNames | undefined) {
     this.#client = client;
+    this.#names = names;
   }
 
   async query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
@@ -154,14 +169,20 @@ class Session implements Queryable {
   }
 
   async run(text: string, values?: readonly unknown[]) {
+    // Without parameters it is a statement of a transaction or of a migration: nothing to keep.
+    const name = values && this.#names?.nameOf(text);
+    const query = { text, ...(values && { values: [...values] }), ...(name && { name }) };
     // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
-    const answer = this.#last.then(() => this.#client.query(text, values as unknown[]));
+    const answer = this.#last.then(() => this.#client.query(query));
     this.#last = answer.catch(ignore);
     try {
       return await answer;
     } catch (error) {
-      if (!isOfStatement(error)) this.whole = false;
-      throw fromPostgres(error);
+      const stale = name !== undefined && isStale(error);
+      if (stale || !isOfStatement(error)) this.whole = false;
+      throw stale
+        ? new ClaireError('transaction_conflict', { found: STALE, cause: error })
+        : fromPostgres(error);
     }
   }
 

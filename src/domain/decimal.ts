@@ -13,6 +13,7 @@ const PLAIN = /^[+-]?(\d+)(?:\.(\d*))?$/;
  * @throws RangeError where it is not a finite decimal or does not fit `digits` before and `scale` after the point.
  */
 export function toDecimal(value: DecimalInput, digits: number, scale: number): Decimal {
+  if (typeof value === 'string' && isCanonical(value, digits, scale)) return value;
   const text = typeof value === 'number' ? shortest(value) : plain(value);
   if (!PLAIN.test(text)) throw new RangeError(`a decimal is wanted, found ${text.slice(0, 60)}`);
   const decimal = trimDecimal(text);
@@ -22,12 +23,26 @@ export function toDecimal(value: DecimalInput, digits: number, scale: number): D
   return decimal;
 }
 
+const CANONICAL = /^(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/;
+
+/** Most of what is given; asked first, because batches are made of it. */
+function isCanonical(text: string, digits: number, scale: number): boolean {
+  if (!CANONICAL.test(text)) return false;
+  const point = text.indexOf('.');
+  return point < 0 ? text.length <= digits : point <= digits && text.length - point - 1 <= scale;
+}
+
 /** The canonical form of a decimal that is known to be one (as the database writes it). */
 export function trimDecimal(text: string): Decimal {
   const negative = text.startsWith('-');
   let body = negative || text.startsWith('+') ? text.slice(1) : text;
-  if (body.includes('.')) body = body.replace(/\.?0*$/, '');
-  body = body.replace(/^0+(?=\d)/, '');
+  if (body.includes('.')) {
+    let end = body.length;
+    while (body[end - 1] === '0') end--;
+    if (body[end - 1] === '.') end--;
+    if (end < body.length) body = body.slice(0, end);
+  }
+  if (body.startsWith('0') && body.length > 1) body = body.replace(/^0+(?=\d)/, '');
   return negative && body !== '0' ? `-${body}` : body;
 }
 

@@ -14,6 +14,12 @@ export const situations = {
     status: 422,
     exit: EXIT.input,
   },
+  too_many_calls: {
+    sentence: 'More calls wait to be written than memory should be spent on. This one was not sent.',
+    remedy: 'Await calls before making more, or hand the items over as one batch; then send this one again.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
   candle_file_invalid: {
     sentence: 'The candle file cannot be used from here on.',
     remedy:

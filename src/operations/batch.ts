@@ -21,11 +21,7 @@ export type Statement<Item> = Write<Item>['statement'];
 /** How often a statement is run again because another session was about to write the same id. */
 const ROUNDS = 20;
 
-/**
- * Writes a batch and tells what became of each item, in order. All items go in one statement; where a law refuses it,
- * the batch is halved until the refused items stand alone, so good items pay for bad ones with a few statements more
- * and never with their own place in the record. An id that occurs twice goes into a second statement.
- */
+/** Writes a batch and tells what became of each item, in order. */
 export async function writeBatch<Item>(
   context: Context,
   schema: z.ZodType<Item>,
@@ -33,34 +29,62 @@ export async function writeBatch<Item>(
   inputs: readonly unknown[],
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = new Array(inputs.length);
-  const rounds: { at: number; item: Item }[][] = [];
-  const seen = new Map<string, number>();
+  const places: number[] = [];
+  const items: Item[] = [];
   for (const [at, input] of inputs.entries()) {
     const parsed = schema.safeParse(input);
-    if (!parsed.success) {
+    if (parsed.success) {
+      places.push(at);
+      items.push(parsed.data);
+    } else {
       outcomes[at] = refused(idOfRaw(write.ids, input), inputError(parsed.error));
-      continue;
     }
-    const id = write.idOf(parsed.data);
-    const round = seen.get(id) ?? 0;
-    seen.set(id, round + 1);
-    rounds[round] ??= [];
-    rounds[round].push({ at, item: parsed.data });
   }
-  for (const round of rounds) {
-    const items = round.map(({ item }) => item);
-    const results = await halving(context, write, items);
-    for (const [index, result] of results.entries()) {
-      const { at, item } = round[index]!;
-      outcomes[at] = result instanceof ClaireError ? refused(write.idOf(item), result) : result;
-    }
+  for (const [index, result] of (await writeItems(context, write, items)).entries()) {
+    outcomes[places[index]!] =
+      result instanceof ClaireError ? refused(write.idOf(items[index]!), result) : result;
   }
   return outcomes;
 }
 
+/**
+ * Writes items and gives what was found of each, in order. All go in one statement; where a law refuses it, the items
+ * are halved until the refused ones stand alone, so good items pay for bad ones with a few statements more and never
+ * with their own place in the record. An id that occurs twice goes into a second statement.
+ */
+export async function writeItems<Item>(
+  context: Context,
+  write: Write<Item>,
+  items: readonly Item[],
+): Promise<Settled[]> {
+  const results: Settled[] = new Array(items.length);
+  for (const places of roundsOf(items.map(write.idOf))) {
+    const round = await halving(
+      context,
+      write,
+      places.map((at) => items[at]!),
+    );
+    for (const [index, at] of places.entries()) results[at] = round[index]!;
+  }
+  return results;
+}
+
+/** Places of the ids, those that occur for the first time together, then those for the second. */
+function roundsOf(ids: readonly string[]): number[][] {
+  const rounds: number[][] = [];
+  const seen = new Map<string, number>();
+  for (const [at, id] of ids.entries()) {
+    const round = seen.get(id) ?? 0;
+    seen.set(id, round + 1);
+    rounds[round] ??= [];
+    rounds[round].push(at);
+  }
+  return rounds;
+}
+
 /** Writes one item: resolves where it stands in the record, throws where it does not. */
 export async function writeOne<Item>(context: Context, write: Write<Item>, item: Item): Promise<Recorded> {
-  const [result] = await context.once(() => decided(context, write, [item]));
+  const [result] = await decided(context, write, [item]);
   return settle(write.what, result!);
 }
 

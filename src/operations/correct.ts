@@ -29,20 +29,16 @@ export const correct: Operation<typeof input, z.output<typeof result>> = {
   kind: 'write',
   input,
   result,
-  async run({ database, book, once }, { what, id, changes, reason }) {
+  async run({ database, book }, { what, id, changes, reason }) {
     const { table, key } = CORRECTABLE[what];
     const rows = await database.query<{ id: string }>(
       `select id::text from ${book}.${table} where ${key} = $1 or (${key} is null and id::text = $1)`,
       [id],
     );
     if (rows.length !== 1) throw new ClaireError('not_found', { found: `There is no ${what} ${id}.` });
-    const [row] = await once(() =>
-      database.query<{ corrected: number }>(`select ${book}.correct_record($1, $2, $3, $4) as corrected`, [
-        table,
-        rows[0]!.id,
-        changes,
-        reason,
-      ]),
+    const [row] = await database.query<{ corrected: number }>(
+      `select ${book}.correct_record($1, $2, $3, $4) as corrected`,
+      [table, rows[0]!.id, changes, reason],
     );
     return { corrected: row!.corrected };
   },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Write, writeBatch, writeOne } from './batch.js';
+import { gather } from './gather.js';
 import type { Operation } from './operation.js';
 import { type Outcome, outcomeShape, type Recorded } from './outcomes.js';
 
@@ -19,6 +20,7 @@ export function defineWrite<Item extends z.ZodType>(
       input: item,
       result: outcomeShape,
       run: (context, input) => writeOne(context, write, input),
+      gathered: (context) => gather(context, write),
     },
     many: {
       summary: `${summary.replace(/\.$/, '')}, for a batch: one outcome an item, in order; a bad item does not fail the others.`,

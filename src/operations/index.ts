@@ -52,5 +52,5 @@ export const operations = {
 export { CORRECTABLE };
 export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';
-export { runOperation } from './operation.js';
+export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';

@@ -7,9 +7,7 @@ export interface Context {
   database: Queryable;
   /** Quoted, ready for SQL. */
   book: string;
-  /** Runs a statement whose failure is the caller's: alone it is its own transaction, tried again after a deadlock. */
-  once<T>(work: () => Promise<T>): Promise<T>;
-  /** As `once`, but a failure leaves an enclosing transaction whole: there it gets a savepoint. */
+  /** Runs work whose failure leaves an enclosing transaction whole: there it gets a savepoint. */
   attempt<T>(work: () => Promise<T>): Promise<T>;
 }
 
@@ -23,17 +21,24 @@ export interface Operation<Input extends z.ZodType, Result> {
   /** Shape of a row or of the single answer, for the reference. */
   result: z.ZodType;
   run(context: Context, input: z.output<Input>): Promise<Result>;
+  /** A way to run it by which single calls that meet leave in one statement; absent where each is one of its own. */
+  gathered?(context: Context): (input: z.output<Input>) => Promise<Result>;
 }
 
-/** Runs an operation on input that was not checked yet. */
-export async function runOperation(
+/** The operation on a context, taking input that was not checked yet. `alone`: calls are not gathered. */
+export function bindOperation(
   operation: AnyOperation,
   context: Context,
-  input: unknown,
-): Promise<unknown> {
-  if (operation.kind !== 'batch') return operation.run(context, parseInput(operation.input, input ?? {}));
-  if (!Array.isArray(input)) throw new ClaireError('input_invalid', { found: 'A batch is an array.' });
-  return operation.run(context, input);
+  { alone = false } = {},
+): (input: unknown) => Promise<unknown> {
+  if (operation.kind === 'batch') {
+    return async (input) => {
+      if (!Array.isArray(input)) throw new ClaireError('input_invalid', { found: 'A batch is an array.' });
+      return operation.run(context, input);
+    };
+  }
+  const run = (!alone && operation.gathered?.(context)) || ((input) => operation.run(context, input));
+  return async (input) => run(parseInput(operation.input, input ?? {}));
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds operations of every shape; each is exact on its own.

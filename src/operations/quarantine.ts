@@ -78,12 +78,10 @@ export const discardQuarantined: Operation<typeof discard, z.output<typeof where
   },
 };
 
-async function decide<Row>({ database, book, once }: Context, call: string, values: string[]): Promise<Row> {
-  const [row] = await once(() =>
-    database.query<Row & object>(
-      `select table_name, row_id::text, ${call} from ${book}.quarantine where id = $1::bigint`,
-      values,
-    ),
+async function decide<Row>({ database, book }: Context, call: string, values: string[]): Promise<Row> {
+  const [row] = await database.query<Row & object>(
+    `select table_name, row_id::text, ${call} from ${book}.quarantine where id = $1::bigint`,
+    values,
   );
   if (!row) throw new ClaireError('not_found', { found: `There is no row ${values[0]} in quarantine.` });
   return row;

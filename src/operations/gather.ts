@@ -1,0 +1,103 @@
+import { ClaireError } from '../errors/index.js';
+import { type Write, writeItems } from './batch.js';
+import type { Context } from './operation.js';
+import { type Recorded, settle } from './outcomes.js';
+
+/** Statements of one verb that are on their way at the same time: while one commits, the next is being written. */
+const STATEMENTS = 2;
+/** Bounds of one statement: a batch of 1,000 takes about 15 ms, and more only makes the next call wait longer. */
+const MOST_CALLS = 1000;
+const MOST_CHARACTERS = 4_000_000;
+/** Bounds of what waits. Whoever awaits their calls is far below; whoever does not would fill the memory. */
+const MOST_WAITING = 10_000;
+const MOST_WAITING_CHARACTERS = 64_000_000;
+
+interface Call<Item> {
+  item: Item;
+  characters: number;
+  resolve(recorded: Recorded): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A single write whose calls are gathered: a call leaves at once while no other is on its way; those that come
+ * meanwhile leave together in the next statement, in order, each with its own outcome and its own error. So a commit is
+ * paid for by all callers that wait for one, and a caller that awaits each call waits for nobody.
+ * @throws ClaireError too_many_calls where more wait than memory should be spent on.
+ */
+export function gather<Item>(context: Context, write: Write<Item>): (item: Item) => Promise<Recorded> {
+  const waiting: Call<Item>[] = [];
+  let characters = 0;
+  let underway = 0;
+  let isDue = false;
+
+  const depart = async (): Promise<void> => {
+    const calls = waiting.splice(0, fitting(waiting));
+    for (const call of calls) characters -= call.characters;
+    underway++;
+    try {
+      const results = await writeItems(
+        context,
+        write,
+        calls.map(({ item }) => item),
+      );
+      for (const [at, { resolve, reject }] of calls.entries()) {
+        try {
+          resolve(settle(write.what, results[at]!));
+        } catch (error) {
+          reject(error);
+        }
+      }
+    } catch (error) {
+      for (const { reject } of calls) reject(error);
+    } finally {
+      underway--;
+      if (waiting.length > 0 || calls.length > 1) departSoon();
+    }
+  };
+  /** After the callers that were just answered had their turn: most of them come with their next call. */
+  const departSoon = () => {
+    if (isDue || underway >= STATEMENTS) return;
+    isDue = true;
+    setImmediate(() => {
+      isDue = false;
+      if (waiting.length === 0) return;
+      void depart();
+      if (waiting.length > 0) departSoon();
+    });
+  };
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      const size = charactersOf(item);
+      if (waiting.length >= MOST_WAITING || characters + size > MOST_WAITING_CHARACTERS) {
+        const found = `${waiting.length} calls wait already to write a ${write.what}.`;
+        reject(new ClaireError('too_many_calls', { found }));
+        return;
+      }
+      waiting.push({ item, characters: size, resolve, reject });
+      characters += size;
+      if (underway === 0 && !isDue) void depart();
+      else departSoon();
+    });
+}
+
+/** How many of the first calls fit into one statement; at least one. */
+function fitting(waiting: readonly Call<unknown>[]): number {
+  let characters = 0;
+  let count = 0;
+  for (const call of waiting) {
+    characters += call.characters;
+    if (count > 0 && (count >= MOST_CALLS || characters > MOST_CHARACTERS)) break;
+    count++;
+  }
+  return count;
+}
+
+/** Near enough: what is long in an item is text. */
+function charactersOf(item: unknown): number {
+  let characters = 0;
+  for (const value of Object.values(item as object))
+    characters += typeof value === 'string' ? value.length : 8;
+  return characters;
+}

@@ -1,0 +1,158 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Database, type Queryable } from '../../src/database/index.js';
+import { type Claire, ClaireError } from '../../src/index.js';
+import { gather } from '../../src/operations/gather.js';
+import { operations } from '../../src/operations/index.js';
+import { refusal, useBook } from '../harness/book.js';
+
+const book = useBook();
+let claire: Claire;
+
+beforeAll(async () => {
+  claire = await book.connect();
+});
+
+const signal = (signal_id: string, other: object = {}) => ({
+  signal_id,
+  symbol: 'BTCUSDT',
+  side: 'BUY' as const,
+  price: '43250.5',
+  confidence: '0.85',
+  timestamp: 1_705_072_800_000,
+  ...other,
+});
+const many = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, at) => signal(`${prefix}_${at}`));
+const all = (signals: ReturnType<typeof signal>[]) =>
+  Promise.allSettled(signals.map((each) => claire.recordSignal(each)));
+const codeOf = (result: PromiseSettledResult<unknown>) =>
+  result.status === 'fulfilled' ? 'recorded' : (result.reason as ClaireError).code;
+/** In how many transactions rows were written. */
+const transactions = async (prefix: string) => {
+  const [row] = await book.sql<{ written: number; transactions: number }>(
+    `select count(*) as written, count(distinct xmin::text) as transactions from signals where signal_id like '${prefix}\\_%'`,
+  );
+  return row!;
+};
+
+describe('single calls', () => {
+  test('that meet leave together, and each is acknowledged', async () => {
+    const results = await Promise.all(many('meet', 500).map((each) => claire.recordSignal(each)));
+    expect(results.map(({ outcome }) => outcome)).toEqual(new Array(500).fill('recorded'));
+    const { written, transactions: used } = await transactions('meet');
+    expect(written).toBe(500);
+    expect(used).toBeLessThan(10);
+  });
+
+  test('that are awaited one by one are a transaction each', async () => {
+    for (const each of many('alone', 5)) await claire.recordSignal(each);
+    expect(await transactions('alone')).toEqual({ written: 5, transactions: 5 });
+  });
+
+  test('get their own outcome or their own error, whatever becomes of the others', async () => {
+    await claire.recordSignal(signal('own_known'));
+    const results = await all([
+      signal('own_1'),
+      signal('own_2', { price: '0' }),
+      signal('own_known'),
+      signal('own_known', { price: '1' }),
+      signal('own_3', { symbol: '' }),
+      signal('own_4', { symbol: ' ' }),
+      signal('own_5'),
+    ]);
+    expect(results.map(codeOf)).toEqual([
+      ...['recorded', 'price_out_of_range', 'recorded', 'id_conflict', 'input_invalid', 'symbol_unusable'],
+      'recorded',
+    ]);
+    expect(results[2]).toMatchObject({ value: { outcome: 'already_recorded' } });
+    expect(await transactions('own')).toMatchObject({ written: 3 });
+  });
+
+  test('of one id stay in the order in which they were made', async () => {
+    const prices = ['1', '2', '3', '4'];
+    const results = await all(prices.map((price) => signal('order_1', { price })));
+    expect(results.map(codeOf)).toEqual(['recorded', 'id_conflict', 'id_conflict', 'id_conflict']);
+    expect(await claire.signals({ signal_id: 'order_1' })).toMatchObject([{ price: '1' }]);
+  });
+
+  test('are refused, and not held, where more wait than memory should be spent on', async () => {
+    const results = await all(many('flood', 10_500));
+    const codes = results.map(codeOf);
+    expect(new Set(codes)).toEqual(new Set(['recorded', 'too_many_calls']));
+    expect((await transactions('flood')).written).toBe(codes.filter((code) => code === 'recorded').length);
+  });
+
+  test('with much text leave in more statements than one', async () => {
+    const metadata = { text: 'x'.repeat(3_000_000) };
+    await Promise.all(many('large', 6).map((each) => claire.recordSignal({ ...each, metadata })));
+    expect((await transactions('large')).transactions).toBeGreaterThan(4);
+  });
+
+  test('that wait when the connection is closed are still written', async () => {
+    const own = await book.connect();
+    const calls = many('close', 50).map((each) => own.recordSignal(each));
+    await own.close();
+    expect((await Promise.all(calls)).every(({ outcome }) => outcome === 'recorded')).toBe(true);
+    expect((await refusal(own.recordSignal(signal('close_late')))).code).toBe('claire_closed');
+    expect((await transactions('close')).written).toBe(50);
+  });
+
+  test('of a transaction are its own, and leave with it', async () => {
+    const failing = claire.transaction(async (t) => {
+      await Promise.all(many('undone', 3).map((each) => t.recordSignal(each)));
+      throw new Error('undo it');
+    });
+    await expect(failing).rejects.toThrow('undo it');
+    expect((await transactions('undone')).written).toBe(0);
+  });
+
+  test('whose connection dies are all told, and the next ones go on', async () => {
+    const own = await book.connect({ service: 'gather-dies' });
+    await book.database.transaction(async (t) => {
+      await t.query('lock table main.signals in exclusive mode');
+      const calls = Promise.allSettled(many('dies', 20).map((each) => own.recordSignal(each)));
+      await expect
+        .poll(() => t.query(`select from pg_locks where relation = 'main.signals'::regclass and not granted`))
+        .toHaveLength(2);
+      await t.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'gather-dies'`,
+      );
+      expect(new Set((await calls).map(codeOf))).toEqual(new Set(['database_unreachable']));
+    });
+    expect((await own.recordSignal(signal('dies_0'))).outcome).toBe('recorded');
+    expect((await transactions('dies')).written).toBe(1);
+  });
+});
+
+test('a call that meets no other leaves at once, and one that meets another with the next', async () => {
+  const database = new Database({ databaseUrl: book.url, applicationName: 'tests', connections: 2 });
+  const sizes: number[] = [];
+  const watched: Queryable = {
+    query(text, values) {
+      sizes.push((values?.[0] as unknown[]).length);
+      return database.query(text, values);
+    },
+  };
+  const context = { database: watched, book: 'main', attempt: <T>(work: () => Promise<T>) => work() };
+  const record = operations.recordSignal.gathered!(context);
+  const parsed = many('atonce', 5).map((each) => operations.recordSignal.input.parse(each));
+  const first = record(parsed[0]!);
+  expect(sizes).toEqual([1]);
+  const others = parsed.slice(1).map(record);
+  expect(sizes).toEqual([1]);
+  await Promise.all([first, ...others]);
+  expect(sizes).toEqual([1, 4]);
+  await database.close();
+});
+
+test('a statement that fails as a whole fails each of its calls', async () => {
+  const context = { database: claire as never, book: 'main', attempt: <T>(work: () => Promise<T>) => work() };
+  const broken = gather<{ id: string }>(context, {
+    what: 'thing',
+    ids: ['id'],
+    idOf: ({ id }) => id,
+    statement: () => Promise.reject(new ClaireError('database_unreachable')),
+  });
+  const results = await Promise.allSettled([broken({ id: 'a' }), broken({ id: 'b' }), broken({ id: 'c' })]);
+  expect(results.map(codeOf)).toEqual(new Array(3).fill('database_unreachable'));
+});
