@@ -126,12 +126,15 @@ export class Database implements Queryable {
 
 const ignore = () => {};
 
-/** A migration gave a column of a prepared statement's answer another type; a new connection prepares it anew. */
+/**
+ * The server has the statement no more, or not as it is needed: a migration gave a column of its answer another type,
+ * somebody discarded it, or a pooler handed us another server's connection. A new connection prepares it anew.
+ */
 const isStale = (error: unknown): boolean => {
   const { code, routine } = error as { code?: string; routine?: string };
-  return code === '0A000' && routine === 'RevalidateCachedQuery';
+  return code === '26000' || code === '42P05' || (code === '0A000' && routine === 'RevalidateCachedQuery');
 };
-const STALE = 'The schema has changed since the statement was prepared.';
+const STALE = 'The prepared statement is not on the server as it is needed.';
 
 /**
  * Ends the connection where it could not log in. The driver leaves it half open when the password cannot be had, and

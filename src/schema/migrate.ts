@@ -69,10 +69,13 @@ export function alone<T>(
       for (const setting of PERHAPS) await session.query(setting).catch(() => {});
       return await work(session);
     } finally {
-      await session.query('discard all').catch(() => {});
+      for (const reset of RESETS) await session.query(reset).catch(() => {});
     }
   });
 }
+
+/** Not DISCARD ALL: it would take the statements that the pool keeps prepared on this connection. */
+const RESETS = ['reset all', 'discard temp', 'select pg_advisory_unlock_all()'];
 
 /** What a role or a database sets by default must not end a step that takes its time, nor change what is read. */
 const SETTINGS = [

@@ -129,7 +129,7 @@ test('a call that meets no other leaves at once, and one that meets another with
   const sizes: number[] = [];
   const watched: Queryable = {
     query(text, values) {
-      sizes.push((values?.[0] as unknown[]).length);
+      sizes.push((values![0] as unknown[]).length);
       return database.query(text, values);
     },
   };

@@ -16,7 +16,7 @@ function open(preparedStatements: boolean) {
     (await database.query<{ statement: string }>('select statement from pg_prepared_statements')).map(
       ({ statement }) => statement,
     );
-  return { claire: claireOn(database, 'main'), prepared };
+  return { claire: claireOn(database, 'main'), database, prepared };
 }
 
 const often = async (work: () => Promise<unknown>) => {
@@ -53,5 +53,14 @@ test('a change of the schema under a prepared statement goes unnoticed, in a tra
     expect(await t.candles({ symbol: 'BTCUSDT' })).toEqual([]);
   });
   expect(runs).toBe(2);
+  await claire.close();
+});
+
+test('so does a connection that has lost its prepared statements', async () => {
+  const { claire, database, prepared } = open(true);
+  await often(() => claire.exposure({ symbol: 'BTCUSDT' }));
+  await database.query('deallocate all');
+  expect(await claire.exposure({ symbol: 'BTCUSDT' })).toEqual([]);
+  expect(await prepared()).toHaveLength(1);
   await claire.close();
 });

@@ -14,6 +14,8 @@ const SETTINGS = `
 timezone = 'UTC'
 log_timezone = 'UTC'
 password_encryption = 'scram-sha-256'
+# The server's own default. With our segments of 1 MB it would be 64 MB, and a bulk load a checkpoint after another.
+max_wal_size = '1GB'
 `;
 
 /**
