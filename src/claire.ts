@@ -81,7 +81,7 @@ export function claireOn(database: Database, book: string): Claire {
   const quoted = identifier(book);
   const { turn, ended } = untilEnded();
   return {
-    ...verbs({ database, book: quoted, attempt: (work) => work() }, turn),
+    ...verbs({ database, book: quoted, inTransaction: false, attempt: (work) => work() }, turn),
     book,
     transaction: (work, transactionOptions) =>
       database.transaction(
@@ -141,6 +141,7 @@ function inTransaction(t: Queryable, book: string): Context {
   return {
     database: t,
     book,
+    inTransaction: true,
     async attempt(work) {
       const savepoint = identifier(`claire_${++savepoints}`);
       await t.query(`savepoint ${savepoint}`);

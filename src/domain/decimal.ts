@@ -13,7 +13,8 @@ const PLAIN = /^[+-]?(\d+)(?:\.(\d*))?$/;
  * @throws RangeError where it is not a finite decimal or does not fit `digits` before and `scale` after the point.
  */
 export function toDecimal(value: DecimalInput, digits: number, scale: number): Decimal {
-  if (typeof value === 'string' && isCanonical(value, digits, scale)) return value;
+  const quick = typeof value === 'object' ? undefined : simple(String(value), digits, scale);
+  if (quick !== undefined) return quick;
   const text = typeof value === 'number' ? shortest(value) : plain(value);
   if (!PLAIN.test(text)) throw new RangeError(`a decimal is wanted, found ${text.slice(0, 60)}`);
   const decimal = trimDecimal(text);
@@ -23,13 +24,15 @@ export function toDecimal(value: DecimalInput, digits: number, scale: number): D
   return decimal;
 }
 
-const CANONICAL = /^(?:0|[1-9]\d*)(?:\.\d*[1-9])?$/;
+const SIMPLE = /^(?:0|[1-9]\d*)(?:\.\d+)?$/;
 
-/** Most of what is given; asked first, because batches are made of it. */
-function isCanonical(text: string, digits: number, scale: number): boolean {
-  if (!CANONICAL.test(text)) return false;
-  const point = text.indexOf('.');
-  return point < 0 ? text.length <= digits : point <= digits && text.length - point - 1 <= scale;
+/** Nearly all that is given has this form. Asked first, because batches are made of it. */
+function simple(text: string, digits: number, scale: number): Decimal | undefined {
+  if (!SIMPLE.test(text)) return undefined;
+  const decimal = trimDecimal(text);
+  const point = decimal.indexOf('.');
+  const fits = point < 0 ? decimal.length <= digits : point <= digits && decimal.length - point - 1 <= scale;
+  return fits ? decimal : undefined;
 }
 
 /** The canonical form of a decimal that is known to be one (as the database writes it). */

@@ -13,7 +13,7 @@ export interface Write<Item> {
   ids: readonly string[];
   idOf(item: Item): string;
   /** Writes items, each with an id of its own, in one statement. Throws where a law refuses any of them. */
-  statement(context: Context, items: Item[]): Promise<Decided[]>;
+  statement(context: Context, items: readonly Item[]): Promise<Decided[]>;
 }
 
 export type Statement<Item> = Write<Item>['statement'];
@@ -57,6 +57,8 @@ export async function writeItems<Item>(
   write: Write<Item>,
   items: readonly Item[],
 ): Promise<Settled[]> {
+  if (items.length === 0) return [];
+  if (new Set(items.map(write.idOf)).size === items.length) return halving(context, write, items);
   const results: Settled[] = new Array(items.length);
   for (const places of roundsOf(items.map(write.idOf))) {
     const round = await halving(
@@ -88,7 +90,11 @@ export async function writeOne<Item>(context: Context, write: Write<Item>, item:
   return settle(write.what, result!);
 }
 
-async function halving<Item>(context: Context, write: Write<Item>, items: Item[]): Promise<Settled[]> {
+async function halving<Item>(
+  context: Context,
+  write: Write<Item>,
+  items: readonly Item[],
+): Promise<Settled[]> {
   try {
     return await context.attempt(() => decided(context, write, items));
   } catch (error) {
@@ -100,7 +106,11 @@ async function halving<Item>(context: Context, write: Write<Item>, items: Item[]
   }
 }
 
-async function decided<Item>(context: Context, write: Write<Item>, items: Item[]): Promise<Settled[]> {
+async function decided<Item>(
+  context: Context,
+  write: Write<Item>,
+  items: readonly Item[],
+): Promise<Settled[]> {
   const results = await write.statement(context, items);
   for (let round = 1; results.includes('undecided'); round++) {
     if (round > ROUNDS) {

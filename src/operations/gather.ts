@@ -13,6 +13,7 @@ const MOST_WAITING = 10_000;
 const MOST_WAITING_CHARACTERS = 64_000_000;
 
 interface Call<Item> {
+  id: string;
   item: Item;
   characters: number;
   resolve(recorded: Recorded): void;
@@ -27,13 +28,19 @@ interface Call<Item> {
  */
 export function gather<Item>(context: Context, write: Write<Item>): (item: Item) => Promise<Recorded> {
   const waiting: Call<Item>[] = [];
+  /** A second call for an id waits for the first: of two statements nobody knows which comes first. */
+  const idsUnderway = new Set<string>();
   let characters = 0;
   let underway = 0;
   let isDue = false;
 
   const depart = async (): Promise<void> => {
-    const calls = waiting.splice(0, fitting(waiting));
-    for (const call of calls) characters -= call.characters;
+    const calls = waiting.splice(0, fitting(waiting, idsUnderway));
+    if (calls.length === 0) return;
+    for (const call of calls) {
+      characters -= call.characters;
+      idsUnderway.add(call.id);
+    }
     underway++;
     try {
       const results = await writeItems(
@@ -51,6 +58,7 @@ export function gather<Item>(context: Context, write: Write<Item>): (item: Item)
     } catch (error) {
       for (const { reject } of calls) reject(error);
     } finally {
+      for (const { id } of calls) idsUnderway.delete(id);
       underway--;
       if (waiting.length > 0 || calls.length > 1) departSoon();
     }
@@ -61,9 +69,9 @@ export function gather<Item>(context: Context, write: Write<Item>): (item: Item)
     isDue = true;
     setImmediate(() => {
       isDue = false;
-      if (waiting.length === 0) return;
+      const before = waiting.length;
       void depart();
-      if (waiting.length > 0) departSoon();
+      if (waiting.length > 0 && waiting.length < before) departSoon();
     });
   };
 
@@ -75,20 +83,21 @@ export function gather<Item>(context: Context, write: Write<Item>): (item: Item)
         reject(new ClaireError('too_many_calls', { found }));
         return;
       }
-      waiting.push({ item, characters: size, resolve, reject });
+      waiting.push({ id: write.idOf(item), item, characters: size, resolve, reject });
       characters += size;
       if (underway === 0 && !isDue) void depart();
       else departSoon();
     });
 }
 
-/** How many of the first calls fit into one statement; at least one. */
-function fitting(waiting: readonly Call<unknown>[]): number {
+/** How many of the first calls go into the next statement. */
+function fitting(waiting: readonly Call<unknown>[], idsUnderway: ReadonlySet<string>): number {
   let characters = 0;
   let count = 0;
   for (const call of waiting) {
     characters += call.characters;
-    if (count > 0 && (count >= MOST_CALLS || characters > MOST_CHARACTERS)) break;
+    const isFull = count > 0 && (count >= MOST_CALLS || characters > MOST_CHARACTERS);
+    if (isFull || idsUnderway.has(call.id)) break;
     count++;
   }
   return count;

@@ -7,6 +7,8 @@ export interface Context {
   database: Queryable;
   /** Quoted, ready for SQL. */
   book: string;
+  /** Whether statements belong to a transaction, which one that fails would end. */
+  inTransaction: boolean;
   /** Runs work whose failure leaves an enclosing transaction whole: there it gets a savepoint. */
   attempt<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Database, type Queryable } from '../../src/database/index.js';
+import type { Queryable } from '../../src/database/index.js';
 import { type Claire, ClaireError } from '../../src/index.js';
 import { gather } from '../../src/operations/gather.js';
-import { operations } from '../../src/operations/index.js';
+import { type Context, operations } from '../../src/operations/index.js';
 import { refusal, useBook } from '../harness/book.js';
 
 const book = useBook();
@@ -124,29 +124,66 @@ describe('single calls', () => {
   });
 });
 
-test('a call that meets no other leaves at once, and one that meets another with the next', async () => {
-  const database = new Database({ databaseUrl: book.url, applicationName: 'tests', connections: 2 });
+/** Single calls on a context that tells how many ids each statement has, and whose first statement waits. */
+function watchedCalls() {
   const sizes: number[] = [];
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
   const watched: Queryable = {
-    query(text, values) {
-      sizes.push((values![0] as unknown[]).length);
-      return database.query(text, values);
+    async query(text, values) {
+      if (sizes.push((values![0] as string).split(',').length) === 1) await released;
+      return book.database.query(text, values);
     },
   };
-  const context = { database: watched, book: 'main', attempt: <T>(work: () => Promise<T>) => work() };
-  const record = operations.recordSignal.gathered!(context);
-  const parsed = many('atonce', 5).map((each) => operations.recordSignal.input.parse(each));
-  const first = record(parsed[0]!);
+  const context: Context = {
+    database: watched,
+    book: 'main',
+    inTransaction: false,
+    attempt: (work) => work(),
+  };
+  const { gathered, input } = operations.recordSignal;
+  const record = gathered!(context);
+  const call = (id: string, other?: object) => record(input.parse(signal(id, other)));
+  return { sizes, release, call };
+}
+
+const turns = async () => {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+};
+
+test('a call that meets no other leaves at once, and those that meet it with the next statement', async () => {
+  const { sizes, release, call } = watchedCalls();
+  const calls = [call('turn_1')];
   expect(sizes).toEqual([1]);
-  const others = parsed.slice(1).map(record);
+  calls.push(...['turn_2', 'turn_3', 'turn_4'].map((id) => call(id)));
   expect(sizes).toEqual([1]);
-  await Promise.all([first, ...others]);
-  expect(sizes).toEqual([1, 4]);
-  await database.close();
+  await turns();
+  expect(sizes).toEqual([1, 3]);
+  calls.push(call('turn_5'), call('turn_6'));
+  release();
+  await Promise.all(calls);
+  expect(sizes).toEqual([1, 3, 2]);
+});
+
+test('a second call for an id does not overtake the first', async () => {
+  const { sizes, release, call } = watchedCalls();
+  const calls = [call('twice'), call('twice', { price: '2' })];
+  await turns();
+  expect(sizes).toEqual([1]);
+  release();
+  const results = await Promise.allSettled(calls);
+  expect(results.map(codeOf)).toEqual(['recorded', 'id_conflict']);
 });
 
 test('a statement that fails as a whole fails each of its calls', async () => {
-  const context = { database: claire as never, book: 'main', attempt: <T>(work: () => Promise<T>) => work() };
+  const context = {
+    database: claire as never,
+    book: 'main',
+    inTransaction: false,
+    attempt: <T>(work: () => Promise<T>) => work(),
+  };
   const broken = gather<{ id: string }>(context, {
     what: 'thing',
     ids: ['id'],

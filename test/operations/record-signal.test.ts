@@ -71,4 +71,46 @@ describe('recording signals', () => {
     const claire = await book.connect();
     expect(await claire.recordSignals([])).toEqual([]);
   });
+
+  test('any text arrives as it was sent, alone and in a batch', async () => {
+    const claire = await book.connect();
+    const texts = [
+      'a,b',
+      '{x}',
+      'say "so"',
+      'back\\slash',
+      "o'clock",
+      'NULL',
+      'null',
+      ' space ',
+      'tab\tline\n',
+      'é😀',
+      '$1',
+    ];
+    await claire.recordSignal(signal(texts[0]!, { metadata: { note: texts } }));
+    const outcomes = await claire.recordSignals(texts.map((id) => signal(id, { metadata: { note: texts } })));
+    expect(outcomes.map(({ id, outcome }) => [id, outcome])).toEqual(
+      texts.map((id, at) => [id, at === 0 ? 'already_recorded' : 'recorded']),
+    );
+    for (const signal_id of texts)
+      expect(await claire.signals({ signal_id })).toMatchObject([{ signal_id, metadata: { note: texts } }]);
+  });
+
+  test('new batches and old ones in turn are told apart each time, in a transaction too', async () => {
+    const claire = await book.connect();
+    const batch = (name: string) => [1, 2, 3].map((n) => signal(`${name}-${n}`));
+    const told = async (batches: ReturnType<typeof signal>[]) =>
+      (await claire.recordSignals(batches)).map(({ outcome }) => outcome);
+    const [fresh, old] = [new Array(3).fill('recorded'), new Array(3).fill('already_recorded')];
+    for (const name of ['turn-a', 'turn-b', 'turn-c']) {
+      expect(await told(batch(name))).toEqual(fresh);
+      expect(await told(batch(name))).toEqual(old);
+    }
+    expect(await told([...batch('turn-d'), ...batch('turn-a')])).toEqual([...fresh, ...old]);
+    const inside = await claire.transaction(async (t) => [
+      ...(await t.recordSignals(batch('turn-e'))),
+      ...(await t.recordSignals([...batch('turn-e'), signal('turn-e-1', { price: '1' })])),
+    ]);
+    expect(inside.map(({ outcome }) => outcome)).toEqual([...fresh, ...old, 'conflict']);
+  });
 });

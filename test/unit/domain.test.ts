@@ -1,5 +1,7 @@
 import fc from 'fast-check';
+import { LosslessNumber } from 'lossless-json';
 import { describe, expect, test } from 'vitest';
+import { toArrayText, toJson } from '../../src/database/index.js';
 import { toDecimal, trimDecimal } from '../../src/domain/decimal.js';
 import { toMilliseconds } from '../../src/domain/time.js';
 
@@ -82,4 +84,32 @@ describe('times', () => {
   ])('%s is refused, not guessed', (given, problem) => {
     expect(() => toMilliseconds(given)).toThrow(problem);
   });
+});
+
+describe('the text of an array', () => {
+  test('holds every text as it is, and tells NULL from the word', () => {
+    expect(toArrayText(['a', 'NULL', '', null, undefined, 'a,b', '{}', 'say "so"', 'back\\slash'])).toBe(
+      String.raw`{"a","NULL","",NULL,NULL,"a,b","{}","say \"so\"","back\\slash"}`,
+    );
+    expect(toArrayText([])).toBe('{}');
+    expect(toArrayText([1, -2.5])).toBe('{1,-2.5}');
+  });
+});
+
+describe('JSON that goes into the record', () => {
+  test.each([
+    [{ a: [1, 'x', null, true, { b: 0.1 }] }, '{"a":[1,"x",null,true,{"b":0.1}]}'],
+    [{ a: 12345678901234567890n }, '{"a":12345678901234567890}'],
+    [{ a: new LosslessNumber('0.10000000000000000000001') }, '{"a":0.10000000000000000000001}'],
+    [{ a: undefined, b: new Date(0) }, '{"b":"1970-01-01T00:00:00.000Z"}'],
+  ])('%j keeps every digit', (value, text) => {
+    expect(toJson(value)).toBe(text);
+  });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, { deep: [{ a: Number.NaN }] }, undefined])(
+    '%j has no form in JSON',
+    (value) => {
+      expect(() => toJson(value)).toThrow(RangeError);
+    },
+  );
 });
