@@ -19,8 +19,7 @@ const MEGABYTE = 1e6;
 
 export const start: Workload = {
   name: 'start',
-  summary:
-    'the embedded server from nothing and from its files to ready; its memory and that of a client, idle',
+  summary: 'cold and warm start; memory of server and client at rest',
   async run(options) {
     const notes: string[] = [];
     const own = options.place.server ? await embeddedServer(options, notes) : undefined;

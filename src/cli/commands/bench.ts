@@ -22,13 +22,15 @@ const MOST_RUNS = 1_000_000;
 export const bench = defineCommand({
   usage: 'bench [workloads...]',
   summary: 'Measures Claire on this machine, beside what people would use instead.',
-  details:
-    'Makes databases of its own, loads them, measures, prints a table and removes them, also after Ctrl-C. Without\n' +
-    '--database-url it starts a server of its own in the temporary directory; DATABASE_URL is not looked at, so that\n' +
-    'nobody measures on a server in use by accident. With it, databases claire_bench_… are made and dropped on that\n' +
-    'server. Compare the ratios: milliseconds are of one machine. A bar that is missed is said, and no error: the exit\n' +
-    'code is 0. Files are written after each workload, so a later one that fails takes nothing away.\n\n' +
-    `Workloads (default: all):\n${list(WORKLOADS.map(({ name, summary }) => [`  ${name}`, summary]))}`,
+  details: [
+    'Makes databases of its own, loads them, measures, prints a table and removes them, also after Ctrl-C. ' +
+      'Compare the ratios: milliseconds are of one machine. A bar that is missed is said, and is no error: the exit ' +
+      'code is 0. Files are written after each workload, so that one that fails takes nothing away from those before.',
+    'Without --database-url it starts a server of its own in the temporary directory. DATABASE_URL is not looked at, ' +
+      'so that nobody measures on a server in use by accident. On a server that --database-url names, databases ' +
+      'claire_bench_… are made and dropped.',
+    `Workloads, all of them where none is named:\n${list(WORKLOADS.map(({ name, summary }) => [`  ${name}`, summary]))}`,
+  ].join('\n\n'),
   options: [
     option('--rows <sizes>', 'rows of the largest table: 50k, 1m, 10m, or several as 100k,10m').default(
       '50k',
