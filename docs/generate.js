@@ -1,12 +1,14 @@
 /**
  * Makes docs/reference from the program itself: operations from their registry, errors from the catalogue, settings
- * from the configuration, the command's help from the command. Run: npm run docs. A test holds the files to it.
+ * from the configuration, the command's help from the command; and docs/benchmarks.md from the report beside it.
+ * Run: npm run docs. A test holds the files to it.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { tablesOf } from '../dist/bench/index.js';
 import { settings } from '../dist/config.js';
 import { catalogue, EXIT } from '../dist/errors/index.js';
 import { operations } from '../dist/operations/index.js';
@@ -87,12 +89,33 @@ async function commandPage() {
   return `# Command\n\n\`\`\`text\n${top}\n\`\`\`\n\n${sections.join('\n\n')}\n`;
 }
 
+async function benchmarksPage() {
+  const report = JSON.parse(await readFile(`${root}docs/benchmarks.json`, 'utf8'));
+  const { about, workloads } = tablesOf(report);
+  const tableOf = ({ head, rows }) => table(head, rows);
+  const sections = workloads.map(({ workload, figures, facts, bars, notes }) =>
+    [
+      `## ${workload}`,
+      tableOf(figures),
+      ...(bars ? ['Bars:', tableOf(bars)] : []),
+      ...(facts ? ['What explains the figures:', tableOf(facts)] : []),
+      ...(notes.length > 0 ? [notes.map((note) => `- ${note}`).join('\n')] : []),
+    ].join('\n\n'),
+  );
+  const intro =
+    'Made from [benchmarks.json](benchmarks.json), which the command below wrote with `--output docs/benchmarks.json` on the\n' +
+    'machine below; plans are in there too. How each figure is made: [bench](../bench/README.md). Compare the ratios, which are of\n' +
+    'one run; milliseconds are of one machine.';
+  return `# Benchmarks\n\n${intro}\n\n${table(['', ''], about)}\n\n${sections.join('\n\n')}\n`;
+}
+
 /** Pages by their path. */
 export const pages = async () => ({
   'docs/reference/operations.md': operationPage(),
   'docs/reference/errors.md': errorPage(),
   'docs/reference/settings.md': settingsPage(),
   'docs/reference/command.md': await commandPage(),
+  'docs/benchmarks.md': await benchmarksPage(),
 });
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+
 /**
  * Every setting that comes from outside, in one table: `--help`, the docs and the code read it here.
  * This is the only file that looks at the environment.
@@ -48,8 +50,12 @@ export const systemDirectories = () => ({
   home: process.env.HOME || process.env.USERPROFILE || undefined,
 });
 
-/** The environment for the embedded server's own programs: nothing of ours, so no PG* variable misleads them. */
+/** The environment for programs that we start: nothing of ours, so no PG* variable misleads them. */
 export const childEnvironment = (): Record<string, string> =>
   Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && name !== 'DATABASE_URL'),
   ) as Record<string, string>;
+
+/** The version of this Claire, as its package says it. */
+export const packageVersion = (): string =>
+  (createRequire(import.meta.url)('../package.json') as { version: string }).version;

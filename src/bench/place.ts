@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type EmbeddedServer, startEmbedded } from '../database/embedded/index.js';
+import { dirname, join } from 'node:path';
+import { type EmbeddedServer, findEmbedded, startEmbedded } from '../database/embedded/index.js';
 import { type BareClient, connectBare, Database, identifier, withDatabase } from '../database/index.js';
 import type { Undo } from './undo.js';
 
@@ -18,50 +18,89 @@ export interface Place {
   bare(databaseUrl: string): Promise<BareClient>;
   /** A pool of Claire's, closed with the bench. */
   pool(databaseUrl: string, connections: number): Database;
+  /** Ends what is under way in all databases of the place, and the connections to them. */
+  cut(): Promise<void>;
+  /** The server itself, for what it says of itself. */
+  admin: BareClient;
   undo: Undo;
 }
 
+const APPLICATION = 'claire bench';
+
 /** Everything that it opens, starts or makes is undone by `undo`. */
 export async function openPlace(databaseUrl: string | undefined, undo: Undo): Promise<Place> {
-  const server = databaseUrl === undefined ? await startServer(undo) : undefined;
+  const server =
+    databaseUrl === undefined ? await startEmbedded({ dataDir: await temporaryData(undo) }) : undefined;
   const url = databaseUrl ?? server!.url('postgres', { showSecrets: true });
   const prefix = `claire_bench_${randomBytes(4).toString('hex')}`;
   const full = (name: string) => identifier(`${prefix}_${name}`);
-  const admin = await connectBare(url, 'claire bench');
+  const admin = await connectBare(url, APPLICATION);
   undo.add(() => admin.end());
+  const { rows } = await admin.query<{ pid: number }>('select pg_backend_pid() as pid');
   const drop = async (name: string) => {
     await admin.query(`drop database if exists ${full(name)} with (force)`);
   };
   return {
     server,
     async create(name, template) {
-      undo.add(() => drop(name));
+      undo.add(() => drop(name), `database ${prefix}_${name}`);
       const from = template ? `template ${full(template)} strategy file_copy` : 'template template0';
       await admin.query(`create database ${full(name)} ${from}`);
       return withDatabase(url, `${prefix}_${name}`);
     },
     drop,
     async bare(databaseUrl) {
-      const client = await connectBare(databaseUrl, 'claire bench');
+      const client = await connectBare(databaseUrl, APPLICATION);
       undo.add(() => client.end());
       return client;
     },
     pool(databaseUrl, connections) {
-      const pool = new Database({ databaseUrl, applicationName: 'claire bench', connections });
+      const pool = new Database({ databaseUrl, applicationName: APPLICATION, connections });
       undo.add(() => pool.close());
       return pool;
     },
+    cut: () => cut(url, prefix, rows[0]!.pid),
+    admin,
     undo,
   };
 }
 
-/** With the settings that `claire up` gives it: what is measured is what users get. */
-async function startServer(undo: Undo): Promise<EmbeddedServer> {
-  const directory = await mkdtemp(join(tmpdir(), 'claire-bench-'));
-  undo.add(() => rm(directory, { recursive: true, force: true }));
+/** A connection of its own, because the place's own may be copying a database: that is cancelled, it is needed after. */
+async function cut(url: string, prefix: string, admin: number): Promise<void> {
+  const client = await connectBare(url, APPLICATION);
+  try {
+    await client.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where starts_with(datname, $1)',
+      [prefix],
+    );
+    await client.query(
+      "select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and state = 'active'",
+      [admin],
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * A data directory for a server of our own, which is stopped and removed at the end. Who starts it there gets the
+ * settings that `claire up` gives: what is measured is what users get.
+ */
+export async function temporaryData(undo: Undo): Promise<string> {
+  const directory = await realpath(await mkdtemp(join(tmpdir(), 'claire-bench-')));
+  const dataDir = join(directory, 'data');
+  undo.add(() => removeData(directory, dataDir), `directory ${directory}`);
+  // Found rather than remembered: a start that was cut off may have left one.
+  undo.add(async () => (await findEmbedded(dataDir))?.stop(), `the server on ${dataDir}`);
   // The server's own uid must pass through.
   await chmod(directory, 0o755);
-  const server = await startEmbedded({ dataDir: join(directory, 'data') });
-  undo.add(() => server.stop());
-  return server;
+  return dataDir;
+}
+
+/** Where root's server cannot reach the directory its cluster lies elsewhere, in a directory for it alone. */
+async function removeData(directory: string, dataDir: string): Promise<void> {
+  const cluster = await realpath(join(dataDir, 'postgres')).catch(() => undefined);
+  if (cluster !== undefined && !cluster.startsWith(directory))
+    await rm(dirname(cluster), { recursive: true, force: true });
+  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -6,6 +6,8 @@ import { bookName } from '../database/index.js';
 export interface GlobalOptions {
   /** PostgreSQL to use; undefined: the embedded server. */
   databaseUrl: string | undefined;
+  /** The same, but only where the flag itself was given: for what must not happen by accident to the one of the environment. */
+  namedDatabaseUrl: string | undefined;
   /** Directory of the embedded server. */
   data: string;
   /** Port of the embedded server, only if somebody asked for one. */
@@ -33,6 +35,7 @@ export function readGlobalOptions(program: Command): GlobalOptions {
   const port = setting('port', given.port);
   return {
     databaseUrl: setting('database_url', given.databaseUrl),
+    namedDatabaseUrl: given.databaseUrl,
     data: setting('data', given.data)!,
     port: port === undefined ? undefined : toPort(port),
     book: bookName(setting('book', given.book)!),

@@ -32,7 +32,7 @@ const write = (stream: NodeJS.WriteStream, text: string): void => {
   stream.write(text.endsWith('\n') ? text : `${text}\n`);
 };
 
-const NUMBER = /^-?\d+(\.\d+)?$/;
+const NUMBER = /^-?\d+(,\d{3})*(\.\d+)?$/;
 
 /** Columns side by side; one that holds nothing but numbers stands to the right. */
 export function table(head: readonly string[], rows: readonly Cells[]): string {

@@ -1,6 +1,7 @@
-import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { packageVersion } from '../config.js';
 import type { Runtime } from './command.js';
+import { bench } from './commands/bench.js';
 import { book } from './commands/book.js';
 import { correct } from './commands/correct.js';
 import { migrate } from './commands/migrate.js';
@@ -31,6 +32,7 @@ const COMMANDS = [
   book,
   testData,
   service,
+  bench,
 ];
 
 export function buildProgram(runtime: Runtime): Command {
@@ -49,11 +51,6 @@ export function buildProgram(runtime: Runtime): Command {
     command.helpCommand(false);
   });
   return program;
-}
-
-function packageVersion(): string {
-  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
-  return version;
 }
 
 function forEach(command: Command, work: (command: Command) => void): void {

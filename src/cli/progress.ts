@@ -23,6 +23,7 @@ export function progress(label: string, stream: NodeJS.WriteStream = process.std
     },
     end() {
       if (drawn > 0) stream.write('\r\x1b[K');
+      drawn = 0;
     },
   };
 }

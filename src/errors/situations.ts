@@ -306,8 +306,8 @@ export const situations = {
     exit: EXIT.refused,
   },
   output_failed: {
-    sentence: 'What was to be printed could not be written.',
-    remedy: 'See whether the disk or the pipe that it goes to takes more.',
+    sentence: 'The output could not be written.',
+    remedy: 'See whether the directory, the disk or the pipe that it goes to is there and takes more.',
     status: 500,
     exit: EXIT.unavailable,
   },

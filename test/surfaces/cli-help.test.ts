@@ -18,7 +18,7 @@ const COMMANDS = [
     'positions',
     'exposure',
   ],
-  ...['candles', 'profit', 'verify', 'correct', 'migrate', 'test-data'],
+  ...['candles', 'profit', 'verify', 'correct', 'migrate', 'test-data', 'bench'],
   ...['schema verify', 'schema diff'],
   ...['book create', 'book list', 'book drop'],
   ...['service signal-engine', 'service risk-manager', 'service execution-service'],

@@ -10,7 +10,7 @@ const markdown = async () => [
     .map((name) => join('docs', name)),
 ];
 
-test('the reference is what the program says of itself (npm run docs)', async () => {
+test('the reference is what the program says of itself, the benchmarks what their report says (npm run docs)', async () => {
   const generate = join(process.cwd(), 'docs/generate.js');
   const { pages } = (await import(generate)) as { pages(): Promise<Record<string, string>> };
   for (const [path, text] of Object.entries(await pages()))
