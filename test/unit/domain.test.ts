@@ -98,16 +98,20 @@ describe('the text of an array', () => {
 
 describe('JSON that goes into the record', () => {
   test.each([
-    [{ a: [1, 'x', null, true, { b: 0.1 }] }, '{"a":[1,"x",null,true,{"b":0.1}]}'],
-    [{ a: 12345678901234567890n }, '{"a":12345678901234567890}'],
-    [{ a: new LosslessNumber('0.10000000000000000000001') }, '{"a":0.10000000000000000000001}'],
-    [{ a: undefined, b: new Date(0) }, '{"b":"1970-01-01T00:00:00.000Z"}'],
-  ])('%j keeps every digit', (value, text) => {
+    ['what JSON has', { a: [1, 'x', null, true, { b: 0.1 }] }, '{"a":[1,"x",null,true,{"b":0.1}]}'],
+    ['a bigint', { a: 12345678901234567890n }, '{"a":12345678901234567890}'],
+    [
+      'a LosslessNumber',
+      { a: new LosslessNumber('0.10000000000000000000001') },
+      '{"a":0.10000000000000000000001}',
+    ],
+    ['a Date', { a: undefined, b: new Date(0) }, '{"b":"1970-01-01T00:00:00.000Z"}'],
+  ])('%s keeps every digit', (_, value, text) => {
     expect(toJson(value)).toBe(text);
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY, { deep: [{ a: Number.NaN }] }, undefined])(
-    '%j has no form in JSON',
+    '%s has no form in JSON',
     (value) => {
       expect(() => toJson(value)).toThrow(RangeError);
     },
