@@ -1,4 +1,4 @@
--- The schema of a book at 1.2, as PostgreSQL 18 writes it. Made by `npm run docs`: do not edit.
+-- The schema of a book at 1.3, as PostgreSQL 18 writes it. Made by `npm run docs`: do not edit.
 
 -- Columns are sorted by name. For reading; books are made by sql/migrations.
 
@@ -19,6 +19,8 @@ create table candles (
   constraint candles_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint),
   constraint candles_volume_check CHECK (volume >= 0::numeric AND volume < '1000000000000000000'::numeric)
 );
+
+CREATE INDEX idx_candles_timestamp_symbol ON candles USING btree ("timestamp", symbol);
 
 -- corrections -----------------------------------------------------------------------------------------
 
@@ -41,6 +43,12 @@ create table corrections (
 create sequence corrections_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
 
 alter sequence corrections_id_seq owned by corrections.id;
+
+CREATE INDEX idx_corrections_column_name_created_at_id ON corrections USING btree (column_name, created_at, id);
+
+CREATE INDEX idx_corrections_created_at_id ON corrections USING btree (created_at, id);
+
+CREATE INDEX idx_corrections_law_created_at_id ON corrections USING btree (law, created_at, id);
 
 CREATE INDEX idx_corrections_table_row ON corrections USING btree (table_name, row_id);
 
@@ -92,9 +100,13 @@ create sequence orders_id_seq as bigint increment by 1 minvalue 1 maxvalue 92233
 
 alter sequence orders_id_seq owned by orders.id;
 
+CREATE INDEX idx_orders_created_at_id ON orders USING btree (created_at, id);
+
 CREATE INDEX idx_orders_signal_id ON orders USING btree (signal_id);
 
-CREATE INDEX idx_orders_status_created ON orders USING btree (status, created_at DESC);
+CREATE INDEX idx_orders_status_created ON orders USING btree (status, created_at, id);
+
+CREATE INDEX idx_orders_symbol_created_at_id ON orders USING btree (symbol, created_at, id);
 
 CREATE TRIGGER a_fill_order_times BEFORE INSERT ON orders FOR EACH ROW WHEN (new.created_at IS NULL OR new.updated_at IS NULL) EXECUTE FUNCTION fill_order_times();
 
@@ -178,6 +190,12 @@ create sequence quarantine_id_seq as bigint increment by 1 minvalue 1 maxvalue 9
 
 alter sequence quarantine_id_seq owned by quarantine.id;
 
+CREATE INDEX idx_quarantine_laws ON quarantine USING gin (laws);
+
+CREATE INDEX idx_quarantine_state_id ON quarantine USING btree (state, id);
+
+CREATE INDEX idx_quarantine_table_name_id ON quarantine USING btree (table_name, id);
+
 CREATE INDEX idx_quarantine_table_name_row_id ON quarantine USING btree (table_name, row_id) WHERE state = 'held'::text;
 
 CREATE TRIGGER quarantine_refuse_change BEFORE UPDATE ON quarantine FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -212,7 +230,13 @@ alter sequence risk_events_id_seq owned by risk_events.id;
 
 CREATE INDEX idx_risk_events_jsonb ON risk_events USING gin (details jsonb_path_ops);
 
-CREATE INDEX idx_risk_events_type_timestamp ON risk_events USING btree (event_type, "timestamp" DESC);
+CREATE INDEX idx_risk_events_signal_id ON risk_events USING btree (signal_id);
+
+CREATE INDEX idx_risk_events_symbol_timestamp_id ON risk_events USING btree (symbol, "timestamp", id);
+
+CREATE INDEX idx_risk_events_timestamp_id ON risk_events USING btree ("timestamp", id);
+
+CREATE INDEX idx_risk_events_type_timestamp ON risk_events USING btree (event_type, "timestamp", id);
 
 CREATE TRIGGER a_fill_created_at BEFORE INSERT ON risk_events FOR EACH ROW WHEN (new.created_at IS NULL) EXECUTE FUNCTION fill_created_at();
 
@@ -310,11 +334,17 @@ create sequence trades_id_seq as bigint increment by 1 minvalue 1 maxvalue 92233
 
 alter sequence trades_id_seq owned by trades.id;
 
+CREATE INDEX idx_trades_entry_timestamp_id ON trades USING btree (entry_timestamp, id);
+
+CREATE INDEX idx_trades_exit_timestamp ON trades USING btree (exit_timestamp) INCLUDE (symbol, pnl, pnl_net, commission) WHERE status::text = 'CLOSED'::text;
+
 CREATE INDEX idx_trades_order_id ON trades USING btree (order_id);
 
-CREATE INDEX idx_trades_status_entry ON trades USING btree (status, entry_timestamp DESC) WHERE status::text = 'OPEN'::text;
+CREATE INDEX idx_trades_status_entry ON trades USING btree (status, entry_timestamp, id) WHERE status::text = 'OPEN'::text;
 
-CREATE INDEX idx_trades_symbol_side_entry ON trades USING btree (symbol, side, entry_timestamp) WHERE status::text = 'OPEN'::text;
+CREATE INDEX idx_trades_symbol_entry_timestamp_id ON trades USING btree (symbol, entry_timestamp, id);
+
+CREATE INDEX idx_trades_symbol_side_entry ON trades USING btree (symbol, side, entry_timestamp, id) WHERE status::text = 'OPEN'::text;
 
 CREATE TRIGGER a_fill_created_at BEFORE INSERT ON trades FOR EACH ROW WHEN (new.created_at IS NULL) EXECUTE FUNCTION fill_created_at();
 

@@ -7,10 +7,16 @@ import { type Reading, readSteps, type Step } from './steps.js';
 export const sqlDirectory = (name: 'migrations' | 'checks' | 'test-data'): string =>
   fileURLToPath(new URL(`../../sql/${name}`, import.meta.url));
 
-/** The versions of the schema, oldest first. 1.0 and 1.1 are the seed's, 1.2 is ours. */
-export const VERSIONS = ['1.0', '1.1', '1.2'] as const;
+/** The versions of the schema, oldest first. 1.0 and 1.1 are the seed's, those from 1.2 on are ours. */
+export const VERSIONS = ['1.0', '1.1', '1.2', '1.3'] as const;
 export type Version = (typeof VERSIONS)[number];
-export const LATEST_VERSION: Version = '1.2';
+export const LATEST_VERSION: Version = '1.3';
+/** The first that is this program's own work: it changes old rows, and its objects are known by their names. */
+export const FIRST_OF_OURS: Version = '1.2';
+
+/** Whether a version is one of the program's own, which began with FIRST_OF_OURS. */
+export const isOurs = (version: Version | undefined): boolean =>
+  version !== undefined && VERSIONS.indexOf(version) >= VERSIONS.indexOf(FIRST_OF_OURS);
 
 export interface Migration {
   number: number;

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/index.js';
-import { LATEST_VERSION, VERSIONS, type Version } from './files.js';
+import { FIRST_OF_OURS, isOurs, VERSIONS, type Version } from './files.js';
 import {
   COLUMNS,
   CONSTRAINTS,
@@ -167,7 +167,7 @@ function versionOf(found: Found[]): { version: Version | undefined; pieces: Piec
     const pieces = piecesOf(found, next);
     if (pieces.missing.length > 0) {
       // Of 1.2 a part is never taken over: see defectsOfLater.
-      const isBegun = next !== LATEST_VERSION && pieces.present.length > 0;
+      const isBegun = next !== FIRST_OF_OURS && pieces.present.length > 0;
       return { version, pieces: isBegun ? pieces : undefined };
     }
     version = next;
@@ -218,7 +218,8 @@ function defectsOfColumns(found: Found[], table: string): string[] {
 /**
  * Objects under names of the versions after the one that stands, which a migration would run into. Of 1.1 each piece
  * is what its name says, if it is of that kind. Of 1.2 nothing is taken over that is not whole: without a history the
- * catalog does not tell which rows its steps have reached, nor whose table `candles` is.
+ * catalog does not tell which rows its steps have reached, nor whose table `candles` is. The indexes of 1.3 are like those
+ * of 1.1.
  */
 function defectsOfLater(found: Found[], version: Version | undefined): string[] {
   const relations = found.filter(({ what, name }) => what === 'relation' && !SEED_TABLES.includes(name));
@@ -230,18 +231,18 @@ function defectsOfLater(found: Found[], version: Version | undefined): string[] 
     if (piece?.is !== is) return [`${name} is ${a(is)}, not ${a(piece?.is)}`];
     return piece?.is === 'table' ? defectsOfColumns(found, name) : [];
   });
-  if (version === LATEST_VERSION) return defects;
-  const { present, missing } = piecesOf(found, LATEST_VERSION);
+  if (isOurs(version)) return defects;
+  const before = VERSIONS.slice(0, VERSIONS.indexOf(FIRST_OF_OURS));
+  const { present, missing } = piecesOf(found, FIRST_OF_OURS);
   if (present.length > missing.length) {
-    const older =
-      version === VERSIONS.at(-2) ? [] : VERSIONS.slice(0, -1).flatMap((v) => piecesOf(found, v).missing);
+    const older = version === before.at(-1) ? [] : before.flatMap((v) => piecesOf(found, v).missing);
     return [
       ...defects,
-      `${present.length} pieces of ${LATEST_VERSION} stand here without its history, and are not whole; missing: ${[...older, ...missing].join(', ')}`,
+      `${present.length} pieces of ${FIRST_OF_OURS} stand here without its history, and are not whole; missing: ${[...older, ...missing].join(', ')}`,
     ];
   }
   return [
     ...defects,
-    ...present.map((name) => `${name} is a name of ${LATEST_VERSION}, and whose it is cannot be told`),
+    ...present.map((name) => `${name} is a name of ${FIRST_OF_OURS}, and whose it is cannot be told`),
   ];
 }

@@ -7,6 +7,7 @@ export { describeState } from './describe.js';
 export { differencesFrom } from './differences.js';
 export { expectedCatalog } from './expected.js';
 export {
+  isOurs,
   LATEST_VERSION,
   type Migration,
   readMigrations,

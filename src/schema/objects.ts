@@ -80,6 +80,7 @@ const on = (table: string, version: Version, ...names: string[]): Piece[] =>
 /**
  * What a book made by hand is known by. 1.0 and 1.1 in full; of 1.2 only the tables, views and functions above and
  * the columns below: it is one program's work, so where these all stand the rest does, and `schema verify` looks at it.
+ * Of 1.3, which brings nothing else, the indexes.
  */
 export const CONSTRAINTS: readonly Piece[] = [
   ...on('signals', '1.0', 'signals_pkey', 'signals_signal_id_key'),
@@ -101,6 +102,16 @@ export const INDEXES: readonly Piece[] = [
   ...on('trades', '1.1', 'idx_trades_status_entry'),
   ...on('risk_events', '1.1', 'idx_risk_events_jsonb', 'idx_risk_events_type_timestamp'),
   ...on('positions_realtime', '1.1', 'idx_positions_realtime_symbol_side'),
+  ...on('orders', '1.3', 'idx_orders_created_at_id', 'idx_orders_symbol_created_at_id'),
+  ...on('trades', '1.3', 'idx_trades_entry_timestamp_id', 'idx_trades_symbol_entry_timestamp_id'),
+  ...on('trades', '1.3', 'idx_trades_exit_timestamp'),
+  ...on('risk_events', '1.3', 'idx_risk_events_timestamp_id', 'idx_risk_events_symbol_timestamp_id'),
+  ...on('risk_events', '1.3', 'idx_risk_events_signal_id'),
+  ...on('candles', '1.3', 'idx_candles_timestamp_symbol'),
+  ...on('corrections', '1.3', 'idx_corrections_created_at_id', 'idx_corrections_column_name_created_at_id'),
+  ...on('corrections', '1.3', 'idx_corrections_law_created_at_id'),
+  ...on('quarantine', '1.3', 'idx_quarantine_state_id', 'idx_quarantine_table_name_id'),
+  ...on('quarantine', '1.3', 'idx_quarantine_laws'),
 ];
 
 export const TRIGGERS: readonly Piece[] = on('trades', '1.1', 'trigger_calculate_pnl');

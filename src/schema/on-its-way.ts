@@ -1,6 +1,6 @@
 import type { Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import type { Migration } from './files.js';
+import { FIRST_OF_OURS, isOurs, type Migration } from './files.js';
 import { FUNCTIONS } from './objects.js';
 import type { BookState } from './recognise.js';
 
@@ -23,22 +23,21 @@ export async function foreignNames(
   state: BookState,
   pending: readonly Migration[],
 ): Promise<string[]> {
-  const newest = pending.filter(({ version }) => version === '1.2');
-  const isBegun = newest.length < pending.length ? false : await isOnItsWay(session, state);
-  const statements = (isBegun ? newest.slice(1) : newest).flatMap(({ steps }) =>
-    steps.flatMap((step) => step.statements),
-  );
-  const indexes = statements.flatMap((statement) => {
+  const ours = pending.filter(({ version }) => isOurs(version));
+  const isBegun = ours.length < pending.length ? false : await isOnItsWay(session, state);
+  const statements = (files: readonly Migration[]) =>
+    files.flatMap(({ steps }) => steps.flatMap((step) => step.statements));
+  const indexes = statements(ours).flatMap((statement) => {
     const [, name, table] = INDEX_ON.exec(statement) ?? [];
     return name ? [{ name, table: table! }] : [];
   });
-  const names = statements
+  const names = statements(isBegun ? ours.slice(1) : ours)
     .flatMap((statement) => MADE.exec(statement)?.[1] ?? [])
     .filter((name) => !indexes.some((index) => index.name === name));
   const functions = FUNCTIONS.filter(
-    ({ name, since }) => since === '1.2' && names.includes(name.replace(/\(.*/, '')),
+    ({ name, since }) => isOurs(since) && names.includes(name.replace(/\(.*/, '')),
   );
-  const isWhole = state.handMade && state.version === '1.2';
+  const isWhole = state.handMade && isOurs(state.version);
   const found = await session.query<{ name: string }>(
     `select format('%s %s', case relkind when 'i' then 'index' else 'relation' end, relname) as name
      from pg_class left join pg_index on indexrelid = pg_class.oid
@@ -65,9 +64,9 @@ export async function foreignNames(
   return found.map(({ name }) => name);
 }
 
-/** Whether a step to 1.2 was ever taken here. The very first of them makes what the zone is kept in. */
+/** Whether a step of ours was ever taken here. The very first of them makes what the zone is kept in. */
 async function isOnItsWay(session: Queryable, { book, applied }: BookState): Promise<boolean> {
-  if (applied.some(({ version }) => version === '1.2')) return true;
+  if (applied.some(({ version }) => version === FIRST_OF_OURS)) return true;
   const [row] = await session.query<{ begun: boolean }>(
     `select to_regprocedure(quote_ident($1) || '.recorded_utc(timestamp)') is not null as begun`,
     [book],

@@ -1,7 +1,7 @@
 import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError, type ErrorCode, entryOf } from '../errors/index.js';
 import { type Dependent, dependentsOf } from './dependents.js';
-import { type Migration, VERSIONS, type Version } from './files.js';
+import { isOurs, type Migration, type Version } from './files.js';
 import {
   FUNCTIONS,
   HISTORY,
@@ -105,9 +105,8 @@ export async function examine(
 
 /** Whether tables with rows of 1.0 or 1.1 are to become those of 1.2. */
 function changesOldRows(state: BookState, to: Version): boolean {
-  const before = state.version === undefined ? -1 : VERSIONS.indexOf(state.version);
   const stands = state.handMade || state.applied.length > 0;
-  return stands && before < VERSIONS.indexOf('1.2') && VERSIONS.indexOf(to) >= VERSIONS.indexOf('1.2');
+  return stands && !isOurs(state.version) && isOurs(to);
 }
 
 /** Each right that a step would want and this login has not. Superusers and members of the owner have them all. */

@@ -13,8 +13,8 @@ export interface Fixture {
   readonly database: Database;
   /** A connection of a service, closed at the end of the file. */
   connect(options?: Partial<ConnectOptions>): Promise<Claire>;
-  /** Makes a book at a version; its name. */
-  bookAt(version: Version): Promise<string>;
+  /** Makes a book at a version, the newest unless told otherwise; its name. */
+  bookAt(version?: Version): Promise<string>;
   /**
    * Runs plain SQL as a client of the book does, one statement after another in one session that finds the tables by
    * unqualified name. Gives the rows of the last statement.
@@ -51,7 +51,7 @@ export function useBook(): Fixture {
     },
     async bookAt(version) {
       const book = `b${randomBytes(6).toString('hex')}`;
-      await migrate(database, book, { to: version });
+      await migrate(database, book, version === undefined ? {} : { to: version });
       return book;
     },
     async deadlocks() {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { examine, recognise } from '../../src/schema/index.js';
+import { examine, LATEST_VERSION, recognise } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
 import { useSchemas } from './by-hand.js';
@@ -173,7 +173,7 @@ describe('what others have on columns that change', () => {
     expect(error.code).toBe('schema_depended_on');
     expect(error.message).toContain(`${found.replace('BOOK', name)}.`);
     const { dependents } = await examine(book.database, name, await recognise(book.database, name), {
-      to: '1.2',
+      to: LATEST_VERSION,
     });
     expect(dependents).toMatchObject([{ stops: true, definition: expect.stringMatching(definition) }]);
     for (const column of dependents[0]!.on) expect(await fate(name, [column]), column).not.toBe('kept');
@@ -188,7 +188,9 @@ describe('what others have on columns that change', () => {
       'create view a_outer as select pnl from inner_view',
     );
     const seen = () =>
-      recognise(book.database, name).then((state) => examine(book.database, name, state, { to: '1.2' }));
+      recognise(book.database, name).then((state) =>
+        examine(book.database, name, state, { to: LATEST_VERSION }),
+      );
     const { dependents } = await seen();
     expect(dependents.map((one) => one.name)).toEqual([`${name}.inner_view`, `${name}.a_outer`]);
     await book.database.query(`drop view ${name}.inner_view cascade`);
@@ -224,7 +226,7 @@ describe('what others have on columns that change', () => {
     const name = await schemaOf(...byHand('1.1'), 'grant select (id, symbol) on trades to public');
     expect((await refusal(look(name))).message).toContain('right SELECT of public (trades.id).');
     const state = await recognise(book.database, name);
-    expect((await examine(book.database, name, state, { to: '1.2' })).dependents).toMatchObject([
+    expect((await examine(book.database, name, state, { to: LATEST_VERSION })).dependents).toMatchObject([
       { definition: `grant SELECT (id) on ${name}.trades to public` },
     ]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { differencesFrom, emptyBook, migrate, recognise } from '../../src/schema/index.js';
+import { differencesFrom, emptyBook, LATEST_VERSION, migrate, recognise } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
 import { holdOpen } from '../harness/hold.js';
@@ -179,7 +179,7 @@ describe('what an old database may hold besides', () => {
       message: expect.stringMatching(/nobody touches trades/),
     });
     await book.sql('drop trigger audit on trades', name);
-    expect((await migrate(book.database, name)).version).toBe('1.2');
+    expect((await migrate(book.database, name)).version).toBe(LATEST_VERSION);
   });
 
   test('settings of a role that would end a long step, or change what is read, do not', async () => {
@@ -199,7 +199,7 @@ describe('what an old database may hold besides', () => {
       for (const table of ['signals', 'orders', 'trades', 'risk_events']) {
         await book.database.query(`alter table ${name}.${table} owner to ${login}`);
       }
-      expect((await migrate(database, name)).version).toBe('1.2');
+      expect((await migrate(database, name)).version).toBe(LATEST_VERSION);
     });
   });
 
@@ -237,17 +237,19 @@ describe('what weakens a law matters to the verification', () => {
       'create trigger mine before insert on trades for each row execute function calculate_pnl()',
     ],
   ])('%s', async (_, statement) => {
-    const name = await book.bookAt('1.2');
+    const name = await book.bookAt();
     await book.sql(statement, name);
-    const found = await differencesFrom(book.database, name, '1.2');
+    const found = await differencesFrom(book.database, name, LATEST_VERSION);
     expect(found.map(({ state, matters }) => ({ state, matters }))).toEqual([
       { state: 'extra', matters: true },
     ]);
   });
 
   test('a tuned index does not', async () => {
-    const name = await book.bookAt('1.2');
+    const name = await book.bookAt();
     await book.sql('alter index idx_orders_signal_id set (fillfactor = 70)', name);
-    expect((await differencesFrom(book.database, name, '1.2')).filter(({ matters }) => matters)).toEqual([]);
+    expect(
+      (await differencesFrom(book.database, name, LATEST_VERSION)).filter(({ matters }) => matters),
+    ).toEqual([]);
   });
 });

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { planText } from '../../src/cli/migration/plan-text.js';
 import { identifier } from '../../src/database/index.js';
 import { isDone, withZone } from '../../src/schema/apply.js';
-import { migrate, planMigration, readMigrations, recognise, type Version } from '../../src/schema/index.js';
+import {
+  LATEST_VERSION,
+  migrate,
+  planMigration,
+  readMigrations,
+  recognise,
+  type Version,
+} from '../../src/schema/index.js';
 import { effectOf } from '../../src/schema/locks.js';
 import type { PlannedFile, PlannedStep } from '../../src/schema/plan.js';
 import type { Step } from '../../src/schema/steps.js';
@@ -43,7 +50,7 @@ async function oldBook(): Promise<string> {
   return name;
 }
 
-const planOf = async (name: string, to: Version = '1.2') =>
+const planOf = async (name: string, to: Version = LATEST_VERSION) =>
   planMigration(book.database, name, await recognise(book.database, name), { to });
 
 /** Says in which way a step was not what the plan says, or nothing. */
@@ -161,7 +168,9 @@ describe('making a plan', () => {
 
   test('of a book that stands at the version there is nothing', async () => {
     expect(await planOf('main')).toMatchObject({ files: [], settling: [], seconds: 0 });
-    expect(planText(await planOf('main'))).toBe('Book main stands at 1.2: there is nothing to do.');
+    expect(planText(await planOf('main'))).toBe(
+      `Book main stands at ${LATEST_VERSION}: there is nothing to do.`,
+    );
   });
 
   test('of a book that is not there: a transaction a file, and nobody waits', async () => {
@@ -190,7 +199,7 @@ describe('making a plan', () => {
   test('the zone of the old times stands in the SQL, and in UTC nothing is recorded of it', async () => {
     const name = await oldBook();
     const state = await recognise(book.database, name);
-    const plan = await planMigration(book.database, name, state, { to: '1.2', zone: 'Asia/Tokyo' });
+    const plan = await planMigration(book.database, name, state, { to: LATEST_VERSION, zone: 'Asia/Tokyo' });
     const steps = plan.files.flatMap((file) => file.steps);
     const recorded = (each: PlannedStep[]) =>
       each.find(({ statements }) => /^insert into corrections/.test(statements[0]!));

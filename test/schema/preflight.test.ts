@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Queryable } from '../../src/database/index.js';
-import { preflight, recognise } from '../../src/schema/index.js';
+import { LATEST_VERSION, preflight, recognise } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
 import { ROW, useSchemas } from './by-hand.js';
@@ -115,7 +115,7 @@ test('everything that is found is named at once, and nothing was changed', async
         },
       };
       const state = await recognise(session, name);
-      return refusal(preflight(listening, name, state, { to: '1.2' }));
+      return refusal(preflight(listening, name, state, { to: LATEST_VERSION }));
     });
     expect(error.code).toBe('right_missing');
     expect((error.details!.refusals as { code: string }[]).map(({ code }) => code)).toEqual([

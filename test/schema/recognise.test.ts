@@ -121,6 +121,16 @@ describe('without a history', () => {
     ]);
   });
 
+  test('the indexes of 1.3 are made as those of 1.1 are, whichever of them stand', async () => {
+    const name = await book.bookAt('1.3');
+    await book.sql('drop table schema_migrations', name);
+    await book.sql('drop index idx_trades_exit_timestamp', name);
+    const state = await recognise(book.database, name);
+    expect(state).toMatchObject({ version: '1.2', handMade: true, inTheWay: [] });
+    expect(state.pieces).toMatchObject({ version: '1.3', missing: ['idx_trades_exit_timestamp'] });
+    expect(await migrate(book.database, name)).toMatchObject({ version: LATEST_VERSION, handMade: false });
+  });
+
   test('a history without a row is that of a migration killed at its beginning', async () => {
     const name = await schemaOf(...byHand('1.0'));
     await book.sql(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { examine, migrate, recognise } from '../../src/schema/index.js';
+import { examine, LATEST_VERSION, migrate, recognise } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
 import { fillWithOldRows, MANY } from '../harness/old-data.js';
@@ -97,7 +97,7 @@ describe('the zone in which the server wrote', () => {
     });
     await expect(cut).rejects.toThrow('cut');
     const seen = await book.database.session(async (session) =>
-      examine(session, name, await recognise(session, name), { to: '1.2' }),
+      examine(session, name, await recognise(session, name), { to: LATEST_VERSION }),
     );
     expect(seen).toMatchObject({ zone: 'Europe/Berlin', refusals: [] });
   });

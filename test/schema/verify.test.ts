@@ -8,7 +8,7 @@ let damaged = '';
 let n = 0;
 
 async function damage(...statements: string[]): Promise<string[]> {
-  damaged = await book.bookAt('1.2');
+  damaged = await book.bookAt();
   for (const statement of statements) await book.sql(statement, damaged);
   const claire = await book.connect({ book: damaged });
   return (await claire.verify())

@@ -62,7 +62,7 @@ export function useDesks(): Fixture & {
   };
 
   async function newDesk(): Promise<Desk> {
-    const book = await fixture.bookAt('1.2');
+    const book = await fixture.bookAt();
     const connect = (service: string) => fixture.connect({ service, book, connections: 2 });
     const [signalEngine, riskManager, executionService] = await Promise.all(
       ['signal_engine', 'risk_manager', 'execution_service'].map(connect),

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { migrate, readMigrations } from '../../src/schema/index.js';
+import { LATEST_VERSION, migrate, readMigrations } from '../../src/schema/index.js';
 import { ask, claire, json, useServer } from './cli-run.js';
 import { needs, postgres15 } from './embedded-ground.js';
 
@@ -41,12 +41,12 @@ test('a book as it was made has nothing to say: verify ends with 0, diff prints 
   await damaged('whole');
   expect(await ask(...schema('whole', 'verify'))).toEqual({
     code: 0,
-    stdout: 'Book whole is as 1.2 says.\n',
+    stdout: `Book whole is as ${LATEST_VERSION} says.\n`,
     stderr: '',
   });
   const { code, stdout, stderr } = await ask(...schema('whole', 'diff'));
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-  expect(stderr).toBe('Book whole is as 1.2 says: there is nothing to mend.\n');
+  expect(stderr).toBe(`Book whole is as ${LATEST_VERSION} says: there is nothing to mend.\n`);
 });
 
 test('what is missing, different, invalid and extra is told apart, expected over actual, and ends with 1', async () => {
@@ -85,7 +85,7 @@ test('what is extra does not matter, and diff leaves it alone', async () => {
   await damaged('richer', ...DAMAGES.slice(-2), 'create index mine_x on signals (side)');
   const { code, stdout } = await ask(...schema('richer', 'verify'));
   expect(code).toBe(0);
-  expect(lastLine(stdout)).toBe('Book richer is as 1.2 says. 3 differences do not matter.');
+  expect(lastLine(stdout)).toBe(`Book richer is as ${LATEST_VERSION} says. 3 differences do not matter.`);
   const { stdout: sql, stderr } = await ask(...schema('richer', 'diff'));
   expect(sql.trimEnd().split('\n')).toEqual([
     '-- extra, left alone: table mine',
@@ -98,7 +98,12 @@ test('what is extra does not matter, and diff leaves it alone', async () => {
 test('a program gets the same as JSON', async () => {
   await damaged('program', DAMAGES[0]!, DAMAGES[6]!);
   const said = await json(...schema('program', 'verify'));
-  expect(said).toMatchObject({ book: 'program', version: '1.2', latest: '1.2', agrees: false });
+  expect(said).toMatchObject({
+    book: 'program',
+    version: LATEST_VERSION,
+    latest: LATEST_VERSION,
+    agrees: false,
+  });
   expect(said.differences).toEqual([
     {
       ...{ state: 'missing', kind: 'index', name: 'idx_trades_order_id', table: 'trades', matters: true },
@@ -136,7 +141,7 @@ test('an older book is held against its own version, and that is said', async ()
   const { code, stdout } = await ask(...schema('older', 'verify'));
   expect(code).toBe(0);
   expect(stdout).toBe(
-    'Book older stands at 1.1, which it was held against; the newest is 1.2. Book older is as 1.1 says.\n',
+    `Book older stands at 1.1, which it was held against; the newest is ${LATEST_VERSION}. Book older is as 1.1 says.\n`,
   );
   await desk.database.query('drop index older.idx_orders_status_created');
   expect((await ask(...schema('older', 'verify'))).code).toBe(1);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findEmbedded } from '../../src/database/embedded/index.js';
 import { connect } from '../../src/index.js';
+import { LATEST_VERSION } from '../../src/schema/index.js';
 import { freePort } from '../harness/ports.js';
 import { ask, claire, json, type Running, start, useServer } from './cli-run.js';
 import { afterwards, ground, needs, pidOf, query, rested } from './embedded-ground.js';
@@ -265,7 +266,7 @@ describe('status and stop', () => {
       ...['running', 'server', 'books', 'book', 'summary', 'open_laws', 'hand_made', 'positions'],
     ]);
     expect(Object.keys(status.server!)).toEqual(['version', 'url', 'data']);
-    expect(status.books).toEqual([{ book: 'main', version: '1.2' }]);
+    expect(status.books).toEqual([{ book: 'main', version: LATEST_VERSION }]);
   });
 
   test('stop stops a server that an up has left behind', async () => {

@@ -5,6 +5,7 @@ import {
   migrate as bring,
   describeState,
   emptyBook,
+  isOurs,
   LATEST_VERSION,
   listHandMade,
   type Migrated,
@@ -86,8 +87,7 @@ function requireSense(options: Invocation['options']): void {
     refuse('--fresh leaves no old row whose zone --recorded-in could name.');
   if (options.testData && wantedOf(options) !== LATEST_VERSION)
     refuse('--test-data is of the newest version.');
-  if (options.quarantine && wantedOf(options) !== LATEST_VERSION)
-    refuse('There is no quarantine before 1.2.');
+  if (options.quarantine && !isOurs(wantedOf(options))) refuse('There is no quarantine before 1.2.');
 }
 
 const wantedOf = ({ to }: Invocation['options']): Version =>
