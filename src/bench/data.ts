@@ -96,7 +96,12 @@ function orders(signalCount: number): Table {
   };
 }
 
-function trades(signalCount: number, withIds: boolean): Table {
+interface TradeColumns {
+  withIds: boolean;
+  withOrders: boolean;
+}
+
+function trades(signalCount: number, { withIds, withOrders }: TradeColumns): Table {
   const { trades: count } = sizesOf(signalCount);
   return {
     name: 'trades',
@@ -121,7 +126,14 @@ function trades(signalCount: number, withIds: boolean): Table {
       const of = named ? signal : n;
       const at = time(of, signalCount);
       const exit = isOpen(n) ? [NULL, NULL, 'OPEN'] : [priceOf(of + 50), at + 3_600_000, 'CLOSED'];
-      const entry = [`ord_${n}`, symbolOf(of), sideOf(of), cents((n % 400) + 1), priceOf(of), at];
+      const entry = [
+        withOrders ? `ord_${n}` : NULL,
+        symbolOf(of),
+        sideOf(of),
+        cents((n % 400) + 1),
+        priceOf(of),
+        at,
+      ];
       return [...entry, ...exit, '0.05', recorded(at), ...(withIds ? [`trd_${n}`] : [])];
     },
   };
@@ -186,22 +198,9 @@ function* textOf({ count, row }: Table, onRows: (rows: number) => void): Generat
   onRows(count);
 }
 
-/**
- * Loads a book of the given size with COPY: always the same rows. The client's `search_path` names the book. From 1.2 on
- * trades and risk events have ids of their own (`withIds`).
- */
-export async function loadBook(
-  client: BareClient,
-  signalCount: number,
-  withIds: boolean,
-  onProgress: (done: number, total: number) => void,
-): Promise<void> {
-  const tables = [
-    signals(signalCount),
-    orders(signalCount),
-    trades(signalCount, withIds),
-    riskEvents(signalCount, withIds),
-  ];
+type OnRows = (done: number, total: number) => void;
+
+async function load(client: BareClient, tables: readonly Table[], onProgress: OnRows): Promise<void> {
   const total = tables.reduce((sum, { count }) => sum + count, 0);
   let before = 0;
   for (const table of tables) {
@@ -210,4 +209,33 @@ export async function loadBook(
     before += table.count;
   }
   await client.query('vacuum (analyze)');
+}
+
+/**
+ * Loads a book of the given size with COPY: always the same rows. The client's `search_path` names the book. From 1.2 on
+ * trades and risk events have ids of their own (`withIds`).
+ */
+export function loadBook(
+  client: BareClient,
+  signalCount: number,
+  withIds: boolean,
+  onProgress: OnRows,
+): Promise<void> {
+  const tables = [
+    signals(signalCount),
+    orders(signalCount),
+    trades(signalCount, { withIds, withOrders: true }),
+    riskEvents(signalCount, withIds),
+  ];
+  return load(client, tables, onProgress);
+}
+
+/** Loads trades alone, which name no order: this many open ones, and as many that are closed. */
+export function loadTrades(
+  client: BareClient,
+  open: number,
+  withIds: boolean,
+  onProgress: OnRows,
+): Promise<void> {
+  return load(client, [trades(open * 10, { withIds, withOrders: false })], onProgress);
 }

@@ -29,24 +29,40 @@ export async function timed(run: () => Promise<unknown>): Promise<number> {
   return performance.now() - begun;
 }
 
+/** What one subject may take: on 1.0 a query takes seconds at the largest size. */
+const BUDGET_MS = 10_000;
+
 /**
  * Measures subjects in turn, one run of each after the other, so that whatever the machine does beside falls on all of
- * them alike. The first tenth warms caches up and is not counted. Gives the milliseconds of each.
+ * them alike. The first tenth warms caches up and is not counted. A subject that has had its 10 seconds is left out of
+ * the turns that follow. Gives the milliseconds of each.
  */
 export async function inTurn<Name extends string>(
   subjects: readonly (Subject & { name: Name })[],
   runs: number,
   signal: AbortSignal,
 ): Promise<Record<Name, Spread>> {
-  const values = new Map<Name, number[]>(subjects.map(({ name }) => [name, []]));
-  const warm = Math.max(1, Math.ceil(runs / 10));
-  for (let run = -warm; run < runs; run++) {
-    for (const subject of subjects) {
+  await turns(subjects, Math.max(1, Math.ceil(runs / 10)), BUDGET_MS / 10, signal);
+  const values = await turns(subjects, runs, BUDGET_MS, signal);
+  return Object.fromEntries([...values].map(([name, all]) => [name, spread(all)])) as Record<Name, Spread>;
+}
+
+async function turns<Name extends string>(
+  subjects: readonly (Subject & { name: Name })[],
+  count: number,
+  budget_ms: number,
+  signal: AbortSignal,
+): Promise<Map<Name, number[]>> {
+  const all = subjects.map((subject) => ({ subject, values: [] as number[], spent_ms: 0 }));
+  for (let turn = 0; turn < count; turn++) {
+    for (const each of all) {
+      if (each.spent_ms > budget_ms) continue;
       signal.throwIfAborted();
-      await subject.before?.();
-      const took = await timed(subject.run);
-      if (run >= 0) values.get(subject.name)!.push(took);
+      each.spent_ms += await timed(async () => {
+        await each.subject.before?.();
+        each.values.push(await timed(each.subject.run));
+      });
     }
   }
-  return Object.fromEntries([...values].map(([name, all]) => [name, spread(all)])) as Record<Name, Spread>;
+  return new Map(all.map(({ subject, values }) => [subject.name, values]));
 }
