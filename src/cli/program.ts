@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Runtime } from './command.js';
 import { book } from './commands/book.js';
 import { correct } from './commands/correct.js';
+import { importCommand } from './commands/import.js';
 import { migrate } from './commands/migrate.js';
 import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
@@ -22,6 +23,7 @@ const COMMANDS = [
   status,
   stop,
   replay,
+  importCommand,
   reads,
   verify,
   correct,
