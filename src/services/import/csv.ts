@@ -1,0 +1,102 @@
+import { pipeline } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import type { Columns, Row } from './columns.js';
+import { readJson } from './json.js';
+import { requireUtf8, type Source, Unusable } from './source.js';
+
+/** Without a bound, a quote that nobody closes takes the rest of the file into memory. */
+const LONGEST = 1_000_000;
+
+interface Line {
+  record: string[];
+  info: { lines: number; bytes: number };
+}
+
+/**
+ * Rows of a source whose header names the fields. An empty cell is a field that was left out; a JSON column holds text.
+ * @throws Unusable naming the line; the rows before it have been yielded.
+ */
+export async function* readCsv(source: Source, columns: Columns): AsyncGenerator<Row> {
+  let header: Header | undefined;
+  let short: Unusable | undefined;
+  let last = { lines: 0, bytes: 0 };
+  try {
+    for await (const { record, info } of lines(source)) {
+      // That something follows tells a line that lacks columns from a file that was cut off.
+      if (short) throw short;
+      const before = last;
+      last = info;
+      if (!header) {
+        header = toHeader(record, info.lines, columns);
+        continue;
+      }
+      const width = header.length;
+      const found = `${record.length} columns where ${width} belong`;
+      if (record.length > width) throw new Unusable(`${found}; a comma in a cell wants quotes`, info.lines);
+      if (record.length < width) short = new Unusable(found, info.lines);
+      else yield toRow(header, record, info.lines, info.bytes - before.bytes);
+    }
+  } catch (error) {
+    throw error instanceof CsvError ? notCsv(error, last.lines) : error;
+  }
+  if (short) throw new Unusable(`${short.message}: the file was cut off; get it again`, short.line);
+  if (header) return;
+  throw new Unusable(`it is empty; its first line names columns of ${columns.names.join(',')}`);
+}
+
+function lines({ stream }: Source): AsyncIterable<Line> {
+  const parser = parse({
+    bom: true,
+    info: true,
+    record_delimiter: ['\r\n', '\n'],
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: LONGEST,
+  });
+  // Its error reaches the one who reads the lines.
+  return pipeline(stream, parser, () => {});
+}
+
+type Header = readonly { name: string; isJson: boolean }[];
+
+function toHeader(names: readonly string[], line: number, columns: Columns): Header {
+  const known = columns.names.join(', ');
+  const unknown = names.find((name) => !columns.names.includes(name));
+  if (unknown !== undefined) {
+    const shown = JSON.stringify(unknown.slice(0, 60));
+    throw new Unusable(
+      `there is no column ${shown}; take it out or rename it: the header holds some of ${known}`,
+      line,
+    );
+  }
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined)
+    throw new Unusable(`the column ${twice} is there twice; take one of them out`, line);
+  const missing = columns.required.filter((name) => !names.includes(name));
+  if (missing.length > 0)
+    throw new Unusable(`every row needs ${missing.join(', ')}; add what is missing`, line);
+  return names.map((name) => ({ name, isJson: columns.json.includes(name) }));
+}
+
+function toRow(header: Header, cells: readonly string[], line: number, size: number): Row {
+  const fields: Row['fields'] = {};
+  for (const [at, { name, isJson }] of header.entries()) {
+    const cell = cells[at]!;
+    if (cell === '') continue;
+    requireUtf8(cell, line);
+    fields[name] = isJson ? readJson(cell, line, name) : cell;
+  }
+  return { line, size, fields };
+}
+
+const PROBLEMS: Record<string, string> = {
+  CSV_MAX_RECORD_SIZE: `it is longer than ${LONGEST} characters: a quote is not closed, or this is no CSV file`,
+  CSV_QUOTE_NOT_CLOSED: 'a quote is not closed: the file was cut off, or a quote in a cell is not doubled',
+  CSV_INVALID_CLOSING_QUOTE: 'a quote in a quoted cell is not doubled',
+  INVALID_OPENING_QUOTE:
+    'a quote stands in a cell without quotes; quote the cell, and double the quotes in it',
+};
+
+/** The line where the record begins: that of its end may be the end of the file. */
+const notCsv = (error: CsvError, last: number): Unusable =>
+  new Unusable(PROBLEMS[error.code] ?? error.message, last + 1, error);
