@@ -1,5 +1,5 @@
 import { type BareClient, identifier, type Queryable } from '../database/index.js';
-import { operations, runOperation } from '../operations/index.js';
+import { bindOperation, type Context, operations } from '../operations/index.js';
 
 export interface Statement {
   text: string;
@@ -87,11 +87,12 @@ export async function statementOf(name: keyof typeof operations, input: unknown)
       return [];
     },
   };
-  const alone = <T>(work: () => Promise<T>) => work();
-  await runOperation(
-    operations[name],
-    { database, book: identifier('main'), once: alone, attempt: alone },
-    input,
-  );
+  const context: Context = {
+    database,
+    book: identifier('main'),
+    inTransaction: false,
+    attempt: (work) => work(),
+  };
+  await bindOperation(operations[name], context, { alone: true })(input);
   return seen[0]!;
 }

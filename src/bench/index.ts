@@ -1,8 +1,11 @@
 import type { Workload } from './workload.js';
+import { positions } from './workloads/positions.js';
+import { seedQueries } from './workloads/seed-queries.js';
 import { start } from './workloads/start.js';
+import { write } from './workloads/write.js';
 
 /** In the order in which they run. */
-export const WORKLOADS: readonly Workload[] = [start];
+export const WORKLOADS: readonly Workload[] = [seedQueries, write, positions, start];
 
 export { reportHtml } from './html.js';
 export { type Report, reportJson } from './report.js';
