@@ -28,7 +28,7 @@ type Load = (
 
 /** Makes a book of a version and loads it. Its positions are up to date then, as upkeep would have left them. */
 export async function makeBook(
-  { place, onProgress }: WorkloadOptions,
+  { place, signal, onProgress }: WorkloadOptions,
   name: string,
   version: Version,
   load: Load,
@@ -36,12 +36,14 @@ export async function makeBook(
   onProgress(`making ${name}`);
   const url = await place.create(name);
   const migrator = place.pool(url, 2);
-  await migrate(migrator, 'main', { to: version });
+  await migrate(migrator, 'main', { to: version, signal });
   await migrator.close();
   const book = await openBook({ place }, name, url, version);
-  await load(book.bare, version === LATEST_VERSION, (done, total) =>
-    onProgress(`loading ${name}`, done, total),
-  );
+  await load(book.bare, version === LATEST_VERSION, (done, total) => {
+    // Ends the COPY too: it takes minutes at the largest size.
+    signal.throwIfAborted();
+    onProgress(`loading ${name}`, done, total);
+  });
   await settle(book);
   return book;
 }
