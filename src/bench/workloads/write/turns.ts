@@ -1,3 +1,4 @@
+import { ratioBar } from '../../bars.js';
 import { spread } from '../../measure.js';
 import type { Bar, Figure } from '../../workload.js';
 
@@ -136,7 +137,6 @@ export function barsOf(promises: readonly Promised[], figures: readonly Figure[]
     const figure = figures.find((each) => each.what === what && each.by === by && each.unit === 'rows/s');
     const ratio = figure?.ratios.find((each) => each.to === to)?.ratio;
     if (!figure || ratio === undefined) return [];
-    const kept = figure.runs < ENOUGH_ROUNDS ? {} : { kept: ratio >= least };
-    return [{ what: `${what}: ${by}`, bar: `≥ ${least} × ${to}`, measured: ratio.toFixed(2), ...kept }];
+    return [ratioBar(`${what}: ${by}`, ratio, { atLeast: least }, to, figure.runs >= ENOUGH_ROUNDS)];
   });
 }
