@@ -66,7 +66,7 @@ test('a bitmap counts where it reads the table, what it was unsure of included',
 test("a read's statement is known without a server", async () => {
   const { text, values } = await statementOf('exposure', { symbol: 'BTCUSDT' });
   expect(text).toContain('from "main".exposure');
-  expect(values).toEqual(['BTCUSDT', null]);
+  expect(values).toEqual(['BTCUSDT']);
 });
 
 test('a bar is judged by its side, and only by a run that can say', () => {
