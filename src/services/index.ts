@@ -8,6 +8,7 @@ export {
   type ImportResult,
   importRows,
   openFile,
+  outcomesOf,
   type Problem,
   type Source,
 } from './import/index.js';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Claire } from '../../claire.js';
-import { ClaireError, EXIT } from '../../errors/index.js';
+import { ClaireError, EXIT, type ExitCode } from '../../errors/index.js';
 import type { Outcome } from '../../operations/index.js';
 import {
   FORMATS,
@@ -9,9 +9,11 @@ import {
   type ImportResult,
   importRows,
   openFile,
+  outcomesOf,
   type Source,
 } from '../../services/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
+import { keepHeapSmall } from '../heap.js';
 import { columnsOf, KINDS, type Kind } from '../import-kinds.js';
 import { counted, list } from '../print.js';
 import { openProblems, type Problems } from '../problems.js';
@@ -46,26 +48,41 @@ export const importCommand = defineCommand({
     ['import trades - --format csv < trades.csv', 'from another program'],
   ],
   async run(invocation) {
+    keepHeapSmall();
     const [what, file] = invocation.args as [string, string];
     const kind = KINDS[what];
     if (!kind)
       throw new ClaireError('usage_invalid', { found: `What can be imported: ${WHAT}, not ${what}.` });
     const source = await openSource(file, invocation.options.format as Format | undefined);
-    const problems = await openRefused(invocation.options.refused as string | undefined, file);
+    let problems: Problems | undefined;
     try {
-      const run = (claire: Claire) => runImport(invocation, kind, source, problems, claire);
-      const result = await withBook(invocation, 'claire', run, { endsItself: true });
-      const { book } = invocation.globals;
-      const document = { book, what, file: source.name, ...result, first_problems: problems.first };
-      invocation.out.answer(document, () => importText(result, problems, what, book));
-      if (!result.finished) return EXIT.interrupted;
-      return result.refused + result.conflict > 0 ? EXIT.refused : EXIT.ok;
+      problems = await openRefused(invocation.options.refused as string | undefined, file);
+      return await run(invocation, { kind, source, problems });
     } finally {
       source.stream.destroy();
-      await problems.close();
+      await problems?.close();
     }
   },
 });
+
+interface Import {
+  kind: Kind;
+  source: Source;
+  problems: Problems;
+}
+
+async function run(invocation: Invocation, given: Import): Promise<ExitCode> {
+  const { args, globals, out } = invocation;
+  const work = (claire: Claire) => record(invocation.signal, given, claire);
+  const result = await withBook(invocation, 'claire', work, { endsItself: true });
+  const { file, first } = given.problems;
+  const problems = file === undefined ? { problems: first } : { problems_file: file };
+  out.answer({ book: globals.book, what: args[0], file: given.source.name, ...result, ...problems }, () =>
+    importText(result, given.problems, `${args[0]} read into book ${globals.book}`),
+  );
+  if (!result.finished) return EXIT.interrupted;
+  return result.refused + result.conflict > 0 ? EXIT.refused : EXIT.ok;
+}
 
 async function openSource(file: string, given: Format | undefined): Promise<Source> {
   const format = given ?? formatOf(file);
@@ -95,11 +112,9 @@ async function openRefused(path: string | undefined, source: string): Promise<Pr
   return openProblems(path);
 }
 
-async function runImport(
-  { signal }: Invocation,
-  kind: Kind,
-  source: Source,
-  problems: Problems,
+async function record(
+  signal: AbortSignal,
+  { kind, source, problems }: Import,
   claire: Claire,
 ): Promise<ImportResult> {
   const bar = progress('import');
@@ -116,24 +131,19 @@ async function runImport(
   }
 }
 
-function importText(result: ImportResult, { first, file }: Problems, what: string, book: string): string {
-  const { finished, rows, ...counts } = result;
-  const not = counts.refused + counts.conflict;
-  const read = `${counted(rows, 'row')} of ${what} read into book ${book}:`;
-  const outcomes = Object.entries(counts).map(
-    ([name, count]) => [name.replaceAll('_', ' '), count.toLocaleString('en-US')] as const,
-  );
+function importText(result: ImportResult, { first, file }: Problems, what: string): string {
+  const outcomes = outcomesOf(result).map(([name, count]) => [name, count.toLocaleString('en-US')] as const);
   const lines = first.map(({ line, id, message }) => `line ${line}, ${id}: ${message}`);
-  const rest = not - first.length;
+  const rest = result.refused + result.conflict - first.length;
   const more =
     file === undefined
       ? `… and ${counted(rest, 'row')} more; --refused FILE takes them all.`
       : `Why they were not recorded: ${file}`;
   return [
-    read,
+    `${counted(result.rows, 'row')} of ${what}:`,
     list(outcomes),
     ...lines,
     ...(rest > 0 ? [more] : []),
-    ...(finished ? [] : ['Ended before the last row: the same command again goes on from there.']),
+    ...(result.finished ? [] : ['Ended before the last row: the same command again goes on from there.']),
   ].join('\n');
 }

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
+import { CsvError, type Options, parse } from 'csv-parse';
 import type { Columns, Row } from './columns.js';
 import { readJson } from './json.js';
 import { requireUtf8, type Source, Unusable } from './source.js';
@@ -19,12 +19,19 @@ interface Line {
 export async function* readCsv(source: Source, columns: Columns): AsyncGenerator<Row> {
   let header: Header | undefined;
   let short: Unusable | undefined;
+  let broken: CsvError | undefined;
   let last = { lines: 0, bytes: 0 };
+  const onBroken = (error: CsvError) => {
+    broken ??= error;
+    // The one after which nothing could be told from the rest, however much there is.
+    if (error.code === 'CSV_MAX_RECORD_SIZE') throw error;
+  };
   try {
-    for await (const { record, info } of lines(source)) {
+    for await (const { record, info } of lines(source, onBroken)) {
+      if (broken && info.lines > lineOf(broken, last.lines)) break;
       // That something follows tells a line that lacks columns from a file that was cut off.
       if (short) throw short;
-      const before = last;
+      const begin = last.bytes;
       last = info;
       if (!header) {
         header = toHeader(record, info.lines, columns);
@@ -34,17 +41,18 @@ export async function* readCsv(source: Source, columns: Columns): AsyncGenerator
       const found = `${record.length} columns where ${width} belong`;
       if (record.length > width) throw new Unusable(`${found}; a comma in a cell wants quotes`, info.lines);
       if (record.length < width) short = new Unusable(found, info.lines);
-      else yield toRow(header, record, info.lines, info.bytes - before.bytes);
+      else yield toRow(header, record, info.lines, info.bytes - begin);
     }
   } catch (error) {
-    throw error instanceof CsvError ? notCsv(error, last.lines) : error;
+    if (!(error instanceof CsvError)) throw error;
+    broken ??= error;
   }
+  if (broken) throw new Unusable(PROBLEMS[broken.code] ?? broken.message, lineOf(broken, last.lines), broken);
   if (short) throw new Unusable(`${short.message}: the file was cut off; get it again`, short.line);
-  if (header) return;
-  throw new Unusable(`it is empty; its first line names columns of ${columns.names.join(',')}`);
+  if (!header) throw new Unusable(`it is empty; its first line names columns of ${columns.names.join(',')}`);
 }
 
-function lines({ stream }: Source): AsyncIterable<Line> {
+function lines({ stream }: Source, onBroken: (error: CsvError) => void): AsyncIterable<Line> {
   const parser = parse({
     bom: true,
     info: true,
@@ -52,7 +60,12 @@ function lines({ stream }: Source): AsyncIterable<Line> {
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: LONGEST,
-  });
+    // An error of the parser would take with it the lines before that nobody has read yet: it is told of instead,
+    skip_records_with_error: true,
+    on_skip: (error) => onBroken(error as CsvError),
+    // and where it must end, nothing waits in it any more.
+    readableHighWaterMark: 1,
+  } as Options);
   // Its error reaches the one who reads the lines.
   return pipeline(stream, parser, () => {});
 }
@@ -97,6 +110,6 @@ const PROBLEMS: Record<string, string> = {
     'a quote stands in a cell without quotes; quote the cell, and double the quotes in it',
 };
 
-/** The line where the record begins: that of its end may be the end of the file. */
-const notCsv = (error: CsvError, last: number): Unusable =>
-  new Unusable(PROBLEMS[error.code] ?? error.message, last + 1, error);
+/** Where to look. A quote that is not closed is noticed at the end of the file only: there it is where the record began. */
+const lineOf = (error: CsvError, last: number): number =>
+  ['CSV_MAX_RECORD_SIZE', 'CSV_QUOTE_NOT_CLOSED'].includes(error.code) ? last + 1 : Number(error.lines);

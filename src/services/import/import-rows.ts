@@ -67,7 +67,8 @@ export async function importRows(options: ImportOptions): Promise<ImportResult> 
     return result;
   } catch (error) {
     const { finished, ...counts } = result;
-    throw fileInvalid(source.name, error, ` The rows before it: ${countsText(counts)}.`, counts);
+    const outcomes = outcomesOf(result).map(([name, count]) => `${count} ${name}`);
+    throw fileInvalid(source.name, error, ` Rows before it: ${outcomes.join(', ')}.`, counts);
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -163,7 +164,11 @@ function requireIds({ fields, line }: Row, { ids }: Columns): void {
   );
 }
 
-const countsText = (counts: Omit<ImportResult, 'finished'>): string =>
-  Object.entries(counts)
-    .map(([name, count]) => `${count} ${name.replaceAll('_', ' ')}`)
-    .join(', ');
+/** How many rows had which outcome, in words. */
+export const outcomesOf = ({ recorded, already_recorded, conflict, refused }: ImportResult) =>
+  [
+    ['recorded', recorded],
+    ['already recorded', already_recorded],
+    ['in conflict', conflict],
+    ['refused', refused],
+  ] as const;

@@ -1,3 +1,3 @@
 export type { Columns } from './columns.js';
-export { type ImportResult, importRows, type Problem } from './import-rows.js';
+export { type ImportResult, importRows, outcomesOf, type Problem } from './import-rows.js';
 export { FORMATS, type Format, formatOf, openFile, type Source } from './source.js';

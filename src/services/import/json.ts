@@ -32,7 +32,11 @@ export function readJson(text: string, line: number, what: string): unknown {
     return parse(text);
   } catch (error) {
     const found = (error as Error).message.slice(0, 200);
-    throw new Unusable(`${what} is not JSON (${found}); was the file cut off?`, line, error);
+    throw new Unusable(
+      `${what} is not JSON (${found}); mend it, or get the file again if it was cut off`,
+      line,
+      error,
+    );
   }
 }
 
