@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ClaireError } from '../errors/index.js';
-import { changes, id, out, reason } from './fields.js';
+import { changes, id, out, reason, rowNumber } from './fields.js';
 import type { Operation } from './operation.js';
 
 /** What can be corrected: the table, and the id by which people name its rows. */
@@ -31,9 +31,10 @@ export const correct: Operation<typeof input, z.output<typeof result>> = {
   result,
   async run({ database, book }, { what, id, changes, reason }) {
     const { table, key } = CORRECTABLE[what];
+    const number = rowNumber.safeParse(id).data ?? null;
     const rows = await database.query<{ id: string }>(
-      `select id::text from ${book}.${table} where ${key} = $1 or (${key} is null and id::text = $1)`,
-      [id],
+      `select id::text from ${book}.${table} where ${key} = $1 or (${key} is null and id = $2::bigint)`,
+      [id, number],
     );
     if (rows.length !== 1) throw new ClaireError('not_found', { found: `There is no ${what} ${id}.` });
     const [row] = await database.query<{ corrected: number }>(

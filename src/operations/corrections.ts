@@ -41,11 +41,13 @@ export const corrections = defineRead({
   where: {
     table: 't.table_name = $',
     row: 't.row_id = $::bigint',
-    older_than: 't.id < $::bigint',
+    older_than:
+      '(t.created_at, t.id) < (select c.created_at, c.id from {book}.corrections as c where c.id = $::bigint)',
     column: 't.column_name = $',
     law: 't.law = $',
     since: `t.created_at >= ${moment}`,
     until: `t.created_at < ${moment}`,
   },
-  orderBy: 't.id desc',
+  // Not by the id alone: a span of time is then a span of the index in the order of the answer.
+  orderBy: 't.created_at desc, t.id desc',
 });

@@ -36,7 +36,7 @@ export const quarantined = defineRead({
     table: table.optional(),
     law: named('Law that the row breaks'),
   },
-  where: { state: 't.state = $', table: 't.table_name = $', law: '$ = any (t.laws)' },
+  where: { state: 't.state = $', table: 't.table_name = $', law: 't.laws @> array[$]' },
   orderBy: 't.id desc',
 });
 

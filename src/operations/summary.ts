@@ -28,15 +28,19 @@ export const summary: Operation<typeof input, z.output<typeof result>> = {
   result,
   async run(context) {
     const { database, book } = context;
+    // The order counts nothing else, but makes the planner take an index, a quarter of the table's size or less.
     const [counts] = await database.query<
       Omit<z.output<typeof result>, keyof Awaited<ReturnType<typeof profit.run>>>
     >(
       `select
-         (select count(*) from ${book}.signals) as signals,
-         (select coalesce(jsonb_object_agg(status, n), '{}')
-          from (select status, count(*) as n from ${book}.orders group by status) as o) as orders,
-         (select coalesce(jsonb_object_agg(event_type, n), '{}')
-          from (select event_type, count(*) as n from ${book}.risk_events group by event_type) as e) as risk_events,
+         (select count(*) from (select from ${book}.signals order by id) as s) as signals,
+         (select coalesce(jsonb_object_agg(status, n), '{}') from (
+            select status, count(*) as n from (select status from ${book}.orders order by status) as o group by status
+          ) as counted) as orders,
+         (select coalesce(jsonb_object_agg(event_type, n), '{}') from (
+            select event_type, count(*) as n
+            from (select event_type from ${book}.risk_events order by event_type) as e group by event_type
+          ) as counted) as risk_events,
          (select count(*) from ${book}.position_sums) as open_positions,
          (select coalesce(sum(num_trades), 0)::bigint from ${book}.position_sums) as open_trades,
          (select count(*) from ${book}.quarantine where state = 'held') as quarantined`,

@@ -1,0 +1,104 @@
+import type { Queryable } from '../../database/index.js';
+import { judge, type PlanNode, type Surroundings, type Verdict } from './verdict.js';
+
+/** A statement as it was issued, and how the server went about it. */
+export interface Seen extends Verdict {
+  /** What was asked for: the operation and its input. */
+  asked: string;
+  text: string;
+  /** Planning and execution, as the server counts them. */
+  server_ms: number;
+}
+
+interface Explained {
+  Plan: PlanNode;
+  'Planning Time': number | string;
+  'Execution Time': number | string;
+}
+
+/**
+ * A place for statements that has each of them explained before it runs. It belongs to one transaction of the caller's:
+ * what is explained is run for it, and undone; a statement that fails leaves the transaction whole.
+ */
+export class Recorder implements Queryable {
+  readonly seen: Seen[] = [];
+  /** What is asked for at the moment. */
+  asked = '';
+  readonly #session: Queryable;
+  readonly #book: string;
+  readonly #surroundings: Surroundings;
+  /** Texts with their values: the same statement is not explained twice. */
+  readonly #known = new Set<string>();
+  #scans: Map<string, number> | undefined;
+
+  /** `book` is quoted. */
+  constructor(session: Queryable, book: string, surroundings: Surroundings) {
+    this.#session = session;
+    this.#book = book;
+    this.#surroundings = surroundings;
+  }
+
+  async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.#savepoint('claire_statement', async () => {
+      const key = JSON.stringify([text, values]);
+      if (!this.#known.has(key)) {
+        this.#known.add(key);
+        await this.#explain(text, values);
+      }
+      return this.#session.query<Row>(text, values);
+    });
+  }
+
+  async #explain(text: string, values: readonly unknown[]): Promise<void> {
+    this.#scans ??= await this.#scansSoFar();
+    await this.#session.query('savepoint claire_explain');
+    const [row] = await this.#session.query<{ 'QUERY PLAN': Explained[] }>(
+      `explain (analyze, buffers, timing off, format json) ${text}`,
+      values,
+    );
+    await this.#session.query('rollback to savepoint claire_explain');
+    const explained = row!['QUERY PLAN'][0]!;
+    const verdict = judge(explained.Plan, this.#surroundings);
+    const hidden = await this.#hiddenScans(verdict);
+    this.seen.push({
+      ...verdict,
+      offences: [...verdict.offences, ...hidden],
+      asked: this.asked,
+      text,
+      server_ms: Number(explained['Planning Time']) + Number(explained['Execution Time']),
+    });
+  }
+
+  /** Functions and triggers show no plan: whether they read a table from end to end only the counters tell. */
+  async #hiddenScans({ offences }: Verdict) {
+    const before = this.#scans!;
+    this.#scans = await this.#scansSoFar();
+    const shown = new Set(offences.flatMap(({ tables }) => tables));
+    return [...this.#scans]
+      .filter(([table, scans]) => scans > (before.get(table) ?? 0) && !shown.has(table))
+      .map(([table]) => ({ what: `Seq Scan on ${table} inside of a function or trigger`, tables: [table] }));
+  }
+
+  async #scansSoFar(): Promise<Map<string, number>> {
+    const rows = await this.#session.query<{ table: string; scans: number }>(
+      `select relname::text as table, seq_scan as scans from pg_stat_xact_user_tables
+       where relid = any (array(
+         select oid from pg_class where relnamespace = $1::regnamespace and relname = any ($2)
+       ))`,
+      [this.#book, [...this.#surroundings.growing]],
+    );
+    return new Map(rows.map(({ table, scans }) => [table, scans]));
+  }
+
+  async #savepoint<T>(name: string, work: () => Promise<T>): Promise<T> {
+    await this.#session.query(`savepoint ${name}`);
+    try {
+      const result = await work();
+      await this.#session.query(`release savepoint ${name}`);
+      return result;
+    } catch (error) {
+      await this.#session.query(`rollback to savepoint ${name}`);
+      throw error;
+    }
+  }
+}

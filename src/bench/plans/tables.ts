@@ -1,0 +1,28 @@
+import type { Queryable } from '../../database/index.js';
+import { HISTORY, MATERIALIZED_VIEWS, TABLES } from '../../schema/objects.js';
+import type { Surroundings } from './verdict.js';
+
+/** Tables that may be read from end to end, and why they stay short. Every other one of the schema counts as growing. */
+export const BOUNDED: Readonly<Record<string, string>> = {
+  position_totals: 'a row a symbol and side',
+  position_changes: 'what was not folded yet, the trades of about a second',
+  positions_realtime: 'a row a symbol and side',
+  permits: 'its rows are gone before their transaction ends',
+  materialized_view_refreshes: 'a row a view',
+  [HISTORY]: 'a row a migration',
+};
+
+/** What judging the plans of a book needs to know. */
+export async function surroundingsOf(session: Queryable, book: string): Promise<Surroundings> {
+  const gin = await session.query<{ name: string }>(
+    `select i.relname::text as name
+     from pg_class as i join pg_am as a on a.oid = i.relam
+     where i.relnamespace = $1::regnamespace and a.amname = 'gin'`,
+    [book],
+  );
+  const names = [...TABLES, ...MATERIALIZED_VIEWS].map(({ name }) => name);
+  return {
+    growing: new Set(names.filter((name) => !(name in BOUNDED))),
+    unordered: new Set(gin.map(({ name }) => name)),
+  };
+}

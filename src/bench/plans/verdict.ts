@@ -1,0 +1,91 @@
+/** A node of EXPLAIN (ANALYZE, FORMAT JSON): what is looked at here. */
+export interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Sort Key'?: readonly string[];
+  'Actual Rows'?: number | string;
+  'Actual Loops'?: number | string;
+  'Rows Removed by Filter'?: number | string;
+  'Rows Removed by Index Recheck'?: number | string;
+  Plans?: readonly PlanNode[];
+}
+
+/** What is known of the book beside a plan. */
+export interface Surroundings {
+  /** Tables that trading makes grow; a scan of all of another one costs the same for ever. */
+  growing: ReadonlySet<string>;
+  /** GIN indexes: what they find has no order, so it must be sorted. */
+  unordered: ReadonlySet<string>;
+}
+
+/** One reason why a plan does not stay as fast as it is. */
+export interface Offence {
+  /** Names the node. */
+  what: string;
+  tables: string[];
+}
+
+export interface Verdict {
+  offences: Offence[];
+  /** Rows that were answered, and rows of tables that were read for them. */
+  rows: number;
+  rowsRead: number;
+  indexes: string[];
+}
+
+/**
+ * Whether a statement's plan keeps its cost to what it answers: no table that grows is read from end to end, and no more
+ * of its rows are sorted than are answered. What a statement was given may be sorted; so may what a GIN index has found.
+ */
+export function judge(root: PlanNode, surroundings: Surroundings): Verdict {
+  const nodes = [...walk(root)];
+  const rows = rowsOf(root);
+  return {
+    offences: nodes.flatMap((node) => [...scanned(node, surroundings), ...sorted(node, rows, surroundings)]),
+    rows,
+    rowsRead: nodes.reduce((sum, node) => sum + rowsReadBy(node), 0),
+    indexes: [...new Set(nodes.flatMap((node) => node['Index Name'] ?? []))],
+  };
+}
+
+function* walk(node: PlanNode): Generator<PlanNode> {
+  yield node;
+  for (const child of node.Plans ?? []) yield* walk(child);
+}
+
+/** EXPLAIN gives averages over the loops of a node, workers included. */
+const inAll = (node: PlanNode, rows: number | string | undefined): number =>
+  Math.round(Number(rows ?? 0) * Number(node['Actual Loops'] ?? 1));
+
+const rowsOf = (node: PlanNode): number => inAll(node, node['Actual Rows']);
+
+const SCANS = ['Seq Scan', 'Index Scan', 'Index Only Scan', 'Bitmap Heap Scan', 'Tid Scan', 'Sample Scan'];
+
+const rowsReadBy = (node: PlanNode): number =>
+  SCANS.includes(node['Node Type'])
+    ? rowsOf(node) +
+      inAll(node, node['Rows Removed by Filter']) +
+      inAll(node, node['Rows Removed by Index Recheck'])
+    : 0;
+
+function scanned(node: PlanNode, { growing }: Surroundings): Offence[] {
+  const table = node['Relation Name'];
+  const isWhole = node['Node Type'] === 'Seq Scan' || node['Node Type'] === 'Sample Scan';
+  if (!isWhole || table === undefined || !growing.has(table)) return [];
+  return [{ what: `${node['Node Type']} on ${table}`, tables: [table] }];
+}
+
+function sorted(node: PlanNode, answer: number, { growing, unordered }: Surroundings): Offence[] {
+  if (!['Sort', 'Incremental Sort'].includes(node['Node Type'])) return [];
+  const [input] = node.Plans ?? [];
+  if (!input || rowsOf(input) <= answer) return [];
+  const below = [...walk(input)];
+  const tables = [...new Set(below.flatMap((each) => each['Relation Name'] ?? []))].filter((name) =>
+    growing.has(name),
+  );
+  if (tables.length === 0 || below.some((each) => unordered.has(each['Index Name'] ?? ''))) return [];
+  const key = node['Sort Key']?.join(', ');
+  const what = `${node['Node Type']} of ${rowsOf(input)} rows of ${tables.join(', ')} by ${key} for ${answer} that are answered`;
+  return [{ what, tables }];
+}
