@@ -9,7 +9,12 @@ import { StatementNames } from './statement-names.js';
 /** Where statements go: a pool, or one transaction. */
 export interface Queryable {
   /** Runs one statement and gives its rows. Throws ClaireError only. */
-  query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]>;
+}
+
+export interface QueryOptions {
+  /** False where the plan depends so much on the values that it must be made each time. */
+  prepared?: boolean;
 }
 
 export interface TransactionOptions {
@@ -57,8 +62,8 @@ export class Database implements Queryable {
   }
 
   /** Runs one statement, which is a transaction of its own; tried again as `retry` does. */
-  async query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    return this.retry(() => this.#borrow(async (session) => (await session.run(text, values)).rows));
+  async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
+    return this.retry(() => this.#borrow(async (session) => (await session.run(text, values, options)).rows));
   }
 
   /** Runs `work` on one connection that nobody else uses meanwhile, for what outlives a transaction. */
@@ -166,14 +171,14 @@ class Session implements Queryable {
     this.#names = names;
   }
 
-  async query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
+  async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
     if (this.#ended) throw new ClaireError('transaction_ended');
-    return (await this.run(text, values)).rows;
+    return (await this.run(text, values, options)).rows;
   }
 
-  async run(text: string, values?: readonly unknown[]) {
+  async run(text: string, values?: readonly unknown[], { prepared = true }: QueryOptions = {}) {
     // Without parameters it is a statement of a transaction or of a migration: nothing to keep.
-    const name = values && this.#names?.nameOf(text);
+    const name = values && prepared ? this.#names?.nameOf(text) : undefined;
     const query = { text, ...(values && { values: [...values] }), ...(name && { name }) };
     // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
     const answer = this.#last.then(() => this.#client.query(query));

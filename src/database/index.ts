@@ -1,5 +1,11 @@
 export { type BareClient, connectBare, copyIn } from './bare.js';
 export { parseJson, parseJsonExactly, toArrayText, toJson } from './codecs.js';
 export { parseDatabaseUrl, redact, withDatabase } from './connection-string.js';
-export { Database, type DatabaseOptions, type Queryable, type TransactionOptions } from './database.js';
+export {
+  Database,
+  type DatabaseOptions,
+  type Queryable,
+  type QueryOptions,
+  type TransactionOptions,
+} from './database.js';
 export { bookName, identifier, literal } from './identifiers.js';

@@ -1,6 +1,6 @@
 import { ClaireError, type ErrorCode } from '../errors/index.js';
 import type { Decided, Statement } from './batch.js';
-import type { SqlType } from './insert.js';
+import { arraysOf, type SqlType } from './insert.js';
 
 export interface Change<Item> {
   table: 'orders' | 'trades';
@@ -31,8 +31,7 @@ export function change<Item extends object>(spec: Change<Item>): Statement<Item>
   const columns = Object.keys(spec.columns) as (keyof Item & string)[];
   const text = statementText(spec, columns);
   return async (context, items) => {
-    const values = columns.map((column) => items.map((item) => item[column] ?? null));
-    const rows = await context.database.query<Row>(text(context.book), values);
+    const rows = await context.database.query<Row>(text(context.book), arraysOf(columns, items));
     return rows.map((row, at) => decide(spec, spec.idOf(items[at]!), row));
   };
 }

@@ -61,7 +61,8 @@ export function insertion<Item extends object>(spec: Insertion<Item>): Statement
 const isDuplicate = (error: unknown): boolean =>
   ((error as Error).cause as { code?: string } | undefined)?.code === '23505';
 
-const arraysOf = <Item>(columns: readonly (keyof Item & string)[], items: readonly Item[]): string[] =>
+/** An array a column, as parameters. */
+export const arraysOf = <Item>(columns: readonly (keyof Item & string)[], items: readonly Item[]): string[] =>
   columns.map((column) =>
     toArrayText(items.map((item) => item[column] as string | number | null | undefined)),
   );

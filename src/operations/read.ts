@@ -12,8 +12,8 @@ export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   /** SQL of each filter; `$` stands for its parameter, `{book}` for the schema. A filter that is not given does not count. */
   where: { readonly [Filter in keyof Filters & string]: string };
   orderBy: string;
-  /** Filters whose hits come without an order, and the order of these: see `riskEvents`. */
-  unordered?: { filter: keyof Filters & string; orderBy: string };
+  /** A filter whose value decides the plan, so that none is kept: see `riskEvents`. */
+  decisive?: keyof Filters & string;
   /** All rows unless told otherwise: a part of the answer would be a wrong answer. */
   whole?: boolean;
   /** Columns that are not read as they stand: SQL by column. */
@@ -45,13 +45,12 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
         conditions.push(sql.replace('$', () => `$${values.length}`).replaceAll('{book}', () => context.book));
       }
       const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
-      const { unordered, orderBy } = spec;
-      const order = unordered && given[unordered.filter] !== undefined ? unordered.orderBy : orderBy;
       // Not a parameter: a plan that is kept for every limit is one for a tenth of the table. It is a checked integer.
       const limit = given.limit === undefined ? '' : `limit ${Number(given.limit)}`;
       return context.database.query(
-        `select ${columns} from ${context.book}.${spec.from} as t ${where} order by ${order} ${limit}`,
+        `select ${columns} from ${context.book}.${spec.from} as t ${where} order by ${spec.orderBy} ${limit}`,
         values,
+        { prepared: spec.decisive === undefined || given[spec.decisive] === undefined },
       );
     },
   };

@@ -1,4 +1,4 @@
-import type { Queryable } from '../../database/index.js';
+import { literal, type Queryable, type QueryOptions } from '../../database/index.js';
 import { judge, type PlanNode, type Surroundings, type Verdict } from './verdict.js';
 
 /** A statement as it was issued, and how the server went about it. */
@@ -16,6 +16,9 @@ interface Explained {
   'Execution Time': number | string;
 }
 
+/** Runs of a prepared statement for each of which the server makes a plan. */
+const RUNS_OF_ITS_OWN = 6;
+
 /**
  * A place for statements that has each of them explained before it runs. It belongs to one transaction of the caller's:
  * what is explained is run for it, and undone; a statement that fails leaves the transaction whole.
@@ -29,6 +32,8 @@ export class Recorder implements Queryable {
   readonly #surroundings: Surroundings;
   /** Texts with their values: the same statement is not explained twice. */
   readonly #known = new Set<string>();
+  /** Texts whose plan was looked at as a pool has it that keeps it. */
+  readonly #kept = new Set<string>();
   #scans: Map<string, number> | undefined;
 
   /** `book` is quoted. */
@@ -38,18 +43,40 @@ export class Recorder implements Queryable {
     this.#surroundings = surroundings;
   }
 
-  async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+  async query<Row>(
+    text: string,
+    values: readonly unknown[] = [],
+    { prepared = true }: QueryOptions = {},
+  ): Promise<Row[]> {
+    // It has no plan, and no place in a transaction.
+    if (/^\s*vacuum\b/.test(text)) return [];
     return this.#savepoint('claire_statement', async () => {
       const key = JSON.stringify([text, values]);
       if (!this.#known.has(key)) {
         this.#known.add(key);
         await this.#explain(text, values);
+        const keeps = prepared && values.length > 0 && !this.#kept.has(text);
+        if (keeps) await this.#explainKept(text, values);
       }
       return this.#session.query<Row>(text, values);
     });
   }
 
   async #explain(text: string, values: readonly unknown[]): Promise<void> {
+    await this.#judge(this.asked, text, await this.#plan(text, values));
+  }
+
+  /** From its sixth run a prepared statement may have one plan for all values: the server decides, and so it is asked. */
+  async #explainKept(text: string, values: readonly unknown[]): Promise<void> {
+    this.#kept.add(text);
+    await this.#session.query(`prepare claire_kept as ${text}`);
+    const run = `execute claire_kept (${values.map((value) => (value === null ? 'null' : literal(String(value)))).join(', ')})`;
+    for (let time = 1; time < RUNS_OF_ITS_OWN; time++) await this.#plan(run);
+    await this.#judge(`${this.asked}, prepared`, text, await this.#plan(run));
+    await this.#session.query('deallocate claire_kept');
+  }
+
+  async #plan(text: string, values?: readonly unknown[]): Promise<Explained> {
     this.#scans ??= await this.#scansSoFar();
     await this.#session.query('savepoint claire_explain');
     const [row] = await this.#session.query<{ 'QUERY PLAN': Explained[] }>(
@@ -57,13 +84,16 @@ export class Recorder implements Queryable {
       values,
     );
     await this.#session.query('rollback to savepoint claire_explain');
-    const explained = row!['QUERY PLAN'][0]!;
+    return row!['QUERY PLAN'][0]!;
+  }
+
+  async #judge(asked: string, text: string, explained: Explained): Promise<void> {
     const verdict = judge(explained.Plan, this.#surroundings);
     const hidden = await this.#hiddenScans(verdict);
     this.seen.push({
       ...verdict,
       offences: [...verdict.offences, ...hidden],
-      asked: this.asked,
+      asked,
       text,
       server_ms: Number(explained['Planning Time']) + Number(explained['Execution Time']),
     });

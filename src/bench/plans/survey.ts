@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { identifier, type Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
-import { type AnyOperation, bindOperation } from '../../operations/operation.js';
 import { type Context, type Operations, operations } from '../../operations/index.js';
+import { type AnyOperation, bindOperation } from '../../operations/operation.js';
 import { tasks } from '../../upkeep/tasks.js';
 import { type Ground, survey as lookAround } from './ground.js';
 import { BESIDES, EXEMPT, PROFILES, subsetsOf } from './reads.js';
@@ -114,8 +114,7 @@ function writeSteps(name: Name, { item, after }: Write, ground: Ground, isBatch:
     asked: `${name}, ${how}`,
     inTransaction,
     async run(recorded, unseen) {
-      if (after && prepare)
-        for (const id of all) await call(after.operation, unseen, after.item(ground, id));
+      if (after && prepare) for (const id of all) await call(after.operation, unseen, after.item(ground, id));
       await call(name, recorded, inputOf(all));
     },
   });

@@ -16,6 +16,8 @@ log_timezone = 'UTC'
 password_encryption = 'scram-sha-256'
 # The server's own default. With our segments of 1 MB it would be 64 MB, and a bulk load a checkpoint after another.
 max_wal_size = '1GB'
+# No disk under it turns any more. With 4 the planner sorts what an index gives in order.
+random_page_cost = 1.1
 `;
 
 /**
