@@ -84,9 +84,11 @@ export function claireOn(database: Database, book: string): Claire {
     ...verbs({ database, book: quoted, inTransaction: false, attempt: (work) => work() }, turn),
     book,
     transaction: (work, transactionOptions) =>
-      database.transaction(
-        (t) => work(verbs(inTransaction(t, quoted), oneAtATime(), { alone: true })),
-        transactionOptions,
+      turn(() =>
+        database.transaction(
+          (t) => work(verbs(inTransaction(t, quoted), oneAtATime(), { alone: true })),
+          transactionOptions,
+        ),
       ),
     close: async () => {
       await ended();
@@ -95,7 +97,7 @@ export function claireOn(database: Database, book: string): Claire {
   };
 }
 
-type Turn = (work: () => Promise<unknown>) => Promise<unknown>;
+type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
 function verbs(context: Context, turn: Turn, options?: { alone: boolean }): Verbs {
   return Object.fromEntries(

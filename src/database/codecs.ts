@@ -17,7 +17,7 @@ export const parseJsonExactly = (text: string): unknown => parse(text);
  */
 export function toJson(value: unknown): string {
   // The language's own is four times as fast, and knows what these are made of.
-  if (isOrdinary(value)) return JSON.stringify(value);
+  if (isOrdinary(value, DEEPEST)) return JSON.stringify(value);
   const text = stringify(value, (_, part) => {
     if (typeof part === 'number' && !Number.isFinite(part))
       throw new RangeError(`${part} has no form in JSON`);
@@ -27,12 +27,17 @@ export function toJson(value: unknown): string {
   return text;
 }
 
-function isOrdinary(value: unknown): boolean {
+/** Deeper than anything that is meant, and far from the end of the stack. */
+const DEEPEST = 500;
+
+function isOrdinary(value: unknown, depth: number): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
-  if (typeof value !== 'object' || value === null)
-    return typeof value === 'string' || typeof value === 'boolean' || value === null;
-  if (Array.isArray(value)) return value.every(isOrdinary);
-  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isOrdinary);
+  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean';
+  if (value === null) return true;
+  if (depth === 0) throw new RangeError(`it contains itself, or is nested deeper than ${DEEPEST} levels`);
+  const ordinary = (part: unknown) => isOrdinary(part, depth - 1);
+  if (Array.isArray(value)) return value.every(ordinary);
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(ordinary);
 }
 
 /** What array elements of these types cannot hold without being quoted. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type ClientBase, Pool } from 'pg';
+import { Client, type ClientBase, Pool, type QueryResult } from 'pg';
 import { ClaireError, fromPostgres, isOfStatement, isRetryable } from '../errors/index.js';
 import { typeParsers } from './codecs.js';
 import { parseDatabaseUrl } from './connection-string.js';
@@ -133,7 +133,7 @@ const ignore = () => {};
 
 /**
  * The server has the statement no more, or not as it is needed: a migration gave a column of its answer another type,
- * somebody discarded it, or a pooler handed us another server's connection. A new connection prepares it anew.
+ * somebody discarded it, or a pooler handed us another server's connection.
  */
 const isStale = (error: unknown): boolean => {
   const { code, routine } = error as { code?: string; routine?: string };
@@ -165,6 +165,8 @@ class Session implements Queryable {
   #last: Promise<unknown> = Promise.resolve();
   /** Whether the next caller may have the connection. */
   whole = true;
+  /** Whether a statement that fails takes others with it. */
+  inTransaction = false;
 
   constructor(client: ClientBase, names: StatementNames | undefined) {
     this.#client = client;
@@ -176,22 +178,32 @@ class Session implements Queryable {
     return (await this.run(text, values, options)).rows;
   }
 
-  async run(text: string, values?: readonly unknown[], { prepared = true }: QueryOptions = {}) {
+  async run(
+    text: string,
+    values?: readonly unknown[],
+    { prepared = true }: QueryOptions = {},
+  ): Promise<QueryResult> {
     // Without parameters it is a statement of a transaction or of a migration: nothing to keep.
     const name = values && prepared ? this.#names?.nameOf(text) : undefined;
+    try {
+      return await this.#send(text, values, name);
+    } catch (error) {
+      if (name !== undefined && isStale(error)) {
+        this.#names!.renew(text);
+        if (!this.inTransaction) return this.run(text, values, { prepared: false });
+        throw new ClaireError('transaction_conflict', { found: STALE, cause: error });
+      }
+      if (!isOfStatement(error)) this.whole = false;
+      throw fromPostgres(error);
+    }
+  }
+
+  #send(text: string, values: readonly unknown[] | undefined, name: string | undefined) {
     const query = { text, ...(values && { values: [...values] }), ...(name && { name }) };
     // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
     const answer = this.#last.then(() => this.#client.query(query));
     this.#last = answer.catch(ignore);
-    try {
-      return await answer;
-    } catch (error) {
-      const stale = name !== undefined && isStale(error);
-      if (stale || !isOfStatement(error)) this.whole = false;
-      throw stale
-        ? new ClaireError('transaction_conflict', { found: STALE, cause: error })
-        : fromPostgres(error);
-    }
+    return answer;
   }
 
   end(): void {
@@ -205,6 +217,7 @@ async function inTransaction<T>(
   options: TransactionOptions,
 ): Promise<T> {
   const mode = `isolation level ${options.isolation ?? 'read committed'}${options.readOnly ? ' read only' : ''}`;
+  session.inTransaction = true;
   try {
     await session.run(`begin ${mode}`);
     const result = await work(session);

@@ -12,6 +12,7 @@ const MOST_COUNTED = 2000;
 export class StatementNames {
   readonly #uses = new Map<string, number>();
   readonly #names = new Map<string, string>();
+  #given = 0;
 
   /** Counts a use. Gives the name under which the statement is prepared, if it is. */
   nameOf(text: string): string | undefined {
@@ -24,8 +25,13 @@ export class StatementNames {
       return undefined;
     }
     this.#uses.delete(text);
-    const given = `claire_${this.#names.size + 1}`;
-    this.#names.set(text, given);
-    return given;
+    return this.renew(text);
+  }
+
+  /** Another name, which no connection knows yet: each prepares the statement anew. */
+  renew(text: string): string {
+    const name = `claire_${++this.#given}`;
+    this.#names.set(text, name);
+    return name;
   }
 }

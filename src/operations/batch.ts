@@ -40,7 +40,10 @@ export async function writeBatch<Item>(
       outcomes[at] = refused(idOfRaw(write.ids, input), inputError(parsed.error));
     }
   }
-  for (const [index, result] of (await writeItems(context, write, items)).entries()) {
+  const results = await writeItems(context, write, items);
+  const failure = results.find((result) => result instanceof ClaireError && !isRefusal(result));
+  if (failure) throw failure;
+  for (const [index, result] of results.entries()) {
     outcomes[places[index]!] =
       result instanceof ClaireError ? refused(write.idOf(items[index]!), result) : result;
   }
@@ -48,7 +51,8 @@ export async function writeBatch<Item>(
 }
 
 /**
- * Writes items and gives what was found of each, in order. All go in one statement; where a law refuses it, the items
+ * Writes items and gives what was found of each, in order: an error that is no refusal is that of the items whose
+ * statement failed, since others may stand in the record by then. All go in one statement; where a law refuses it, the items
  * are halved until the refused ones stand alone, so good items pay for bad ones with a few statements more and never
  * with their own place in the record. An id that occurs twice goes into a second statement.
  */
@@ -98,8 +102,8 @@ async function halving<Item>(
   try {
     return await context.attempt(() => decided(context, write, items));
   } catch (error) {
-    if (!isRefusal(error)) throw error;
-    if (items.length === 1) return [error];
+    if (!(error instanceof ClaireError)) throw error;
+    if (items.length === 1 || !isRefusal(error)) return items.map(() => error);
     const middle = items.length >> 1;
     const left = await halving(context, write, items.slice(0, middle));
     return left.concat(await halving(context, write, items.slice(middle)));

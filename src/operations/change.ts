@@ -16,6 +16,8 @@ export interface Change<Item> {
   idOf(item: Item): string;
 }
 
+const FEW = 50;
+
 interface Row {
   changed: boolean;
   /** Of the row that is nearest to what was asked for; null where there is none. */
@@ -31,7 +33,10 @@ export function change<Item extends object>(spec: Change<Item>): Statement<Item>
   const columns = Object.keys(spec.columns) as (keyof Item & string)[];
   const text = statementText(spec, columns);
   return async (context, items) => {
-    const rows = await context.database.query<Row>(text(context.book), arraysOf(columns, items));
+    const rows = await context.database.query<Row>(text(context.book), arraysOf(columns, items), {
+      // A kept plan takes every array for a short one, and joins a long one row by row.
+      prepared: items.length <= FEW,
+    });
     return rows.map((row, at) => decide(spec, spec.idOf(items[at]!), row));
   };
 }
@@ -82,15 +87,16 @@ function statementText<Item>(spec: Change<Item>, columns: readonly string[]): (b
       from input as i join target as g on g.ord = i.ord
       where t.id = g.id and t.id in (select id from locked) and t.status = '${spec.from}'
       returning i.ord
+    ),
+    states as (
+      select distinct on (g.ord) g.ord, t.status, array_remove(array[${differing}]::text[], null) as differing
+      from target as g join input as i on i.ord = g.ord join ${table} as t on t.id = g.id
+      order by g.ord, t.status = '${spec.from}' desc, 3
     )
-    select exists (select from changed as c where c.ord = i.ord) as changed, s.status, s.differing
+    select c.ord is not null as changed, s.status, s.differing
     from input as i
-    left join lateral (
-      select t.status, array_remove(array[${differing}]::text[], null) as differing
-      from target as g join ${table} as t on t.id = g.id
-      where g.ord = i.ord
-      order by t.status = '${spec.from}' desc, 2 limit 1
-    ) as s on true
+    left join states as s on s.ord = i.ord
+    left join (select distinct ord from changed) as c on c.ord = i.ord
     order by i.ord`;
   };
 }

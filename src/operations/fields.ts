@@ -73,8 +73,16 @@ function isPlainObject(value: unknown): boolean {
 /** A JSON object, as its text from here on. */
 export const json = converted(
   jsonObject as z.ZodType<Record<string, unknown>, Record<string, unknown>>,
-  toJson,
-  { description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber' },
+  (value) => {
+    const text = toJson(value);
+    // What its toJSON makes of it may be something else.
+    if (!text.startsWith('{')) throw new RangeError(`a JSON object is wanted, found ${text.slice(0, 60)}`);
+    return text;
+  },
+  {
+    type: 'object',
+    description: 'JSON object; decimals that a float cannot hold go in as text or LosslessNumber',
+  },
 );
 /** Decimals go in as text: a float would not hold them. */
 export const changes = json.meta({ description: 'Columns and their right values; decimals as text' });

@@ -35,7 +35,7 @@ export function gather<Item>(context: Context, write: Write<Item>): (item: Item)
   let isDue = false;
 
   const depart = async (): Promise<void> => {
-    const calls = waiting.splice(0, fitting(waiting, idsUnderway));
+    const calls = takeFitting(waiting, idsUnderway);
     if (calls.length === 0) return;
     for (const call of calls) {
       characters -= call.characters;
@@ -78,7 +78,8 @@ export function gather<Item>(context: Context, write: Write<Item>): (item: Item)
   return (item) =>
     new Promise((resolve, reject) => {
       const size = charactersOf(item);
-      if (waiting.length >= MOST_WAITING || characters + size > MOST_WAITING_CHARACTERS) {
+      const isTooMuch = waiting.length > 0 && characters + size > MOST_WAITING_CHARACTERS;
+      if (waiting.length >= MOST_WAITING || isTooMuch) {
         const found = `${waiting.length} calls wait already to write a ${write.what}.`;
         reject(new ClaireError('too_many_calls', { found }));
         return;
@@ -90,17 +91,20 @@ export function gather<Item>(context: Context, write: Write<Item>): (item: Item)
     });
 }
 
-/** How many of the first calls go into the next statement. */
-function fitting(waiting: readonly Call<unknown>[], idsUnderway: ReadonlySet<string>): number {
+/** Takes the calls of the next statement out of those that wait. Those whose id is on its way go on waiting. */
+function takeFitting<Item>(waiting: Call<Item>[], idsUnderway: ReadonlySet<string>): Call<Item>[] {
+  const taken: Call<Item>[] = [];
+  const left: Call<Item>[] = [];
   let characters = 0;
-  let count = 0;
-  for (const call of waiting) {
+  let at = 0;
+  for (; at < waiting.length && taken.length < MOST_CALLS; at++) {
+    const call = waiting[at]!;
     characters += call.characters;
-    const isFull = count > 0 && (count >= MOST_CALLS || characters > MOST_CHARACTERS);
-    if (isFull || idsUnderway.has(call.id)) break;
-    count++;
+    if (taken.length > 0 && characters > MOST_CHARACTERS) break;
+    (idsUnderway.has(call.id) ? left : taken).push(call);
   }
-  return count;
+  waiting.splice(0, at, ...left);
+  return taken;
 }
 
 /** Near enough: what is long in an item is text. */

@@ -1,4 +1,4 @@
-import { toArrayText } from '../database/index.js';
+import { type Queryable, toArrayText } from '../database/index.js';
 import type { Decided, Statement } from './batch.js';
 import type { Context } from './operation.js';
 
@@ -30,13 +30,14 @@ export function insertion<Item extends object>(spec: Insertion<Item>): Statement
     careful: carefulText(spec, columns),
     comparing: comparingText(spec, columns),
   };
-  let isNew = true;
+  const old = { one: new WeakSet<Queryable>(), many: new WeakSet<Queryable>() };
 
   const recorded = (item: Item): Decided => ({ id: spec.idOf(item), outcome: 'recorded' });
   const run = <Row>(context: Context, text: Texts, items: readonly Item[]) =>
     context.database.query<Row>(text(context.book), arraysOf(columns, items));
   return async (context, items) => {
-    if (isNew && !context.inTransaction) {
+    const senders = items.length === 1 ? old.one : old.many;
+    if (!context.inTransaction && !senders.has(context.database)) {
       try {
         await run(context, texts.plain, items);
         return items.map(recorded);
@@ -45,8 +46,11 @@ export function insertion<Item extends object>(spec: Insertion<Item>): Statement
       }
     }
     const [row] = await run<{ written: number[] | null }>(context, texts.careful, items);
-    isNew = row!.written === null;
-    if (row!.written === null) return items.map(recorded);
+    if (row!.written === null) {
+      senders.delete(context.database);
+      return items.map(recorded);
+    }
+    senders.add(context.database);
     const written = new Set(row!.written);
     const there = items.filter((_, at) => !written.has(at + 1));
     const compared = (await run<Comparison>(context, texts.comparing, there)).map((found, at) =>

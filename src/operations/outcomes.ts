@@ -30,7 +30,10 @@ export const outcomeShape = z.object({
 
 /** Refusals are outcomes; that the database cannot be reached is not. */
 export const isRefusal = (error: unknown): error is ClaireError =>
-  error instanceof ClaireError && (error.status === 422 || error.status === 404 || error.status === 409);
+  error instanceof ClaireError && ([404, 409, 422].includes(error.status) || isOfAnotherLaw(error));
+
+/** A constraint or a trigger that somebody added to the book refuses a row just as ours do. */
+const isOfAnotherLaw = ({ details }: ClaireError): boolean => /^(23|P0)/.test(String(details?.sqlstate));
 
 export const refused = (id: string, error: ClaireError): Outcome => ({
   id,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { literal } from '../database/index.js';
 import { limit, noLimit } from './fields.js';
 import type { Operation } from './operation.js';
 
@@ -29,6 +30,8 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
       return expression ? `${expression} as ${column}` : column;
     })
     .join(', ');
+  // Words of a fixed list stand in the text: how many rows have one decides the plan, and indexes may be made for it.
+  const words = new Set(Object.keys(spec.filters).filter((filter) => isWord(spec.filters[filter]!)));
   const operation: Operation<typeof input, z.output<Row>[]> = {
     summary: spec.summary,
     kind: 'read',
@@ -41,8 +44,8 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
       for (const [filter, sql] of Object.entries<string>(spec.where)) {
         const value = given[filter];
         if (value === undefined) continue;
-        values.push(value);
-        conditions.push(sql.replace('$', () => `$${values.length}`).replaceAll('{book}', () => context.book));
+        const placed = words.has(filter) ? literal(String(value)) : `$${values.push(value)}`;
+        conditions.push(sql.replace('$', () => placed).replaceAll('{book}', () => context.book));
       }
       const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
       // Not a parameter: a plan that is kept for every limit is one for a tenth of the table. It is a checked integer.
@@ -50,9 +53,21 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
       return context.database.query(
         `select ${columns} from ${context.book}.${spec.from} as t ${where} order by ${spec.orderBy} ${limit}`,
         values,
-        { prepared: spec.decisive === undefined || given[spec.decisive] === undefined },
+        {
+          prepared:
+            isKept(given.limit) && (spec.decisive === undefined || given[spec.decisive] === undefined),
+        },
       );
     },
   };
   return operation;
+}
+
+/** Of how many limits a statement is kept prepared: whoever asks with any number would use up the names. */
+const KEPT = new Set<unknown>([undefined, 1, 10, 100, 1000, 10_000]);
+const isKept = (limit: unknown): boolean => KEPT.has(limit);
+
+function isWord(schema: z.core.$ZodType): boolean {
+  const { type, innerType } = schema._zod.def as { type: string; innerType?: z.core.$ZodType };
+  return type === 'enum' || (innerType !== undefined && isWord(innerType));
 }

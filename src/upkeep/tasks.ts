@@ -13,18 +13,12 @@ export const tasks: readonly Task[] = [
     name: 'fold_position_changes',
     every_ms: 1000,
     async run(session, book, signal) {
-      const schema = identifier(book);
-      for (let folded = 0; !signal.aborted; ) {
+      while (!signal.aborted) {
         const [row] = await session.query<{ folded: number }>(
-          `select ${schema}.fold_position_changes() as folded`,
+          `select ${identifier(book)}.fold_position_changes() as folded`,
         );
-        folded += row!.folded;
-        if (row!.folded) continue;
-        // Readers step over what was folded until it is vacuumed, and autovacuum comes once a minute at best: at 2,000
-        // trades a second positions took 1.6 times as long by then. Where the login may not, the server only warns.
-        // Shrinking the file needs a lock that writers would wait for.
-        if (folded > 0) await session.query(`vacuum (truncate false) ${schema}.position_changes`);
-        return;
+        if (!row?.folded) return;
+        await vacuumFolded(session, book, row.folded);
       }
     },
   },
@@ -37,3 +31,28 @@ export const tasks: readonly Task[] = [
     },
   },
 ];
+
+/** Changes folded in a session since position_changes was vacuumed, and how many it takes until it is again. */
+const foldedIn = new WeakMap<Queryable, { folded: number; due: number }>();
+const DUE = 1000;
+
+/**
+ * Readers step over what was folded until it is vacuumed, and autovacuum comes once a minute at best: at 2,000 trades a
+ * second positions took 1.6 times as long by then. Where an old snapshot keeps rows from going, the pauses grow with the
+ * table. Shrinking the file is left to autovacuum: it needs a lock that writers would wait for.
+ */
+async function vacuumFolded(session: Queryable, book: string, folded: number): Promise<void> {
+  const since = foldedIn.get(session) ?? { folded: 0, due: DUE };
+  foldedIn.set(session, since);
+  since.folded += folded;
+  if (since.folded < since.due) return;
+  const table = `${identifier(book)}.position_changes`;
+  const state = `select pg_relation_size(oid) / current_setting('block_size')::int as pages, pg_has_role(relowner, 'usage') as owned
+    from pg_class where oid = to_regclass($1)`;
+  const [before] = await session.query<{ owned: boolean }>(state, [table]);
+  // Else the server would warn in its log each time.
+  if (before?.owned) await session.query(`vacuum (truncate false) ${table}`);
+  const [after] = await session.query<{ pages: number }>(state, [table]);
+  since.folded = 0;
+  since.due = DUE + 20 * (after?.pages ?? 0);
+}

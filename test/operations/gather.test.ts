@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Queryable } from '../../src/database/index.js';
+import { claireOn } from '../../src/claire.js';
+import { Database, type Queryable } from '../../src/database/index.js';
 import { type Claire, ClaireError } from '../../src/index.js';
 import { gather } from '../../src/operations/gather.js';
 import { type Context, operations } from '../../src/operations/index.js';
@@ -175,6 +176,81 @@ test('a second call for an id does not overtake the first', async () => {
   release();
   const results = await Promise.allSettled(calls);
   expect(results.map(codeOf)).toEqual(['recorded', 'id_conflict']);
+});
+
+test('a second call for an id lets others pass that come after it', async () => {
+  const { sizes, release, call } = watchedCalls();
+  const calls = [call('held'), call('held'), call('free_1'), call('free_2')];
+  await Promise.all(calls.slice(2));
+  expect(sizes).toEqual([1, 2]);
+  release();
+  expect((await Promise.all(calls)).map(({ outcome }) => outcome)).toEqual([
+    ...['recorded', 'already_recorded', 'recorded', 'recorded'],
+  ]);
+});
+
+test('a law that somebody added refuses its call, and none of the others', async () => {
+  await book.sql('alter table signals add constraint desk_check check (price < 900000)');
+  await Promise.all([claire.recordSignal(signal('law_0'))]);
+  const prices = ['1', '2', '950000', '3', '4'];
+  const results = await all(prices.map((price, at) => signal(`law_${at + 1}`, { price })));
+  expect(results.map(codeOf)).toEqual(['recorded', 'recorded', 'database_error', 'recorded', 'recorded']);
+  const outcomes = await claire.recordSignals([signal('law_6', { price: '950000' }), signal('law_7')]);
+  expect(outcomes).toMatchObject([
+    { outcome: 'refused', code: 'database_error', message: expect.stringContaining('desk_check') },
+    { outcome: 'recorded' },
+  ]);
+  await book.sql('alter table signals drop constraint desk_check');
+});
+
+test('an error in the middle is that of the calls it met; what was recorded before is told so', async () => {
+  const databaseUrl = `${book.url}?options=-c%20lock_timeout%3D300ms`;
+  const impatient = claireOn(new Database({ databaseUrl, applicationName: 'tests', connections: 1 }), 'main');
+  const results = await book.database.transaction(async (t) => {
+    await t.query(
+      `insert into main.signals (signal_id, symbol, side, price, confidence, timestamp)
+       values ('middle_locked', 'X', 'BUY', 1, 1, 1705072800000)`,
+    );
+    const rest = [signal('middle_bad', { price: '0' }), signal('middle_2'), signal('middle_locked')];
+    return Promise.allSettled(
+      [signal('middle_0'), signal('middle_1'), ...rest].map((each) => impatient.recordSignal(each)),
+    );
+  });
+  expect(results.map(codeOf)).toEqual([
+    ...['recorded', 'recorded', 'price_out_of_range', 'lock_timed_out', 'lock_timed_out'],
+  ]);
+  expect(await claire.signals({ symbol: 'BTCUSDT', signal_id: 'middle_1' })).toHaveLength(1);
+  expect(await claire.signals({ signal_id: 'middle_2' })).toHaveLength(0);
+  await impatient.close();
+});
+
+test('a call with more text than may wait is written where none waits', async () => {
+  const text = 'x'.repeat(65_000_000);
+  expect((await claire.recordSignal(signal('huge', { metadata: { text } }))).outcome).toBe('recorded');
+});
+
+test('old batches leave one refused INSERT behind, whatever others send meanwhile', async () => {
+  let refused = 0;
+  const context = (database: Queryable): Context => ({
+    database: {
+      query: (text, values) =>
+        database.query<never>(text, values).catch((error) => {
+          refused++;
+          throw error;
+        }),
+    },
+    ...{ book: 'main', inTransaction: false, attempt: (work) => work() },
+  });
+  const [old, live] = [context(book.database), context(book.database)];
+  const { recordSignals, recordSignal } = operations;
+  const batch = many('aged', 5);
+  await recordSignals.run(old, batch);
+  for (let round = 0; round < 20; round++) {
+    await recordSignals.run(old, batch);
+    await recordSignals.run(live, many(`new${round}`, 2));
+    await recordSignal.run(old, recordSignal.input.parse(signal(`lone_${round}`)));
+  }
+  expect(refused).toBe(1);
 });
 
 test('a statement that fails as a whole fails each of its calls', async () => {
