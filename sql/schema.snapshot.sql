@@ -362,7 +362,7 @@ CREATE TRIGGER trades_positions_update AFTER UPDATE ON trades REFERENCING OLD TA
 
 CREATE TRIGGER trades_refuse_removal BEFORE DELETE OR TRUNCATE ON trades FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
-CREATE TRIGGER trigger_calculate_pnl BEFORE INSERT OR UPDATE ON trades FOR EACH ROW EXECUTE FUNCTION calculate_pnl();
+CREATE TRIGGER trigger_calculate_pnl BEFORE INSERT OR UPDATE ON trades FOR EACH ROW WHEN (new.status::text IS DISTINCT FROM 'OPEN'::text OR new.pnl IS NOT NULL OR new.pnl_pct IS NOT NULL OR new.pnl_net IS NOT NULL) EXECUTE FUNCTION calculate_pnl();
 
 CREATE TRIGGER z_guard_trade_update BEFORE UPDATE ON trades FOR EACH ROW EXECUTE FUNCTION guard_trade_update();
 
