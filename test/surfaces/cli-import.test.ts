@@ -74,7 +74,7 @@ describe('an import', () => {
       `2024-01-12T15:20:00Z,BTCUSDT,,b2,SELL,1,0.333333333333333333`;
     expect(await json(...on('import', 'signals', await file('b.csv', text)))).toMatchObject({ recorded: 2 });
     expect(await signals('b')).toEqual([
-      'b1 BTCUSDT 43250.50 1 {"note": "a,b", "exact": 0.10000000000000000000001}',
+      'b1 BTCUSDT 43250.5 1 {"note": "a,b", "exact": 0.10000000000000000000001}',
       'b2 BTCUSDT 1 0.333333333333333333',
     ]);
   });
@@ -178,13 +178,20 @@ describe('where a source cannot be used from a line on', () => {
     ['a line has a column too many', 'x.csv', `${two}x3,X,BUY,1,0,5,${T}\n`, 4, '7 columns where 6 belong'],
     ['a quote is not closed', 'x.csv', `${two}"x3,BTCUSDT\n${line('x4')}`, 4, 'a quote is not closed'],
     ['a quote stands in a cell', 'x.csv', `${two}x3,B"T,BUY,1,1,${T}\n`, 4, 'a quote stands in a cell'],
-    ['bytes are not UTF-8', 'x.csv', Buffer.from(`${two}\xe9,X,BUY,1,1,${T}\n`, 'latin1'), 4, 'not UTF-8'],
+    ['a line has no end', 'x.csv', `${two}${'x'.repeat(1_100_000)}`, 4, 'it is longer than 1000000'],
+    [
+      'bytes are not UTF-8',
+      'x.csv',
+      Buffer.from(`${two}\xe9,X,BUY,1,1,${T}\n`, 'latin1'),
+      4,
+      'this is not UTF-8',
+    ],
   ])('because %s, it is named and the rows before it are recorded', async (_, name, text, at, found) => {
     const path = await file(name, text);
     const { code, stdout, stderr } = await ask(...on('import', 'signals', path));
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(`${path}, line ${at}: ${found}`);
-    expect(stderr).toMatch(/Rows before it: \d recorded, /);
+    expect(stderr).toMatch(/Rows before it: (2 recorded, 0|0 recorded, 2) already recorded, /);
     expect(await signals('x')).toHaveLength(2);
   });
 
