@@ -11,6 +11,7 @@ const COMMANDS = [
     'status',
     'stop',
     'replay',
+    'import',
     'signals',
     'orders',
     'trades',

@@ -178,6 +178,7 @@ describe('where a source cannot be used from a line on', () => {
     ['a line has a column too many', 'x.csv', `${two}x3,X,BUY,1,0,5,${T}\n`, 4, '7 columns where 6 belong'],
     ['a quote is not closed', 'x.csv', `${two}"x3,BTCUSDT\n${line('x4')}`, 4, 'a quote is not closed'],
     ['a quote stands in a cell', 'x.csv', `${two}x3,B"T,BUY,1,1,${T}\n`, 4, 'a quote stands in a cell'],
+    ['a line has no end', 'x.csv', `${two}${'x'.repeat(1_100_000)}`, 4, 'it is longer than 1000000'],
     [
       'bytes are not UTF-8',
       'x.csv',
@@ -190,7 +191,7 @@ describe('where a source cannot be used from a line on', () => {
     const { code, stdout, stderr } = await ask(...on('import', 'signals', path));
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(`${path}, line ${at}: ${found}`);
-    expect(stderr).toMatch(/Rows before it: \d recorded, /);
+    expect(stderr).toMatch(/Rows before it: (2 recorded, 0|0 recorded, 2) already recorded, /);
     expect(await signals('x')).toHaveLength(2);
   });
 

@@ -19,6 +19,8 @@ const NAMES = Object.keys(operations) as Name[];
 export interface SurveyOptions {
   /** Only these operations, without the upkeep. */
   only?: readonly Name[];
+  /** Rows that reads are asked for; default: theirs. Fewer suit a small book, where a hundred are most of what there is. */
+  limit?: number;
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
 }
@@ -32,12 +34,12 @@ export interface SurveyOptions {
 export async function surveyPlans(
   session: Queryable,
   book: string,
-  { only, signal, onProgress }: SurveyOptions = {},
+  { only, limit, signal, onProgress }: SurveyOptions = {},
 ): Promise<Seen[]> {
   const quoted = identifier(book);
   const ground = await lookAround(session, quoted);
   const recorder = new Recorder(session, quoted, await surroundingsOf(session, quoted));
-  const steps = (only ?? NAMES).flatMap((name) => stepsOf(name, ground));
+  const steps = (only ?? NAMES).flatMap((name) => stepsOf(name, ground, limit));
   if (!only) steps.push(...upkeepSteps(recorder, book));
   const unseen = contextOn(session, quoted, true);
   for (const [at, step] of steps.entries()) {
@@ -69,10 +71,10 @@ const allowingNone = (error: unknown): void => {
   if (!(error instanceof ClaireError && error.code === 'not_found')) throw error;
 };
 
-function stepsOf(name: Name, ground: Ground): Step[] {
+function stepsOf(name: Name, ground: Ground, limit: number | undefined): Step[] {
   if (name in EXEMPT) return [];
   const operation = operations[name] as AnyOperation;
-  if (operation.kind === 'read') return inputsOf(name, ground).map((input) => stepOf(name, input));
+  if (operation.kind === 'read') return inputsOf(name, ground, limit).map((input) => stepOf(name, input));
   const once = ONCE[name];
   if (once) return once(ground).map((input) => stepOf(name, input));
   const isBatch = operation.kind === 'batch';
@@ -92,7 +94,7 @@ const stepOf = (name: Name, input: unknown): Step => ({
 });
 
 /** Every subset of the filters, each input once. @throws Error where a filter has no value */
-function inputsOf(name: Name, ground: Ground): unknown[] {
+function inputsOf(name: Name, ground: Ground, limit: number | undefined): unknown[] {
   const profiles = PROFILES[name]?.(ground);
   if (!profiles) throw missing(name, 'the filters');
   const { shape } = operations[name].input as z.ZodObject;
@@ -101,7 +103,9 @@ function inputsOf(name: Name, ground: Ground): unknown[] {
     const without = filters.filter((filter) => !(filter in profile));
     if (without.length > 0) throw missing(name, without.join(', '));
   }
-  const inputs = [...profiles.flatMap(subsetsOf), ...(BESIDES[name]?.(ground) ?? [])];
+  const isLimited = limit !== undefined && 'limit' in shape;
+  const subsets = profiles.flatMap(subsetsOf).map((subset) => (isLimited ? { ...subset, limit } : subset));
+  const inputs = [...subsets, ...(BESIDES[name]?.(ground) ?? [])];
   return [...new Map(inputs.map((input) => [JSON.stringify(input), input])).values()];
 }
 

@@ -1,4 +1,4 @@
-import { pipeline } from 'node:stream';
+import { pipeline, type TransformOptions } from 'node:stream';
 import { CsvError, type Options, parse } from 'csv-parse';
 import type { Columns, Row } from './columns.js';
 import { readJson } from './json.js';
@@ -53,7 +53,7 @@ export async function* readCsv(source: Source, columns: Columns): AsyncGenerator
 }
 
 function lines({ stream }: Source, onBroken: (error: CsvError) => void): AsyncIterable<Line> {
-  const parser = parse({
+  const options: Options & Pick<TransformOptions, 'readableHighWaterMark'> = {
     bom: true,
     info: true,
     record_delimiter: ['\r\n', '\n'],
@@ -62,12 +62,15 @@ function lines({ stream }: Source, onBroken: (error: CsvError) => void): AsyncIt
     max_record_size: LONGEST,
     // An error of the parser would take with it the lines before that nobody has read yet: it is told of instead,
     skip_records_with_error: true,
-    on_skip: (error) => onBroken(error as CsvError),
+    on_skip: (error) => {
+      onBroken(error as CsvError);
+      return undefined;
+    },
     // and where it must end, nothing waits in it any more.
     readableHighWaterMark: 1,
-  } as Options);
+  };
   // Its error reaches the one who reads the lines.
-  return pipeline(stream, parser, () => {});
+  return pipeline(stream, parse(options), () => {});
 }
 
 type Header = readonly { name: string; isJson: boolean }[];

@@ -52,9 +52,9 @@ export async function importFile(
   const [code] = (await once(child, 'close')) as [number | null];
   const took = performance.now() - begun;
   await written;
-  const text = (await said).join('');
-  const { recorded } = code === 0 ? (JSON.parse(text) as { recorded: number }) : {};
-  if (recorded !== rows) throw new Error(`claire import ended with ${code}: ${text.slice(0, 2000)}`);
+  const [stdout, stderr] = await said;
+  const recorded = code === 0 ? (JSON.parse(stdout) as { recorded: number }).recorded : undefined;
+  if (recorded !== rows) throw new Error(`claire import ended with ${code}: ${stdout}${stderr}`);
   return { rows, took, memory: await memory };
 }
 
