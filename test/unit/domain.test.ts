@@ -88,8 +88,12 @@ describe('times', () => {
 
 describe('the text of an array', () => {
   test('holds every text as it is, and tells NULL from the word', () => {
-    expect(toArrayText(['a', 'NULL', '', null, undefined, 'a,b', '{}', 'say "so"', 'back\\slash'])).toBe(
-      String.raw`{"a","NULL","",NULL,NULL,"a,b","{}","say \"so\"","back\\slash"}`,
+    const texts = ['a', 'NULL', '', null, undefined, 'a,b', '{}', 'say "so"', 'é😀'];
+    const written = String.raw`"a","NULL","",null,null,"a,b","{}","say \"so\"","é😀"`;
+    expect(toArrayText(texts)).toBe(`{${written}}`);
+    // With what JSON writes in another way.
+    expect(toArrayText([...texts, 'a\nb', 'back\\slash'])).toBe(
+      `{${written.replaceAll('null', 'NULL')},"a\nb",${String.raw`"back\\slash"`}}`,
     );
     expect(toArrayText([])).toBe('{}');
     expect(toArrayText([1, -2.5])).toBe('{1,-2.5}');
