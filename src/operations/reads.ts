@@ -124,6 +124,8 @@ export const trades = defineRead({
     until: 'entry_timestamp < $',
   },
   orderBy: 'entry_timestamp desc, t.id desc',
+  // A plan for any span takes it for one of few rows, and sorts those that it finds.
+  decisive: 'until',
 });
 
 export const riskEvents = defineRead({

@@ -34,7 +34,6 @@ export class Recorder implements Queryable {
   readonly #known = new Set<string>();
   /** Texts whose plan was looked at as a pool has it that keeps it. */
   readonly #kept = new Set<string>();
-  #scans: Map<string, number> | undefined;
 
   /** `book` is quoted. */
   constructor(session: Queryable, book: string, surroundings: Surroundings) {
@@ -63,7 +62,7 @@ export class Recorder implements Queryable {
   }
 
   async #explain(text: string, values: readonly unknown[]): Promise<void> {
-    await this.#judge(this.asked, text, await this.#plan(text, values));
+    await this.#judge(this.asked, text, () => this.#plan(text, values));
   }
 
   /** From its sixth run a prepared statement may have one plan for all values: the server decides, and so it is asked. */
@@ -72,12 +71,11 @@ export class Recorder implements Queryable {
     await this.#session.query(`prepare claire_kept as ${text}`);
     const run = `execute claire_kept (${values.map((value) => (value === null ? 'null' : literal(String(value)))).join(', ')})`;
     for (let time = 1; time < RUNS_OF_ITS_OWN; time++) await this.#plan(run);
-    await this.#judge(`${this.asked}, prepared`, text, await this.#plan(run));
+    await this.#judge(`${this.asked}, prepared`, text, () => this.#plan(run));
     await this.#session.query('deallocate claire_kept');
   }
 
   async #plan(text: string, values?: readonly unknown[]): Promise<Explained> {
-    this.#scans ??= await this.#scansSoFar();
     await this.#session.query('savepoint claire_explain');
     const [row] = await this.#session.query<{ 'QUERY PLAN': Explained[] }>(
       `explain (analyze, buffers, timing off, format json) ${text}`,
@@ -87,9 +85,11 @@ export class Recorder implements Queryable {
     return row!['QUERY PLAN'][0]!;
   }
 
-  async #judge(asked: string, text: string, explained: Explained): Promise<void> {
+  async #judge(asked: string, text: string, plan: () => Promise<Explained>): Promise<void> {
+    const before = await this.#scansSoFar();
+    const explained = await plan();
     const verdict = judge(explained.Plan, this.#surroundings);
-    const hidden = await this.#hiddenScans(verdict);
+    const hidden = await this.#hiddenScans(verdict, before);
     this.seen.push({
       ...verdict,
       offences: [...verdict.offences, ...hidden],
@@ -100,11 +100,9 @@ export class Recorder implements Queryable {
   }
 
   /** Functions and triggers show no plan: whether they read a table from end to end only the counters tell. */
-  async #hiddenScans({ offences }: Verdict) {
-    const before = this.#scans!;
-    this.#scans = await this.#scansSoFar();
+  async #hiddenScans({ offences }: Verdict, before: ReadonlyMap<string, number>) {
     const shown = new Set(offences.flatMap(({ tables }) => tables));
-    return [...this.#scans]
+    return [...(await this.#scansSoFar())]
       .filter(([table, scans]) => scans > (before.get(table) ?? 0) && !shown.has(table))
       .map(([table]) => ({ what: `Seq Scan on ${table} inside of a function or trigger`, tables: [table] }));
   }
