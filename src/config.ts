@@ -56,6 +56,12 @@ export const childEnvironment = (): Record<string, string> =>
     Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && name !== 'DATABASE_URL'),
   ) as Record<string, string>;
 
+/** As that, for a process that connects where we do: it finds a password in the file where we find it. */
+export const clientEnvironment = (): Record<string, string> => {
+  const passfile = setting('passfile');
+  return { ...childEnvironment(), ...(passfile === undefined ? {} : { PGPASSFILE: passfile }) };
+};
+
 /** The version of this Claire, as its package says it. */
 export const packageVersion = (): string =>
   (createRequire(import.meta.url)('../package.json') as { version: string }).version;

@@ -13,6 +13,7 @@ export interface PlanNode {
   'Scan Direction'?: string;
   'Relation Name'?: string;
   'Index Name'?: string;
+  'Sort Key'?: readonly string[];
   'Actual Rows': number;
   'Actual Loops': number;
   'Rows Removed by Filter'?: number;
@@ -22,14 +23,17 @@ export interface PlanNode {
   Plans?: PlanNode[];
 }
 
-interface Explained {
+export interface Explained {
   Plan: PlanNode;
   'Planning Time': number;
   'Execution Time': number;
 }
 
+/** Rows that a node gave, in all its loops: the counts are means of the loops, with two decimals. */
+export const rowsOf = (node: PlanNode): number => Math.round(node['Actual Rows'] * node['Actual Loops']);
+
 /** The node and all below it. */
-const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+export const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
 /** A plan as one line: what is left of `<` works on what is right of it. */
 export function shapeOf(node: PlanNode): string {
@@ -61,12 +65,13 @@ export const indexesOf = (plan: PlanNode): string[] => [
   ...new Set(nodesOf(plan).flatMap((node) => node['Index Name'] ?? [])),
 ];
 
+/** SQL that tells how a statement was run, by running it. */
+export const explaining = (text: string): string =>
+  `explain (analyze, buffers, timing off, format json) ${text}`;
+
 /** Runs a statement once more and gives what explains its figure. */
 export async function explain(client: BareClient, { text, values }: Statement) {
-  const result = await client.query<{ 'QUERY PLAN': [Explained] }>(
-    `explain (analyze, buffers, timing off, format json) ${text}`,
-    values as unknown[],
-  );
+  const result = await client.query<{ 'QUERY PLAN': [Explained] }>(explaining(text), values as unknown[]);
   const { Plan: plan, ...times } = result.rows[0]!['QUERY PLAN'][0];
   return {
     server_ms: Number((times['Planning Time'] + times['Execution Time']).toFixed(3)),

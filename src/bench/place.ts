@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { type EmbeddedServer, findEmbedded, startEmbedded } from '../database/embedded/index.js';
 import { type BareClient, connectBare, Database, identifier, withDatabase } from '../database/index.js';
 import type { Undo } from './undo.js';
@@ -44,7 +44,9 @@ export async function openPlace(databaseUrl: string | undefined, undo: Undo): Pr
     server,
     async create(name, template) {
       undo.add(() => drop(name), `database ${prefix}_${name}`);
-      const from = template ? `template ${full(template)} strategy file_copy` : 'template template0';
+      // On a server of others two checkpoints a copy are not ours to ask for.
+      const strategy = server ? ' strategy file_copy' : '';
+      const from = template ? `template ${full(template)}${strategy}` : 'template template0';
       await admin.query(`create database ${full(name)} ${from}`);
       return withDatabase(url, `${prefix}_${name}`);
     },
@@ -100,7 +102,7 @@ export async function temporaryData(undo: Undo): Promise<string> {
 /** Where root's server cannot reach the directory its cluster lies elsewhere, in a directory for it alone. */
 async function removeData(directory: string, dataDir: string): Promise<void> {
   const cluster = await realpath(join(dataDir, 'postgres')).catch(() => undefined);
-  if (cluster !== undefined && !cluster.startsWith(directory))
+  if (cluster !== undefined && !cluster.startsWith(directory + sep))
     await rm(dirname(cluster), { recursive: true, force: true });
   await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -25,7 +25,7 @@ export interface Figure extends Spread {
   facts: Record<string, string | number>;
 }
 
-/** A promise about a figure, and whether this run kept it. Only ratios: a bar in milliseconds would be of one machine. */
+/** A promise about a figure, and whether this run kept it. A ratio where it can be: milliseconds are of one machine. */
 export interface Bar {
   what: string;
   /** As `≤ 1.2 × floor`. */
@@ -33,6 +33,8 @@ export interface Bar {
   measured: string;
   /** Undefined where this run was too small to say. */
   kept?: boolean;
+  /** It is about what is right and not about time: the command ends with an error where it is missed. */
+  isLaw?: true;
 }
 
 export interface WorkloadResult {

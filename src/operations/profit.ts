@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { out, symbol, time } from './fields.js';
 import type { Operation } from './operation.js';
+import { conditionsOf } from './read.js';
 
 const input = z.strictObject({
   symbol: symbol.optional(),
@@ -16,7 +17,6 @@ const result = z.object({
   commission_unknown: out.count.meta({ description: 'Closed trades whose commission is not known' }),
 });
 
-/** Only what is given stands in the text: a plan that the server keeps could else not begin with the span. */
 const WHERE = {
   symbol: 'symbol = $',
   since: 'exit_timestamp >= $',
@@ -30,11 +30,7 @@ export const profit: Operation<typeof input, z.output<typeof result>> = {
   input,
   result,
   async run({ database, book }, given) {
-    const values: unknown[] = [];
-    const conditions = Object.entries(WHERE).flatMap(([filter, sql]) => {
-      const value = given[filter as keyof typeof WHERE];
-      return value === undefined ? [] : [sql.replace('$', `$${values.push(value)}`)];
-    });
+    const { where, values } = conditionsOf(WHERE, given, book);
     const [row] = await database.query<z.output<typeof result>>(
       `select
          count(*) as closed_trades,
@@ -43,7 +39,7 @@ export const profit: Operation<typeof input, z.output<typeof result>> = {
          coalesce(sum(commission), 0) as commission,
          count(*) filter (where commission is null) as commission_unknown
        from ${book}.trades
-       where ${["status = 'CLOSED'", ...conditions].join(' and ')}`,
+       where status = 'CLOSED' and ${where}`,
       values,
     );
     return row!;

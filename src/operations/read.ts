@@ -39,19 +39,11 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
     result: spec.row,
     run(context, parsed) {
       const given = parsed as Record<string, unknown>;
-      const values: unknown[] = [];
-      const conditions: string[] = [];
-      for (const [filter, sql] of Object.entries<string>(spec.where)) {
-        const value = given[filter];
-        if (value === undefined) continue;
-        const placed = words.has(filter) ? literal(String(value)) : `$${values.push(value)}`;
-        conditions.push(sql.replace('$', () => placed).replaceAll('{book}', () => context.book));
-      }
-      const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
+      const { where, values } = conditionsOf(spec.where, given, context.book, words);
       // Not a parameter: a plan that is kept for every limit is one for a tenth of the table. It is a checked integer.
       const limit = given.limit === undefined ? '' : `limit ${Number(given.limit)}`;
       return context.database.query(
-        `select ${columns} from ${context.book}.${spec.from} as t ${where} order by ${spec.orderBy} ${limit}`,
+        `select ${columns} from ${context.book}.${spec.from} as t where ${where} order by ${spec.orderBy} ${limit}`,
         values,
         {
           prepared:
@@ -61,6 +53,26 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
     },
   };
   return operation;
+}
+
+/**
+ * SQL of the filters that are given, each with `$` for its value: in the text where it is one of `words`, else as a
+ * parameter. Only what is given stands in the text: a plan that the server keeps could else not begin with it.
+ */
+export function conditionsOf(
+  filters: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, unknown>>,
+  book: string,
+  words: ReadonlySet<string> = new Set(),
+): { where: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const conditions = Object.entries(filters).flatMap(([filter, sql]) => {
+    const value = given[filter];
+    if (value === undefined) return [];
+    const placed = words.has(filter) ? literal(String(value)) : `$${values.push(value)}`;
+    return [sql.replace('$', () => placed).replaceAll('{book}', () => book)];
+  });
+  return { where: conditions.join(' and ') || 'true', values };
 }
 
 /** Of how many limits a statement is kept prepared: whoever asks with any number would use up the names. */

@@ -80,7 +80,7 @@ const on = (table: string, version: Version, ...names: string[]): Piece[] =>
 /**
  * What a book made by hand is known by. 1.0 and 1.1 in full; of 1.2 only the tables, views and functions above and
  * the columns below: it is one program's work, so where these all stand the rest does, and `schema verify` looks at it.
- * Of 1.3, which brings nothing else, the indexes.
+ * Of 1.3 its new indexes: what else it does is done under names that were there.
  */
 export const CONSTRAINTS: readonly Piece[] = [
   ...on('signals', '1.0', 'signals_pkey', 'signals_signal_id_key'),

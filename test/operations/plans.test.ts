@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadBook } from '../../src/bench/data.js';
+import type { PlanNode } from '../../src/bench/explain.js';
 import { fillBeside } from '../../src/bench/plans/ground.js';
 import type { Seen } from '../../src/bench/plans/recorder.js';
 import { surveyPlans } from '../../src/bench/plans/survey.js';
-import { judge, type PlanNode } from '../../src/bench/plans/verdict.js';
+import { judge } from '../../src/bench/plans/verdict.js';
 import { type BareClient, connectBare, type Queryable } from '../../src/database/index.js';
 import type { Operations } from '../../src/operations/index.js';
 import { useBook } from '../harness/book.js';

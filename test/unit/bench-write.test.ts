@@ -25,7 +25,7 @@ test('a promise is judged where it was measured often enough, and left out where
       promises,
       figuresOf(what, measured({ a: Array(rounds).fill(rate), b: Array(rounds).fill(10) }, ['b'])),
     );
-  expect(bars(5, 12)).toEqual([{ what: 'signals: a', bar: '≥ 1.2 × b', measured: '1.20', kept: true }]);
+  expect(bars(5, 12)).toEqual([{ what: 'signals: a', bar: '≥ 1.2 × b', measured: '1.20 ×', kept: true }]);
   expect(bars(5, 11.9)).toMatchObject([{ kept: false }]);
   expect(bars(2, 11.9)[0]).not.toHaveProperty('kept');
 });
@@ -50,7 +50,7 @@ test('writers take turns, each from the same beginning and with ids of its own, 
     onTurn: () => {},
   };
   const [a] = await inTurns([writer('a'), writer('b')], pace);
-  expect(order.join()).toBe('empty,a 10,empty,b 10,empty,a 40,empty,b 40,empty,a 40,empty,b 40');
+  expect(order.join()).toBe('empty,a 10,empty,b 10,empty,b 40,empty,a 40,empty,a 40,empty,b 40');
   expect(a?.rates).toEqual([10, 10]);
   expect(ids.size).toBe(6);
 });

@@ -1,5 +1,6 @@
 import { literal, type Queryable, type QueryOptions } from '../../database/index.js';
-import { judge, type PlanNode, type Surroundings, type Verdict } from './verdict.js';
+import { type Explained, explaining } from '../explain.js';
+import { judge, type Surroundings, type Verdict } from './verdict.js';
 
 /** A statement as it was issued, and how the server went about it. */
 export interface Seen extends Verdict {
@@ -8,12 +9,6 @@ export interface Seen extends Verdict {
   text: string;
   /** Planning and execution, as the server counts them. */
   server_ms: number;
-}
-
-interface Explained {
-  Plan: PlanNode;
-  'Planning Time': number | string;
-  'Execution Time': number | string;
 }
 
 /** Runs of a prepared statement for each of which the server makes a plan. */
@@ -77,10 +72,7 @@ export class Recorder implements Queryable {
 
   async #plan(text: string, values?: readonly unknown[]): Promise<Explained> {
     await this.#session.query('savepoint claire_explain');
-    const [row] = await this.#session.query<{ 'QUERY PLAN': Explained[] }>(
-      `explain (analyze, buffers, timing off, format json) ${text}`,
-      values,
-    );
+    const [row] = await this.#session.query<{ 'QUERY PLAN': Explained[] }>(explaining(text), values);
     await this.#session.query('rollback to savepoint claire_explain');
     return row!['QUERY PLAN'][0]!;
   }
@@ -95,7 +87,7 @@ export class Recorder implements Queryable {
       offences: [...verdict.offences, ...hidden],
       asked,
       text,
-      server_ms: Number(explained['Planning Time']) + Number(explained['Execution Time']),
+      server_ms: explained['Planning Time'] + explained['Execution Time'],
     });
   }
 

@@ -1,15 +1,4 @@
-/** A node of EXPLAIN (ANALYZE, FORMAT JSON): what is looked at here. */
-export interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Index Name'?: string;
-  'Sort Key'?: readonly string[];
-  'Actual Rows'?: number | string;
-  'Actual Loops'?: number | string;
-  'Rows Removed by Filter'?: number | string;
-  'Rows Removed by Index Recheck'?: number | string;
-  Plans?: readonly PlanNode[];
-}
+import { indexesOf, nodesOf, type PlanNode, rowsOf, rowsScanned } from '../explain.js';
 
 /** What is known of the book beside a plan. */
 export interface Surroundings {
@@ -30,7 +19,7 @@ export interface Verdict {
   offences: Offence[];
   /** Rows that were answered, and rows of tables that were read for them. */
   rows: number;
-  rowsRead: number;
+  rowsScanned: number;
   indexes: string[];
 }
 
@@ -39,35 +28,15 @@ export interface Verdict {
  * of its rows are sorted than are answered. What a statement was given may be sorted; so may what a GIN index has found.
  */
 export function judge(root: PlanNode, surroundings: Surroundings): Verdict {
-  const nodes = [...walk(root)];
+  const nodes = nodesOf(root);
   const rows = rowsOf(root);
   return {
     offences: nodes.flatMap((node) => [...scanned(node, surroundings), ...sorted(node, rows, surroundings)]),
     rows,
-    rowsRead: nodes.reduce((sum, node) => sum + rowsReadBy(node), 0),
-    indexes: [...new Set(nodes.flatMap((node) => node['Index Name'] ?? []))],
+    rowsScanned: rowsScanned(root),
+    indexes: indexesOf(root),
   };
 }
-
-function* walk(node: PlanNode): Generator<PlanNode> {
-  yield node;
-  for (const child of node.Plans ?? []) yield* walk(child);
-}
-
-/** EXPLAIN gives averages over the loops of a node, workers included. */
-const inAll = (node: PlanNode, rows: number | string | undefined): number =>
-  Math.round(Number(rows ?? 0) * Number(node['Actual Loops'] ?? 1));
-
-const rowsOf = (node: PlanNode): number => inAll(node, node['Actual Rows']);
-
-const SCANS = ['Seq Scan', 'Index Scan', 'Index Only Scan', 'Bitmap Heap Scan', 'Tid Scan', 'Sample Scan'];
-
-const rowsReadBy = (node: PlanNode): number =>
-  SCANS.includes(node['Node Type'])
-    ? rowsOf(node) +
-      inAll(node, node['Rows Removed by Filter']) +
-      inAll(node, node['Rows Removed by Index Recheck'])
-    : 0;
 
 function scanned(node: PlanNode, { growing }: Surroundings): Offence[] {
   const table = node['Relation Name'];
@@ -80,7 +49,7 @@ function sorted(node: PlanNode, answer: number, { growing, unordered }: Surround
   if (!['Sort', 'Incremental Sort'].includes(node['Node Type'])) return [];
   const [input] = node.Plans ?? [];
   if (!input || rowsOf(input) <= answer) return [];
-  const below = [...walk(input)];
+  const below = nodesOf(input);
   const tables = [...new Set(below.flatMap((each) => each['Relation Name'] ?? []))].filter((name) =>
     growing.has(name),
   );

@@ -15,8 +15,8 @@ const BOOK = 'main';
 const MOST_ROWS = 1_000_000;
 /** How many of the statements that read most are listed. */
 const WORST = 5;
-/** Below, the planner rightly reads a table that fits into a few pages from end to end. */
-const ENOUGH_ROWS = 20_000;
+/** Below, a hundred rows are most of what there is of a symbol, and a planner rightly sorts them. */
+const ENOUGH_ROWS = 200_000;
 
 export const plans: Workload = {
   name: 'plans',
@@ -53,7 +53,7 @@ async function run(options: WorkloadOptions): Promise<WorkloadResult> {
         what: `${seen.length} plans, ${rows.toLocaleString('en-US')} rows`,
         bar: 'no table that grows is read from end to end, no more rows are sorted than answered',
         measured: `${offending.length} offend`,
-        ...(rows < ENOUGH_ROWS ? {} : { kept: offending.length === 0 }),
+        ...(rows < ENOUGH_ROWS ? {} : { kept: offending.length === 0, isLaw: true as const }),
       },
     ],
     notes: [
@@ -63,6 +63,7 @@ async function run(options: WorkloadOptions): Promise<WorkloadResult> {
         .map(([name, why]) => `${name} (${why})`)
         .join(', ')}.`,
       'What a GIN index has found has no order, so it may be sorted whole.',
+      'By nature these grow with the record, from an index: summary counts every row, profit without a span adds up every closed trade, and signals without an order that are fewer than asked for are looked for to the end.',
     ],
   };
 }
@@ -73,12 +74,12 @@ function figuresOf(seen: readonly Seen[], rows: number): Figure[] {
     ...{ what, by: 'newest', unit: 'ms', rows, ratios: [], facts },
     ...spread(chosen.map(({ server_ms }) => server_ms)),
   });
-  const perRow = (one: Seen) => one.rowsRead / Math.max(1, one.rows);
+  const perRow = (one: Seen) => one.rowsScanned / Math.max(1, one.rows);
   const worst = [...seen].sort((a, b) => perRow(b) - perRow(a)).slice(0, WORST);
   const slowest = [...seen].sort((a, b) => b.server_ms - a.server_ms).slice(0, WORST);
   const facts = (one: Seen) => ({
     rows_answered: one.rows,
-    rows_read: one.rowsRead,
+    rows_scanned: one.rowsScanned,
     index: one.indexes.join(', ') || 'none',
   });
   return [

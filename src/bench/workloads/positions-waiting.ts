@@ -37,7 +37,7 @@ async function readFor({ signal }: WorkloadOptions, { claire, pool }: Book, dura
     reads.push({
       at_ms: performance.now() - begun,
       positions: await timed(() => claire.positions()),
-      one: await timed(() => pool.query('select 1')),
+      one: await timed(() => pool.query('select 1', [])),
     });
   } while (performance.now() - begun < duration_ms);
   return reads;
@@ -124,11 +124,19 @@ const WAIT = `
   select ($2::text[])[1 + n / 4 % cardinality($2::text[])], case n / 2 % 2 when 0 then 'BUY' else 'SELL' end, sign, sign * 20000, sign
   from (select n, case n % 2 when 0 then 1 else -1 end as sign from generate_series(1, $1::int) as n) as changes`;
 
+/** As many as wait at most where a thousand trades a second are opened: the upkeep folds each second. */
+const SECOND = 1000;
+
 /** Reading positions beside changes that nobody folds. */
-export async function measureUnfolded(options: WorkloadOptions, book: Book, open: number): Promise<Figure[]> {
+export async function measureUnfolded(
+  options: WorkloadOptions,
+  book: Book,
+  open: number,
+): Promise<{ figures: Figure[]; bars: Bar[] }> {
   const figures: Figure[] = [];
+  const bars: Bar[] = [];
   const firsts: Partial<Record<keyof typeof UNFOLDED, Spread>> = {};
-  for (const unfolded of [0, 1000, 10_000]) {
+  for (const unfolded of [0, SECOND, 10_000]) {
     options.onProgress(`reading positions beside ${unfolded} unfolded changes`);
     await settle(book);
     await book.bare.query(WAIT, [unfolded, SYMBOLS]);
@@ -137,12 +145,17 @@ export async function measureUnfolded(options: WorkloadOptions, book: Book, open
       { name: 'all', run: () => book.claire.positions() },
       { name: 'one', run: () => book.claire.positions({ symbol }) },
       { name: 'exposure', run: () => book.claire.exposure() },
-      { name: 'floor', run: () => book.pool.query('select 1') },
+      { name: 'floor', run: () => book.pool.query('select 1', []) },
     ] as const;
     const measured = await inTurn(subjects, options.runs, options.signal);
     for (const { name } of subjects) {
       const first = firsts[name];
       firsts[name] ??= measured[name];
+      if (first && name === 'all' && unfolded === SECOND) {
+        const what = `${UNFOLDED.all}, ${unfolded} unfolded changes`;
+        const ratio = measured.all.median / first.median;
+        bars.push(ratioBar(what, ratio, { atMost: FLAT }, 'none', enough(first, measured.all)));
+      }
       figures.push({
         ...measured[name],
         what: UNFOLDED[name],
@@ -155,5 +168,5 @@ export async function measureUnfolded(options: WorkloadOptions, book: Book, open
     }
   }
   await settle(book);
-  return figures;
+  return { figures, bars };
 }

@@ -71,8 +71,8 @@ async function write(
   const unfolded = await measureUnfolded(options, copies.newest, open);
   await copies.newest.drop();
   return {
-    figures: [...writers.figures, ...flat.figures, ...unfolded],
-    bars: [...writers.bars, ...flat.bars],
+    figures: [...writers.figures, ...flat.figures, ...unfolded.figures],
+    bars: [...writers.bars, ...flat.bars, ...unfolded.bars],
   };
 }
 

@@ -100,7 +100,7 @@ async function libraryCases(book: Book): Promise<Case[]> {
       by: LIBRARY,
       run: () => (claire[name] as (filters: unknown) => Promise<unknown>)(input),
       statement,
-      floor: await floorOf(book, what, statement, (question) => pool.query(question), 'claire'),
+      floor: await floorOf(book, what, statement, (question) => pool.query(question, []), 'claire'),
       limit: LIMITS[what],
       facts: { staleness: 'none' },
     });

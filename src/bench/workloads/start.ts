@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childEnvironment } from '../../config.js';
+import { clientEnvironment } from '../../config.js';
 import { findEmbedded, startEmbedded } from '../../database/embedded/index.js';
 import { migrate } from '../../schema/index.js';
 import { inTurn, spread } from '../measure.js';
@@ -102,7 +102,7 @@ async function idleClient(url: string, signal: AbortSignal): Promise<number> {
   // The library as others get it, also where this file runs uncompiled.
   const library = createRequire(import.meta.url).resolve('claire');
   const child = spawn(process.execPath, ['--input-type=module', '-e', CLIENT, library], {
-    env: childEnvironment(),
+    env: clientEnvironment(),
     signal,
   });
   child.stdin.end(url);

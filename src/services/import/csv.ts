@@ -2,10 +2,7 @@ import { pipeline, type TransformOptions } from 'node:stream';
 import { CsvError, type Options, parse } from 'csv-parse';
 import type { Columns, Row } from './columns.js';
 import { readJson } from './json.js';
-import { requireUtf8, type Source, Unusable } from './source.js';
-
-/** Without a bound, a quote that nobody closes takes the rest of the file into memory. */
-const LONGEST = 1_000_000;
+import { LONGEST, requireUtf8, type Source, Unusable } from './source.js';
 
 interface Line {
   record: string[];

@@ -1,9 +1,6 @@
 import { LosslessNumber, parse } from 'lossless-json';
 import type { Row } from './columns.js';
-import { requireUtf8, type Source, Unusable } from './source.js';
-
-/** A longer line is no row, and would fill the memory. */
-const LONGEST = 1_000_000;
+import { LONGEST, requireUtf8, type Source, Unusable } from './source.js';
 
 /**
  * Rows of a source with a JSON object a line.

@@ -68,6 +68,9 @@ function unusableIn(error: unknown): Unusable | undefined {
   return new Unusable(`it cannot be read (${code}); see whether the disk and the rights are in order`);
 }
 
+/** Characters of a line. Without a bound, a quote that nobody closes takes the rest of the file into memory. */
+export const LONGEST = 1_000_000;
+
 /** What is not UTF-8 arrives as this character: to record it would lose what was meant. */
 export function requireUtf8(text: string, line: number): void {
   if (text.includes('\ufffd')) throw new Unusable('this is not UTF-8; convert it (`iconv -t UTF-8`)', line);

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { childEnvironment } from '../../../config.js';
+import { clientEnvironment } from '../../../config.js';
 import type { Undo } from '../../undo.js';
 import type { Turn } from './turns.js';
 
@@ -77,7 +77,7 @@ export async function openSeedWay(databaseUrl: string, undo: Undo): Promise<Seed
 }
 
 function start(python: string, versions: string, databaseUrl: string, undo: Undo): SeedWay {
-  const child = spawn(python, ['-c', SCRIPT], { env: childEnvironment() });
+  const child = spawn(python, ['-c', SCRIPT], { env: clientEnvironment() });
   undo.add(async () => void child.kill());
   const answers = answersOf(child);
   const send = (line: unknown) => void child.stdin.write(`${JSON.stringify(line)}\n`);
@@ -86,8 +86,9 @@ function start(python: string, versions: string, databaseUrl: string, undo: Undo
     versions,
     async turn(ids, size, milliseconds) {
       send({ ids, size, seconds: milliseconds / 1000 });
-      const { value } = await answers.next();
-      return JSON.parse(value as string) as Turn;
+      const { value, done } = await answers.next();
+      if (done) throw new Error('Python has ended.');
+      return JSON.parse(value) as Turn;
     },
   };
 }

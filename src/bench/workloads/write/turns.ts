@@ -1,5 +1,5 @@
 import { ratioBar } from '../../bars.js';
-import { spread } from '../../measure.js';
+import { rotated, spread } from '../../measure.js';
 import type { Bar, Figure } from '../../workload.js';
 
 /** What a writer did in its turn: rows that were committed, and the milliseconds that it took. */
@@ -45,7 +45,7 @@ export async function inTurns(writers: readonly Writer[], pace: Pace): Promise<M
   const measured = writers.map((writer): Measured => ({ writer, rates: [], latencies: [] }));
   for (let round = 0; round <= pace.rounds; round++) {
     const milliseconds = round === 0 ? pace.milliseconds / 4 : pace.milliseconds;
-    for (const { writer, rates, latencies } of measured) {
+    for (const { writer, rates, latencies } of rotated(measured, round)) {
       pace.signal.throwIfAborted();
       await pace.before();
       pace.onTurn(writer.by);
@@ -103,7 +103,7 @@ export function figuresOf(what: string, measured: readonly Measured[]): Figure[]
     const ratios = beside
       .filter((to) => medians.has(to))
       .map((to) => ({ to, ratio: medians.get(by)! / medians.get(to)! }));
-    return { what, by, unit: 'rows/s', ratios, facts, ...spread(rates) };
+    return { what, by, unit: 'rows/s', ratios, facts, ...spread(rates, 'high') };
   });
   const waits = measured
     .filter(({ latencies }) => latencies.length > 0)
