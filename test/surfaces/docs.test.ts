@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { type Report, WORKLOADS } from '../../src/bench/index.js';
 
 const markdown = async () => [
   ...(await readdir('.')).filter((name) => name.endsWith('.md')),
@@ -9,6 +10,12 @@ const markdown = async () => [
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
 ];
+
+test('the benchmarks hold every workload, at ten million rows', async () => {
+  const report = JSON.parse(await readFile('docs/benchmarks.json', 'utf8')) as Report;
+  expect(report.results.map(({ workload }) => workload)).toEqual(WORKLOADS.map(({ name }) => name));
+  expect(report.rows).toContain(10_000_000);
+});
 
 test('the reference is what the program says of itself, the benchmarks what their report says (npm run docs)', async () => {
   const generate = join(process.cwd(), 'docs/generate.js');

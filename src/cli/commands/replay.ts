@@ -1,5 +1,6 @@
 import { EXIT } from '../../errors/index.js';
 import { defineCommand } from '../command.js';
+import { keepHeapSmall } from '../heap.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { withBook } from '../session.js';
 import { summaryText } from '../summary.js';
@@ -18,6 +19,7 @@ export const replay = defineCommand({
     ['replay --book try BTCUSDT-1m-2024-01.csv', 'into another book, made with `claire book create try`'],
   ],
   async run(invocation) {
+    keepHeapSmall();
     const { args, globals, out, signal } = invocation;
     return withBook(
       invocation,
