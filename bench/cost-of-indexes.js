@@ -58,7 +58,7 @@ try {
     const url = await place.create(name, template);
     const [pool, client] = [place.pool(url, 1), await place.bare(url)];
     await client.query('set search_path to main');
-    return { pool, client, claire: claireOn(pool, 'main'), batch: 0 };
+    return { pool, client, claire: claireOn(pool, 'main') };
   };
   const whole = await connect('with');
   await migrate(whole.pool, 'main');
