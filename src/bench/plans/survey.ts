@@ -103,7 +103,8 @@ function inputsOf(name: Name, ground: Ground, limit: number | undefined): unknow
     const without = filters.filter((filter) => !(filter in profile));
     if (without.length > 0) throw missing(name, without.join(', '));
   }
-  const isLimited = limit !== undefined && 'limit' in shape;
+  // Positions and exposure are asked for as a whole.
+  const isLimited = limit !== undefined && shape.limit?.safeParse(undefined).data !== undefined;
   const subsets = profiles.flatMap(subsetsOf).map((subset) => (isLimited ? { ...subset, limit } : subset));
   const inputs = [...subsets, ...(BESIDES[name]?.(ground) ?? [])];
   return [...new Map(inputs.map((input) => [JSON.stringify(input), input])).values()];
