@@ -85,10 +85,7 @@ export function claireOn(database: Database, book: string): Claire {
     book,
     transaction: (work, transactionOptions) =>
       turn(() =>
-        database.transaction(
-          (t) => work(verbs(inTransaction(t, quoted), oneAtATime(), { alone: true })),
-          transactionOptions,
-        ),
+        database.transaction((t) => work(verbs(inTransaction(t, quoted), oneAtATime())), transactionOptions),
       ),
     close: async () => {
       await ended();
@@ -99,10 +96,10 @@ export function claireOn(database: Database, book: string): Claire {
 
 type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
-function verbs(context: Context, turn: Turn, options?: { alone: boolean }): Verbs {
+function verbs(context: Context, turn: Turn): Verbs {
   return Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => {
-      const run = bindOperation(operation, context, options);
+      const run = bindOperation(operation, context);
       return [name, (input?: unknown) => turn(() => run(input))];
     }),
   ) as unknown as Verbs;

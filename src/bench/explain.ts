@@ -98,6 +98,6 @@ export async function statementOf(name: keyof typeof operations, input: unknown)
     inTransaction: false,
     attempt: (work) => work(),
   };
-  await bindOperation(operations[name], context, { alone: true })(input);
+  await bindOperation(operations[name], context)(input);
   return seen[0]!;
 }

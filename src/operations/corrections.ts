@@ -42,7 +42,10 @@ export const corrections = defineRead({
     table: 't.table_name = $',
     row: 't.row_id = $::bigint',
     older_than:
-      '(t.created_at, t.id) < (select c.created_at, c.id from {book}.corrections as c where c.id = $::bigint)',
+      // Of a number that is not there everything is before it, as of one that is still to come.
+      `(t.created_at, t.id) < (
+        select coalesce(max(c.created_at), 'infinity'), $::bigint from {book}.corrections as c where c.id = $::bigint
+      )`,
     column: 't.column_name = $',
     law: 't.law = $',
     since: `t.created_at >= ${moment}`,

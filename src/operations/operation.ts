@@ -27,11 +27,10 @@ export interface Operation<Input extends z.ZodType, Result> {
   gathered?(context: Context): (input: z.output<Input>) => Promise<Result>;
 }
 
-/** The operation on a context, taking input that was not checked yet. `alone`: calls are not gathered. */
+/** The operation on a context, taking input that was not checked yet. Calls of a transaction are not gathered. */
 export function bindOperation(
   operation: AnyOperation,
   context: Context,
-  { alone = false } = {},
 ): (input: unknown) => Promise<unknown> {
   if (operation.kind === 'batch') {
     return async (input) => {
@@ -39,7 +38,8 @@ export function bindOperation(
       return operation.run(context, input);
     };
   }
-  const run = (!alone && operation.gathered?.(context)) || ((input) => operation.run(context, input));
+  const run =
+    (!context.inTransaction && operation.gathered?.(context)) || ((input) => operation.run(context, input));
   return async (input) => run(parseInput(operation.input, input ?? {}));
 }
 

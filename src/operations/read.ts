@@ -70,7 +70,7 @@ export function conditionsOf(
     const value = given[filter];
     if (value === undefined) return [];
     const placed = words.has(filter) ? literal(String(value)) : `$${values.push(value)}`;
-    return [sql.replace('$', () => placed).replaceAll('{book}', () => book)];
+    return [sql.replaceAll('$', () => placed).replaceAll('{book}', () => book)];
   });
   return { where: conditions.join(' and ') || 'true', values };
 }

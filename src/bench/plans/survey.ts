@@ -64,7 +64,7 @@ const contextOn = (database: Queryable, book: string, inTransaction: boolean): C
 });
 
 const call = (name: Name, context: Context, input: unknown): Promise<unknown> =>
-  bindOperation(operations[name] as AnyOperation, context, { alone: true })(input);
+  bindOperation(operations[name] as AnyOperation, context)(input);
 
 /** What is not there is asked for on purpose. */
 const allowingNone = (error: unknown): void => {
