@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { Database } from '../dist/database/index.js';
 import { migrate, readCatalog } from '../dist/schema/index.js';
 import { load } from './migrate-live/load.js';
-import { connect, openPlace, Undo } from './migrate-live/place.js';
+import { cleanUp, connect, openPlace, Undo } from './migrate-live/place.js';
 
 /** Above 2 MB, from where a table gets its ids beside running writers; risk events below it. */
 const ROWS = { signals: 45_000, orders: 9_000, trades: 9_000, risk_events: 300 };
@@ -128,6 +128,6 @@ else {
     if (error !== INTERRUPTED) throw error;
     process.exitCode = INTERRUPTED;
   } finally {
-    await undo.run();
+    await cleanUp(undo);
   }
 }

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LATEST_VERSION } from '../dist/schema/index.js';
 import { load, SIZES } from './migrate-live/load.js';
-import { connect, openPlace, serverFacts, Undo } from './migrate-live/place.js';
+import { cleanUp, connect, openPlace, serverFacts, Undo } from './migrate-live/place.js';
 import { head, way } from './migrate-live/report.js';
 import { runWay, WRITERS } from './migrate-live/run.js';
 import { look } from './migrate-live/verify.js';
@@ -128,7 +128,7 @@ try {
   process.exitCode = error === INTERRUPTED ? INTERRUPTED : 1;
 } finally {
   say('');
-  await undo.run();
+  await cleanUp(undo);
   // Whatever an interrupted work still waits for ends here.
   process.exit();
 }

@@ -1,34 +1,16 @@
 /** The server that is measured: one of our own in a temporary directory, or one that was named. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pg from 'pg';
+import { temporaryData } from '../../dist/bench/place.js';
 import { startEmbedded } from '../../dist/database/embedded/index.js';
-import { parseDatabaseUrl, withDatabase } from '../../dist/database/index.js';
+import { connectBare as connect, withDatabase } from '../../dist/database/index.js';
 
-/** What is to be undone at the end, the last first; also where only half of it was done. */
-export class Undo {
-  #steps = [];
+export { Undo } from '../../dist/bench/undo.js';
+export { connect };
 
-  add(step) {
-    this.#steps.push(step);
-  }
-
-  async run() {
-    for (const step of this.#steps.splice(0).reverse()) {
-      await step().catch((error) => process.stderr.write(`cleaning up: ${error.message}\n`));
-    }
-  }
-}
-
-/** A connection of one purpose, by which it is told apart in pg_stat_activity. */
-export async function connect(url, name) {
-  const client = new pg.Client({ ...parseDatabaseUrl(url), application_name: name });
-  // The server is stopped under clients that are still connected when the work is interrupted.
-  client.on('error', () => {});
-  await client.connect();
-  return client;
+/** Undoes everything, and says what could not be. */
+export async function cleanUp(undo) {
+  for (const { error, remains } of await undo.run())
+    process.stderr.write(`cleaning up: ${remains ? `${remains}: ` : ''}${error.message}\n`);
 }
 
 export async function openPlace({ databaseUrl, settings }, undo) {
@@ -50,13 +32,9 @@ export async function openPlace({ databaseUrl, settings }, undo) {
   };
 }
 
+/** Its address names the password's file: it goes to other programs as an argument. */
 async function startServer(settings, undo) {
-  const directory = await mkdtemp(join(tmpdir(), 'claire-bench-'));
-  undo.add(() => rm(directory, { recursive: true, force: true }));
-  // The server's own uid must pass through.
-  await chmod(directory, 0o755);
-  const server = await startEmbedded({ dataDir: join(directory, 'data'), settings });
-  undo.add(() => server.stop());
+  const server = await startEmbedded({ dataDir: await temporaryData(undo), settings });
   return server.url('postgres');
 }
 
