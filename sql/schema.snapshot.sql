@@ -22,6 +22,29 @@ create table candles (
 
 CREATE INDEX idx_candles_timestamp_symbol ON candles USING btree ("timestamp", symbol);
 
+-- capital ---------------------------------------------------------------------------------------------
+
+create table capital (
+  actor text not null default SESSION_USER,
+  amount numeric not null,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  reason text not null,
+  since bigint,
+  version bigint not null default nextval('capital_version_seq'::regclass),
+  constraint capital_amount_check CHECK (is_amount(amount)),
+  constraint capital_pkey PRIMARY KEY (version),
+  constraint capital_reason_check CHECK (btrim(reason, E' \t\n\r'::text) <> ''::text),
+  constraint capital_since_check CHECK (since >= '100000000000'::numeric::bigint AND since < '100000000000000'::numeric::bigint)
+);
+
+create sequence capital_version_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence capital_version_seq owned by capital.version;
+
+CREATE TRIGGER capital_refuse_removal BEFORE DELETE OR TRUNCATE ON capital FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER capital_refuse_update BEFORE UPDATE ON capital FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
+
 -- corrections -----------------------------------------------------------------------------------------
 
 create table corrections (
@@ -56,6 +79,131 @@ CREATE TRIGGER corrections_refuse_change BEFORE UPDATE ON corrections FOR EACH R
 
 CREATE TRIGGER corrections_refuse_removal BEFORE DELETE OR TRUNCATE ON corrections FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
+-- decisions -------------------------------------------------------------------------------------------
+
+create table decisions (
+  actor text not null default SESSION_USER,
+  asked_notional numeric,
+  asked_price numeric,
+  asked_quantity numeric,
+  broken text[] not null default '{}'::text[],
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  daily_pnl numeric,
+  decision text not null,
+  details jsonb,
+  exposure numeric,
+  limits_version bigint,
+  notional numeric,
+  open_trades bigint,
+  order_id character varying(50) not null,
+  "position" numeric,
+  price numeric,
+  quantity numeric not null,
+  reason text,
+  reduces boolean not null,
+  released_reason text,
+  reserved_quantity numeric,
+  side character varying(10) not null,
+  signal_id character varying(50),
+  symbol character varying(20) not null,
+  "timestamp" bigint not null,
+  constraint decisions_decision_check CHECK (decision = ANY (ARRAY['opening'::text, 'closing'::text, 'rejected'::text, 'direct'::text])),
+  constraint decisions_pkey PRIMARY KEY (order_id),
+  constraint decisions_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint)
+);
+
+alter table decisions set (fillfactor = 85);
+
+CREATE INDEX idx_decisions_reserved ON decisions USING btree (created_at) WHERE reserved_quantity IS DISTINCT FROM 0::numeric;
+
+CREATE INDEX idx_decisions_timestamp ON decisions USING btree ("timestamp") WHERE (decision = ANY (ARRAY['opening'::text, 'direct'::text])) AND NOT reduces;
+
+CREATE TRIGGER decisions_refuse_removal BEFORE DELETE OR TRUNCATE ON decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER decisions_refuse_update BEFORE UPDATE ON decisions FOR EACH ROW WHEN (old.order_id::text IS DISTINCT FROM new.order_id::text OR old.signal_id::text IS DISTINCT FROM new.signal_id::text OR old.symbol::text IS DISTINCT FROM new.symbol::text OR old.side::text IS DISTINCT FROM new.side::text OR old.decision IS DISTINCT FROM new.decision OR old.reduces IS DISTINCT FROM new.reduces OR old."timestamp" IS DISTINCT FROM new."timestamp" OR old.quantity IS DISTINCT FROM new.quantity OR old.price IS DISTINCT FROM new.price OR old.notional IS DISTINCT FROM new.notional OR old.reason IS DISTINCT FROM new.reason OR old.broken IS DISTINCT FROM new.broken OR old.limits_version IS DISTINCT FROM new.limits_version OR old.exposure IS DISTINCT FROM new.exposure OR old."position" IS DISTINCT FROM new."position" OR old.open_trades IS DISTINCT FROM new.open_trades OR old.daily_pnl IS DISTINCT FROM new.daily_pnl OR old.actor IS DISTINCT FROM new.actor OR old.created_at IS DISTINCT FROM new.created_at) EXECUTE FUNCTION refuse_update();
+
+-- halts -----------------------------------------------------------------------------------------------
+
+create table halts (
+  action text not null,
+  actor text not null default SESSION_USER,
+  cause text not null,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  despite_limit boolean not null default false,
+  details jsonb,
+  id bigint not null default nextval('halts_id_seq'::regclass),
+  reason text not null,
+  "timestamp" bigint not null,
+  until bigint,
+  constraint halts_action_check CHECK (action = ANY (ARRAY['halt'::text, 'resume'::text])),
+  constraint halts_cause_check CHECK (cause = ANY (ARRAY['hand'::text, 'drawdown'::text])),
+  constraint halts_pkey PRIMARY KEY (id),
+  constraint halts_reason_check CHECK (btrim(reason, E' \t\n\r'::text) <> ''::text),
+  constraint halts_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint),
+  constraint halts_until_check CHECK (until > "timestamp")
+);
+
+create sequence halts_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence halts_id_seq owned by halts.id;
+
+CREATE TRIGGER halts_refuse_removal BEFORE DELETE OR TRUNCATE ON halts FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER halts_refuse_update BEFORE UPDATE ON halts FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
+
+-- limits ----------------------------------------------------------------------------------------------
+
+create table limits (
+  actor text not null default SESSION_USER,
+  breaker_halts text,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  enforce_halts text,
+  enforce_limits text,
+  max_drawdown numeric,
+  max_drawdown_pct numeric,
+  max_exposure numeric,
+  max_open_trades bigint,
+  max_order_size numeric,
+  max_orders_per_minute bigint,
+  max_position numeric,
+  max_signal_age_ms bigint,
+  min_confidence numeric,
+  reason text not null,
+  symbol character varying(20),
+  time_zone text,
+  version bigint not null default nextval('limits_version_seq'::regclass),
+  constraint limits_breaker_halts_check CHECK (breaker_halts = ANY (ARRAY['until_resumed'::text, 'until_next_day'::text])),
+  constraint limits_enforce_halts_check CHECK (enforce_halts = ANY (ARRAY['on'::text, 'warn'::text, 'off'::text])),
+  constraint limits_enforce_limits_check CHECK (enforce_limits = ANY (ARRAY['on'::text, 'warn'::text, 'off'::text])),
+  constraint limits_max_drawdown_check CHECK (is_loss(max_drawdown)),
+  constraint limits_max_drawdown_pct_check CHECK (is_loss_percent(max_drawdown_pct)),
+  constraint limits_max_exposure_check CHECK (is_amount(max_exposure)),
+  constraint limits_max_open_trades_check CHECK (is_number_of(max_open_trades)),
+  constraint limits_max_order_size_check CHECK (is_amount(max_order_size)),
+  constraint limits_max_orders_per_minute_check CHECK (is_number_of(max_orders_per_minute)),
+  constraint limits_max_position_check CHECK (is_amount(max_position)),
+  constraint limits_max_signal_age_ms_check CHECK (is_number_of(max_signal_age_ms)),
+  constraint limits_min_confidence_check CHECK (is_least_confidence(min_confidence)),
+  constraint limits_pkey PRIMARY KEY (version),
+  constraint limits_reason_check CHECK (btrim(reason, E' \t\n\r'::text) <> ''::text),
+  constraint limits_scope_check CHECK (
+CASE
+    WHEN symbol IS NULL THEN num_nulls(time_zone, enforce_halts, enforce_limits, breaker_halts) = 0
+    ELSE num_nonnulls(max_exposure, max_open_trades, max_orders_per_minute, max_drawdown, max_drawdown_pct, min_confidence, max_signal_age_ms, time_zone, enforce_halts, enforce_limits, breaker_halts) = 0
+END),
+  constraint limits_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text))
+);
+
+create sequence limits_version_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence limits_version_seq owned by limits.version;
+
+CREATE INDEX idx_limits_symbol_version ON limits USING btree (symbol, version);
+
+CREATE TRIGGER limits_refuse_removal BEFORE DELETE OR TRUNCATE ON limits FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER limits_refuse_update BEFORE UPDATE ON limits FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
+
 -- materialized_view_refreshes -------------------------------------------------------------------------
 
 create table materialized_view_refreshes (
@@ -63,6 +211,29 @@ create table materialized_view_refreshes (
   view_name text not null,
   constraint materialized_view_refreshes_pkey PRIMARY KEY (view_name)
 );
+
+-- order_history ---------------------------------------------------------------------------------------
+
+create table order_history (
+  actor text not null default SESSION_USER,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  from_status character varying(20),
+  id bigint not null default nextval('order_history_id_seq'::regclass),
+  order_id character varying(50) not null,
+  reason text,
+  to_status character varying(20) not null,
+  constraint order_history_pkey PRIMARY KEY (id)
+);
+
+create sequence order_history_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence order_history_id_seq owned by order_history.id;
+
+CREATE INDEX idx_order_history_order_id_id ON order_history USING btree (order_id, id);
+
+CREATE TRIGGER order_history_refuse_removal BEFORE DELETE OR TRUNCATE ON order_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER order_history_refuse_update BEFORE UPDATE ON order_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
 
 -- orders ----------------------------------------------------------------------------------------------
 
@@ -113,6 +284,10 @@ CREATE TRIGGER a_fill_order_times BEFORE INSERT ON orders FOR EACH ROW WHEN (new
 CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON orders FOR EACH ROW WHEN (new."timestamp" >= '100000000'::numeric::bigint AND new."timestamp" < '100000000000'::numeric::bigint) EXECUTE FUNCTION seconds_to_milliseconds();
 
 CREATE TRIGGER orders_agree_insert AFTER INSERT ON orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION orders_agree_with_signals();
+
+CREATE TRIGGER orders_door_insert AFTER INSERT ON orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION hold_the_door();
+
+CREATE TRIGGER orders_follow_update AFTER UPDATE ON orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION follow_orders();
 
 CREATE TRIGGER orders_refuse_removal BEFORE DELETE OR TRUNCATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
@@ -201,6 +376,49 @@ CREATE INDEX idx_quarantine_table_name_row_id ON quarantine USING btree (table_n
 CREATE TRIGGER quarantine_refuse_change BEFORE UPDATE ON quarantine FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER quarantine_refuse_removal BEFORE DELETE OR TRUNCATE ON quarantine FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+-- reservation_changes ---------------------------------------------------------------------------------
+
+create table reservation_changes (
+  order_id character varying(50) not null
+);
+
+alter table reservation_changes set (autovacuum_vacuum_insert_threshold = -1);
+
+alter table reservation_changes set (autovacuum_vacuum_scale_factor = 0);
+
+alter table reservation_changes set (autovacuum_vacuum_threshold = 2000);
+
+-- reservation_totals ----------------------------------------------------------------------------------
+
+create table reservation_totals (
+  closing numeric not null,
+  notional numeric not null,
+  num_orders bigint not null,
+  side character varying(10) not null,
+  symbol character varying(20) not null,
+  constraint reservation_totals_pkey PRIMARY KEY (symbol, side)
+);
+
+alter table reservation_totals set (fillfactor = 50);
+
+-- risk ------------------------------------------------------------------------------------------------
+
+create table risk (
+  day_from bigint,
+  day_pnl numeric,
+  day_until bigint,
+  decided bigint not null default 0,
+  despite_until bigint,
+  halt_id bigint,
+  id smallint not null default 1,
+  profit_at bigint,
+  window_pnl numeric,
+  constraint risk_id_check CHECK (id = 1),
+  constraint risk_pkey PRIMARY KEY (id)
+);
+
+alter table risk set (fillfactor = 10);
 
 -- risk_events -----------------------------------------------------------------------------------------
 
@@ -352,6 +570,8 @@ CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON trades FOR E
 
 CREATE TRIGGER trades_agree_insert AFTER INSERT ON trades REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION trades_agree_with_orders();
 
+CREATE TRIGGER trades_lock_risk BEFORE DELETE OR UPDATE ON trades FOR EACH STATEMENT EXECUTE FUNCTION lock_risk_of_trades();
+
 CREATE TRIGGER trades_positions_delete AFTER DELETE ON trades REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
 
 CREATE TRIGGER trades_positions_insert AFTER INSERT ON trades REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
@@ -361,6 +581,12 @@ CREATE TRIGGER trades_positions_truncate AFTER TRUNCATE ON trades FOR EACH STATE
 CREATE TRIGGER trades_positions_update AFTER UPDATE ON trades REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
 
 CREATE TRIGGER trades_refuse_removal BEFORE DELETE OR TRUNCATE ON trades FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER trades_risk_delete AFTER DELETE ON trades REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION follow_trades();
+
+CREATE TRIGGER trades_risk_insert AFTER INSERT ON trades REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION follow_trades();
+
+CREATE TRIGGER trades_risk_update AFTER UPDATE ON trades REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION follow_trades();
 
 CREATE TRIGGER trigger_calculate_pnl BEFORE INSERT OR UPDATE ON trades FOR EACH ROW WHEN (new.status::text IS DISTINCT FROM 'OPEN'::text OR new.pnl IS NOT NULL OR new.pnl_pct IS NOT NULL OR new.pnl_net IS NOT NULL) EXECUTE FUNCTION calculate_pnl();
 
@@ -381,6 +607,61 @@ create view exposure as
         END) AS net
    FROM position_sums
   GROUP BY symbol;
+
+-- exposure_parts --------------------------------------------------------------------------------------
+
+create view exposure_parts as
+-- symbol character varying(20), side character varying(10), quantity numeric, notional numeric, num_trades bigint, closing numeric
+ SELECT position_totals.symbol,
+    position_totals.side,
+    position_totals.quantity,
+    position_totals.notional,
+    position_totals.num_trades,
+    0::numeric AS closing
+   FROM position_totals
+UNION ALL
+ SELECT position_changes.symbol,
+    position_changes.side,
+    position_changes.quantity,
+    position_changes.notional,
+    position_changes.num_trades,
+    0 AS closing
+   FROM position_changes
+UNION ALL
+ SELECT reservation_totals.symbol,
+    reservation_totals.side,
+    0 AS quantity,
+    reservation_totals.notional,
+    reservation_totals.num_orders AS num_trades,
+    reservation_totals.closing
+   FROM reservation_totals;
+
+-- limits_in_force -------------------------------------------------------------------------------------
+
+create view limits_in_force as
+-- version bigint, symbol character varying(20), max_exposure numeric, max_position numeric, max_order_size numeric, max_open_trades bigint, max_orders_per_minute bigint, max_drawdown numeric, max_drawdown_pct numeric, min_confidence numeric, max_signal_age_ms bigint, time_zone text, enforce_halts text, enforce_limits text, breaker_halts text, reason text, actor text, created_at timestamp without time zone
+ SELECT version,
+    symbol,
+    max_exposure,
+    max_position,
+    max_order_size,
+    max_open_trades,
+    max_orders_per_minute,
+    max_drawdown,
+    max_drawdown_pct,
+    min_confidence,
+    max_signal_age_ms,
+    time_zone,
+    enforce_halts,
+    enforce_limits,
+    breaker_halts,
+    reason,
+    actor,
+    created_at
+   FROM limits l
+  WHERE NOT (EXISTS ( SELECT
+           FROM limits newer
+          WHERE NOT newer.symbol::text IS DISTINCT FROM l.symbol::text AND newer.version > l.version));
 
 -- position_sums ---------------------------------------------------------------------------------------
 
@@ -431,6 +712,56 @@ create view positions as
           ORDER BY t.entry_timestamp DESC
          LIMIT 1) newest ON true;
 
+-- reservations ----------------------------------------------------------------------------------------
+
+create view reservations as
+-- order_id character varying(50), signal_id character varying(50), symbol character varying(20), side character varying(10), status character varying(20), decision text, reduces boolean, quantity numeric, notional numeric, "timestamp" bigint, created_at timestamp without time zone
+ SELECT d.order_id,
+    d.signal_id,
+    d.symbol,
+    d.side,
+    o.status,
+    d.decision,
+    d.reduces,
+    COALESCE(d.reserved_quantity, o.quantity) AS quantity,
+        CASE
+            WHEN d.reduces THEN 0::numeric
+            ELSE COALESCE(d.reserved_quantity, o.quantity) * d.price
+        END AS notional,
+    d."timestamp",
+    d.created_at
+   FROM decisions d
+     JOIN orders o ON o.order_id::text = d.order_id::text
+  WHERE d.reserved_quantity IS DISTINCT FROM 0::numeric;
+
+-- untraded_signals ------------------------------------------------------------------------------------
+
+create view untraded_signals as
+-- signal_id character varying(50), symbol character varying(20), side character varying(10), price numeric, confidence numeric, "timestamp" bigint, order_id character varying(50), reason text
+ SELECT s.signal_id,
+    s.symbol,
+    s.side,
+    s.price,
+    s.confidence,
+    s."timestamp",
+    o.order_id,
+        CASE
+            WHEN o.order_id IS NULL THEN 'Not decided'::text
+            WHEN o.status::text = 'CANCELLED'::text THEN 'Cancelled'::text || COALESCE(': '::text || o.rejection_reason, ''::text)
+            ELSE o.rejection_reason
+        END AS reason
+   FROM signals s
+     LEFT JOIN LATERAL ( SELECT x.order_id,
+            x.status,
+            x.rejection_reason
+           FROM orders x
+          WHERE x.signal_id::text = s.signal_id::text
+          ORDER BY x.id DESC
+         LIMIT 1) o ON true
+  WHERE NOT (EXISTS ( SELECT
+           FROM orders x
+          WHERE x.signal_id::text = s.signal_id::text AND (x.status::text = ANY (ARRAY['PENDING'::text, 'FILLED'::text]))));
+
 -- positions_realtime ----------------------------------------------------------------------------------
 
 create materialized view positions_realtime as
@@ -448,6 +779,70 @@ create materialized view positions_realtime as
 CREATE UNIQUE INDEX idx_positions_realtime_symbol_side ON positions_realtime USING btree (symbol, side);
 
 -- functions -------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION answer_direct_order(d decisions, l limits)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  is_halted constant boolean := 'halted' = any (d.broken);
+  over constant text[] := array_remove(d.broken, 'halted');
+begin
+  if is_halted and l.enforce_halts = 'on' then
+    raise exception 'order %: %', d.order_id, d.reason
+      using errcode = 'check_violation', constraint = 'orders_wait_while_halted', table = 'orders';
+  end if;
+  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on' then
+    raise exception 'order %: %, %', d.order_id, refusal_of(over[1], d.reason), d.details
+      using errcode = 'check_violation', constraint = 'orders_within_limits', table = 'orders';
+  end if;
+  insert into risk_events (event_id, event_type, signal_id, symbol, reason, details, timestamp)
+  select 'evt-' || md5(told.event_type || d.order_id), told.event_type, d.signal_id, d.symbol,
+    'Order accepted by plain SQL: ' || refusal_of(told.broken, d.reason),
+    d.details || jsonb_build_object('order_id', d.order_id), d.timestamp
+  from (
+    select distinct on (1) coalesce(
+      event_type_of(b.broken), case b.broken when 'halted' then 'circuit_breaker_triggered' else 'position_limit_exceeded' end
+    ) as event_type, b.broken
+    from unnest(d.broken) with ordinality as b (broken, place)
+    where case b.broken when 'halted' then l.enforce_halts else l.enforce_limits end = 'warn'
+    order by 1, b.place
+  ) as told;
+end;
+$function$;
+
+revoke execute on function answer_direct_order(decisions, limits) from public;
+
+CREATE OR REPLACE FUNCTION answers_of(order_ids text[], signal_ids text[], quantities numeric[], notionals numeric[], prices numeric[], fresh decisions[])
+ RETURNS TABLE(place bigint, outcome text, differing text[], decided decisions)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  return query
+  select i.place,
+    case when s.signal_id is null then 'signal_unknown'
+      when cardinality(x.differing) > 0 then 'conflict'
+      else 'already_recorded' end,
+    x.differing, d
+  from unnest(order_ids, signal_ids, quantities, notionals, prices) with ordinality
+    as i (order_id, signal_id, quantity, notional, price, place)
+  left join signals as s on s.signal_id = i.signal_id
+  -- An order that was placed without decide was not decided.
+  left join decisions as d on d.order_id = i.order_id and d.decision <> 'direct'
+  cross join lateral (
+    select case when d.order_id is null then array['order_id'] else array_remove(array[
+      case when d.signal_id is distinct from i.signal_id then 'signal_id' end,
+      case when d.asked_quantity is distinct from i.quantity then 'quantity' end,
+      case when d.asked_notional is distinct from i.notional then 'notional' end,
+      case when d.asked_price is distinct from i.price then 'price' end
+    ], null) end as differing
+  ) as x
+  where i.order_id not in (select f.order_id from unnest(fresh) as f);
+end;
+$function$;
 
 CREATE OR REPLACE FUNCTION append_position_changes()
  RETURNS trigger
@@ -495,6 +890,32 @@ AS $function$
   select case when market_time >= 1e8::bigint and market_time < 1e11::bigint then market_time * 1000 else market_time end;
 $function$;
 
+CREATE OR REPLACE FUNCTION as_ms(recorded timestamp without time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select floor(extract(epoch from recorded) * 1000)::bigint;
+$function$;
+
+CREATE OR REPLACE FUNCTION balance_of(day_from bigint)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select amount from capital where since is null or since <= day_from order by version desc limit 1;
+$function$;
+
+CREATE OR REPLACE FUNCTION book_limits()
+ RETURNS limits
+ LANGUAGE sql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select * from limits where symbol is null order by version desc limit 1;
+$function$;
+
 CREATE OR REPLACE FUNCTION calculate_pnl()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -525,6 +946,43 @@ begin
     new.pnl_net := profit.pnl_net;
   end if;
   return new;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION candidates_of(order_ids text[], signal_ids text[], quantities numeric[], notionals numeric[], prices numeric[], ats bigint[], closes_opposed boolean[], l limits)
+ RETURNS decisions[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  moment constant bigint := now_ms();
+begin
+  return array(
+    select row(
+      i.order_id, i.signal_id, s.symbol, s.side, case when i.closes_opposed then 'closing' else 'opening' end, false,
+      i.at, 0, coalesce(i.price, s.price), 0, null,
+      array_remove(array[
+        case when s.timestamp > i.at + 5000 then 'signal_from_future' end,
+        case when s.timestamp < i.at - l.max_signal_age_ms then 'max_signal_age_ms' end,
+        case when s.confidence < l.min_confidence then 'min_confidence' end
+      ], null),
+      case when s.confidence < l.min_confidence then jsonb_build_object(
+        'confidence', trim_scale(s.confidence), 'min_confidence', trim_scale(l.min_confidence)) else '{}' end
+      || case when s.timestamp > i.at + 5000 or s.timestamp < i.at - l.max_signal_age_ms then jsonb_build_object(
+        'signal_age_ms', i.at - s.timestamp, 'max_signal_age_ms', l.max_signal_age_ms) else '{}' end,
+      null, null, null, null, null, i.quantity, i.notional, i.price, null, null, session_user,
+      timezone('UTC', now())
+    )::decisions
+    from (
+      select o.order_id, o.signal_id, o.quantity, o.notional, o.price, o.closes_opposed, o.place,
+        coalesce(o.at, moment) as at
+      from unnest(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed) with ordinality
+        as o (order_id, signal_id, quantity, notional, price, at, closes_opposed, place)
+    ) as i
+    join signals as s on s.signal_id = i.signal_id
+    order by i.place
+  );
 end;
 $function$;
 
@@ -592,6 +1050,107 @@ $function$;
 
 revoke execute on function correct_record(text, bigint, jsonb, text, text) from public;
 
+CREATE OR REPLACE FUNCTION decide(wanted_signal text, wanted_quantity numeric, wanted_order text DEFAULT NULL::text, limit_price numeric DEFAULT NULL::numeric, at bigint DEFAULT NULL::bigint)
+ RETURNS decisions
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  answer record;
+begin
+  select * into answer from decide_orders(
+    array[coalesce(wanted_order, order_id_for(wanted_signal))], array[wanted_signal], array[wanted_quantity],
+    array[null::numeric], array[limit_price], array[at], array[false]
+  );
+  if answer.outcome = 'signal_unknown' then
+    raise exception 'there is no signal %', wanted_signal
+      using errcode = 'foreign_key_violation', constraint = 'orders_signal_id_fkey', table = 'orders';
+  elsif answer.outcome = 'conflict' then
+    raise exception 'something else was decided under this order id: % differ', array_to_string(answer.differing, ', ')
+      using errcode = 'unique_violation', constraint = 'orders_order_id_key', table = 'orders';
+  end if;
+  return answer.decided;
+end;
+$function$;
+
+revoke execute on function decide(text, numeric, text, numeric, bigint) from public;
+
+CREATE OR REPLACE FUNCTION decide_orders(order_ids text[], signal_ids text[], quantities numeric[], notionals numeric[], prices numeric[], ats bigint[], closes_opposed boolean[])
+ RETURNS TABLE(place bigint, outcome text, differing text[], decided decisions)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  r risk;
+  l limits;
+  candidates decisions[];
+  taken text[];
+begin
+  -- What can be read before the lock is, so that others wait for less.
+  select * into l from limits where symbol is null order by version desc limit 1;
+  candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
+  -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
+  update risk set decided = risk.decided + 1 returning * into r;
+  if l.version is distinct from (select max(x.version) from limits as x where x.symbol is null) then
+    select * into l from limits where symbol is null order by version desc limit 1;
+    candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
+  end if;
+  taken := array(select o.order_id from orders as o where o.order_id = any (order_ids));
+  if cardinality(taken) > 0 then
+    candidates := array(select c from unnest(candidates) as c where c.order_id <> all (taken));
+  end if;
+  -- The profit that everybody goes on from moves on once a minute, not with each decision.
+  if candidates[1].timestamp > r.profit_at + 60000 and limits_problem(l) is null then
+    r := risk_at(r, l, candidates[1].timestamp);
+    update risk set
+      (profit_at, day_from, day_until, day_pnl, window_pnl) =
+      (r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
+  end if;
+  -- Of a rejection there are two events where the limit that names it has a type of its own: one is of the signal, as in
+  -- the seed's example, one of the limit.
+  return query
+  with judged as materialized (select * from judge_orders(candidates, r, l, true)),
+  recorded as (insert into decisions as n select * from judged returning n.order_id, n as decided),
+  placed as (
+    insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
+    select j.order_id, j.signal_id, j.symbol, j.side, j.quantity, j.asked_price,
+      case j.decision when 'rejected' then 'REJECTED' else 'PENDING' end, j.reason, j.timestamp
+    from judged as j
+  ),
+  told as (
+    insert into risk_events (event_id, event_type, signal_id, symbol, reason, details, timestamp)
+    select 'evt-' || md5(e.event_type || j.order_id), e.event_type, j.signal_id, j.symbol, j.reason, j.details, j.timestamp
+    from judged as j
+    cross join lateral (values ('signal_rejected'), (event_type_of(j.broken[1]))) as e (event_type)
+    where j.decision = 'rejected' and e.event_type is not null
+  ),
+  reserved as (
+    insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
+    select j.symbol, j.side,
+      coalesce(sum(j.quantity) filter (where j.reduces), 0),
+      coalesce(sum(j.notional) filter (where not j.reduces), 0),
+      count(*) filter (where not j.reduces)
+    from judged as j
+    where j.decision <> 'rejected'
+    group by j.symbol, j.side
+    order by j.symbol, j.side
+    on conflict (symbol, side) do update set
+      closing = t.closing + excluded.closing,
+      notional = t.notional + excluded.notional,
+      num_orders = t.num_orders + excluded.num_orders
+  )
+  select i.place, 'recorded', '{}'::text[], n.decided
+  from recorded as n join unnest(order_ids) with ordinality as i (order_id, place) on i.order_id = n.order_id;
+  if cardinality(candidates) < cardinality(order_ids) then
+    return query select * from answers_of(order_ids, signal_ids, quantities, notionals, prices, candidates);
+  end if;
+end;
+$function$;
+
+revoke execute on function decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[]) from public;
+
 CREATE OR REPLACE FUNCTION decide_quarantined(wanted_id bigint, decision text, why text)
  RETURNS void
  LANGUAGE plpgsql
@@ -629,6 +1188,50 @@ AS $function$
 $function$;
 
 revoke execute on function discard_row(bigint, text) from public;
+
+CREATE OR REPLACE FUNCTION drawdown_breach(r risk, l limits)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  balance numeric;
+  lowest numeric;
+  told text;
+begin
+  if num_nonnulls(l.max_drawdown, l.max_drawdown_pct) = 0 then
+    return null;
+  end if;
+  balance := balance_of(r.day_from);
+  lowest := greatest(l.max_drawdown, l.max_drawdown_pct * balance / 100);
+  if l.max_drawdown_pct is not null and balance is null then
+    return '{"reason": "No capital is recorded for this day", "details": {}}';
+  end if;
+  if r.day_pnl >= lowest and r.window_pnl >= lowest then
+    return null;
+  end if;
+  told := coalesce(trim_scale(round(lowest / balance * 100, 2)) || '%', trim_scale(lowest)::text);
+  return jsonb_build_object(
+    'reason', case when r.day_pnl < lowest then 'Daily drawdown exceeded ' else 'Drawdown of 24 hours exceeded ' end || told,
+    'details', case when r.day_pnl < lowest then jsonb_build_object('daily_pnl', trim_scale(r.day_pnl))
+      else jsonb_build_object('rolling_pnl', trim_scale(r.window_pnl)) end
+      || jsonb_strip_nulls(jsonb_build_object('max_drawdown', trim_scale(lowest), 'balance', trim_scale(balance)))
+  );
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION event_type_of(broken text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case broken
+    when 'max_exposure' then 'exposure_limit_exceeded'
+    when 'max_position' then 'position_limit_exceeded'
+    when 'max_drawdown' then 'daily_drawdown_exceeded'
+  end;
+$function$;
 
 CREATE OR REPLACE FUNCTION exact_word(found text, VARIADIC words text[])
  RETURNS text
@@ -689,6 +1292,145 @@ AS $function$
 $function$;
 
 revoke execute on function fold_position_changes(integer) from public;
+
+CREATE OR REPLACE FUNCTION fold_reservation_changes()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if not exists (select from reservation_changes) then
+    return 0;
+  end if;
+  perform from risk for update;
+  return sum_reservations();
+end;
+$function$;
+
+revoke execute on function fold_reservation_changes() from public;
+
+CREATE OR REPLACE FUNCTION follow_orders()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  insert into order_history (order_id, from_status, to_status, reason)
+  select n.order_id, o.status, n.status, n.rejection_reason
+  from new_rows as n join old_rows as o on o.id = n.id
+  where n.status <> o.status
+  order by n.id;
+  insert into reservation_changes (order_id)
+  select n.order_id
+  from new_rows as n join old_rows as o on o.id = n.id
+  where (n.status, n.quantity) is distinct from (o.status, o.quantity)
+    and exists (select from decisions as d where d.order_id = n.order_id and d.reserved_quantity is distinct from 0);
+  return null;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION follow_profit(ended bigint[], amounts numeric[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  l constant limits := book_limits();
+  r risk;
+  breach jsonb;
+  moment bigint;
+  added record;
+begin
+  if num_nonnulls(l.max_drawdown, l.max_drawdown_pct) = 0 or limits_problem(l) is not null then
+    return;
+  end if;
+  select * into r from risk for update;
+  if r.profit_at is not null then
+    select coalesce(sum(amount) filter (where at >= r.day_from), 0) as day_pnl,
+      coalesce(sum(amount) filter (where at > r.profit_at - 86400000), 0) as window_pnl
+    into added
+    from unnest(ended, amounts) as e (at, amount)
+    -- Later ones are read from the trades below, where they stand already.
+    where at <= r.profit_at;
+    r.day_pnl := r.day_pnl + added.day_pnl;
+    r.window_pnl := r.window_pnl + added.window_pnl;
+  end if;
+  for moment in select distinct at from unnest(ended) as e (at)
+    where r.profit_at is null or at >= r.day_from
+    order by at
+  loop
+    r := risk_at(r, l, moment);
+    if r.halt_id is null or (halt_at(r, moment)).id is null then
+      breach := drawdown_breach(r, l);
+      if breach is not null and moment >= coalesce(r.despite_until, 0) then
+        r.halt_id := record_halt(
+          breach ->> 'reason', 'drawdown', moment,
+          case l.breaker_halts when 'until_next_day' then r.day_until end, breach -> 'details'
+        );
+      end if;
+    end if;
+  end loop;
+  update risk set
+    (halt_id, profit_at, day_from, day_until, day_pnl, window_pnl) =
+    (r.halt_id, r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
+end;
+$function$;
+
+revoke execute on function follow_profit(bigint[], numeric[]) from public;
+
+CREATE OR REPLACE FUNCTION follow_trades()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  ended bigint[];
+  amounts numeric[];
+  filled record;
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(n.exit_timestamp) filter (where n.status = 'CLOSED'),
+      array_agg(n.pnl) filter (where n.status = 'CLOSED')
+    into ended, amounts from new_rows as n;
+    insert into reservation_changes (order_id)
+    select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
+    where d.reserved_quantity is distinct from 0;
+    select array_agg(symbol) as symbols, array_agg(notional) as opened, array_agg(released) as released,
+      max(entered) as entered, bool_or(notional > released) as is_more
+    into filled
+    from (
+      select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
+        coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
+      from new_rows as n left join decisions as d on d.order_id = n.order_id
+      where n.status = 'OPEN'
+      group by n.symbol
+    ) as s;
+    if filled.is_more and exists (
+      select from limits where num_nonnulls(max_exposure, max_position) > 0
+    ) then
+      perform tell_overrun(filled.symbols, filled.opened, filled.released, filled.entered);
+    end if;
+  elsif tg_op = 'UPDATE' then
+    select array_agg(at), array_agg(amount) into ended, amounts
+    from (
+      select o.exit_timestamp as at, -o.pnl as amount from old_rows as o where o.status = 'CLOSED'
+      union all
+      select n.exit_timestamp, n.pnl from new_rows as n where n.status = 'CLOSED'
+    ) as moved;
+  else
+    select array_agg(o.exit_timestamp), array_agg(-o.pnl) into ended, amounts
+    from old_rows as o where o.status = 'CLOSED';
+  end if;
+  if ended is not null then
+    perform follow_profit(ended, amounts);
+  end if;
+  return null;
+end;
+$function$;
 
 CREATE OR REPLACE FUNCTION guard_order_update()
  RETURNS trigger
@@ -761,6 +1503,39 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION halt_at(r risk, at bigint)
+ RETURNS halts
+ LANGUAGE sql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select * from halts where id = r.halt_id and (until is null or until > at);
+$function$;
+
+CREATE OR REPLACE FUNCTION halt_trading(why text, at bigint DEFAULT NULL::bigint, until_time bigint DEFAULT NULL::bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  moment constant bigint := coalesce(at, now_ms());
+  r risk;
+  present halts;
+begin
+  select * into r from risk for update;
+  present := halt_at(r, moment);
+  if present.id is not null and (present.until is null or present.until >= until_time) then
+    return present.id;
+  end if;
+  r.halt_id := record_halt(why, 'hand', moment, until_time, jsonb_build_object('actor', session_user));
+  update risk set halt_id = r.halt_id;
+  return r.halt_id;
+end;
+$function$;
+
+revoke execute on function halt_trading(text, bigint, bigint) from public;
+
 CREATE OR REPLACE FUNCTION has_permit(wanted_table text, wanted_action text)
  RETURNS boolean
  LANGUAGE sql
@@ -772,6 +1547,294 @@ AS $function$
     where transaction_id = pg_current_xact_id_if_assigned()
       and table_name = wanted_table and action = wanted_action
   );
+$function$;
+
+CREATE OR REPLACE FUNCTION held_exposure(wanted text[], is_locked boolean, OUT gross numeric, OUT num_trades bigint, OUT is_changed boolean, OUT symbols text[], OUT notionals numeric[], OUT longs numeric[], OUT shorts numeric[], OUT closing_buys numeric[], OUT closing_sells numeric[], OUT max_positions numeric[], OUT max_order_sizes numeric[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  for attempt in 1..10 loop
+    -- One statement, so one moment: a fill is in the trades or still reserved, never both and never neither.
+    select
+      sum(s.notional), sum(s.num_trades), exists (select from reservation_changes),
+      array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
+      array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
+    into gross, num_trades, is_changed, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions,
+      max_order_sizes
+    from (
+      select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
+        coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
+        coalesce(sum(p.quantity) filter (where p.side = 'SELL'), 0) as short,
+        coalesce(sum(p.closing) filter (where p.side = 'BUY'), 0) as closing_buy,
+        coalesce(sum(p.closing) filter (where p.side = 'SELL'), 0) as closing_sell
+      from (
+        -- The symbols that nobody asked for are one.
+        select case when e.symbol = any (wanted) then e.symbol end as symbol,
+          e.side, e.quantity, e.notional, e.num_trades, e.closing
+        from exposure_parts as e
+        union all
+        select w, 'BUY', 0, 0, 0, 0 from unnest(wanted) as w
+      ) as p
+      group by p.symbol
+    ) as s
+    left join lateral (
+      select x.max_position, x.max_order_size from limits as x
+      where x.symbol = s.symbol order by x.version desc limit 1
+    ) as o on true;
+    exit when not is_changed or not is_locked;
+    perform sum_reservations();
+  end loop;
+end;
+$function$;
+
+revoke execute on function held_exposure(text[], boolean) from public;
+
+CREATE OR REPLACE FUNCTION hold_the_door()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  moment constant bigint := now_ms();
+  candidates decisions[];
+  l limits;
+  r risk;
+  is_locked boolean;
+  judged decisions[];
+  broken decisions;
+begin
+  -- What decide placed needs no second look; this is asked first because it is cheap.
+  if not exists (
+    select from new_rows as n
+    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id)
+  ) then
+    return null;
+  end if;
+  candidates := array(
+    select row(
+      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, coalesce(n.timestamp, moment), 0,
+      coalesce(n.price, s.price, (
+        select x.price from signals as x where x.symbol = n.symbol order by x.timestamp desc limit 1
+      )),
+      0, null, '{}', null, null, null, null, null, null, n.quantity, null, n.price, null, null, session_user,
+      timezone('UTC', now())
+    )::decisions
+    from new_rows as n left join signals as s on s.signal_id = n.signal_id
+    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id)
+    order by n.id
+  );
+  l := book_limits();
+  is_locked := l.enforce_limits = 'on';
+  if is_locked then
+    -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
+    update risk set decided = decided + 1 returning * into r;
+  else
+    select * into r from risk;
+  end if;
+  judged := array(select j from judge_orders(candidates, r, l, is_locked) as j);
+  insert into decisions select j.* from unnest(judged) as j;
+  insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
+  for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop
+    perform answer_direct_order(broken, l);
+  end loop;
+  return null;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION is_amount(amount numeric)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select amount > 0 and amount < 1e15;
+$function$;
+
+CREATE OR REPLACE FUNCTION is_least_confidence(confidence numeric)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select confidence > 0 and confidence <= 1;
+$function$;
+
+CREATE OR REPLACE FUNCTION is_loss(amount numeric)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select amount < 0 and amount > -1e15;
+$function$;
+
+CREATE OR REPLACE FUNCTION is_loss_percent(percent numeric)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select percent < 0 and percent >= -100;
+$function$;
+
+CREATE OR REPLACE FUNCTION is_minute_full(at bigint, accepted bigint[], most bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select count(*) >= most
+  from (
+    select from (
+      select from decisions
+      where decision in ('opening', 'direct') and not reduces and timestamp > at - 60000 and timestamp <= at
+      limit most
+    ) as recorded
+    union all
+    select from unnest(accepted) as a (moment) where moment > at - 60000 and moment <= at
+  ) as orders;
+$function$;
+
+CREATE OR REPLACE FUNCTION is_number_of(things bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select things > 0;
+$function$;
+
+CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, l limits, is_locked boolean)
+ RETURNS SETOF decisions
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  problem constant text := limits_problem(l);
+  is_minute_limited constant boolean := l.max_orders_per_minute is not null;
+  held record;
+  d decisions;
+  of_symbol limits := l;
+  breach jsonb;
+  halted halts;
+  at integer;
+  closable numeric;
+  accepted bigint[] := '{}';
+begin
+  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c), is_locked);
+  foreach d in array candidates loop
+    at := array_position(held.symbols, d.symbol);
+    closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
+      else held.longs[at] - held.closing_sells[at] end;
+    d.quantity := case when d.decision = 'closing' and closable > 0 then closable
+      else coalesce(d.asked_quantity, trunc(d.asked_notional / d.price, 8)) end;
+    d.notional := d.quantity * d.price;
+    d.exposure := held.gross;
+    d.position := held.notionals[at];
+    d.open_trades := held.num_trades;
+    d.limits_version := l.version;
+    d.reduces := d.quantity > 0 and d.quantity <= closable;
+    if d.reduces then
+      d.broken := '{}';
+    else
+      if problem is null then
+        r := risk_at(r, l, d.timestamp);
+        breach := case when d.timestamp >= coalesce(r.despite_until, 0) then drawdown_breach(r, l) end;
+        d.daily_pnl := case when r.profit_at is not null then r.day_pnl end;
+      end if;
+      halted := case when r.halt_id is not null then halt_at(r, d.timestamp) end;
+      of_symbol.max_position := coalesce(held.max_positions[at], l.max_position);
+      of_symbol.max_order_size := coalesce(held.max_order_sizes[at], l.max_order_size);
+      -- In the order of precedence: the first one names the reason.
+      d.broken := array_remove(array[
+          case when problem is not null then 'limits_unreadable' end,
+          case when halted.id is not null then 'halted' end,
+          case when breach is not null then 'max_drawdown' end
+        ], null) || d.broken || limits_broken(d, of_symbol);
+      if is_minute_limited and is_minute_full(d.timestamp, accepted, l.max_orders_per_minute) then
+        d.broken := d.broken || 'max_orders_per_minute'::text;
+      end if;
+    end if;
+    if cardinality(d.broken) > 0 then
+      d.reason := refusal_of(d.broken[1], case d.broken[1]
+        when 'limits_unreadable' then 'The limits cannot be read: ' || problem
+        when 'halted' then 'Trading is halted: ' || halted.reason
+        else breach ->> 'reason' end);
+      d.details := numbers_of(d, of_symbol, breach);
+    else
+      d.details := null;
+    end if;
+    if d.decision <> 'direct' then
+      d.decision := case when cardinality(d.broken) > 0 then 'rejected' when d.reduces then 'closing' else 'opening' end;
+      d.reserved_quantity := case when d.decision = 'rejected' then 0 else d.quantity end;
+    end if;
+    if d.decision = 'rejected' then
+      -- An order has a quantity, also one that buys nothing.
+      d.quantity := greatest(d.quantity, 0.00000001);
+    elsif not d.reduces then
+      held.gross := held.gross + coalesce(d.notional, 0);
+      held.notionals[at] := d.position + coalesce(d.notional, 0);
+      held.num_trades := held.num_trades + 1;
+      if is_minute_limited then accepted := accepted || d.timestamp; end if;
+    elsif d.side = 'BUY' then
+      held.closing_buys[at] := held.closing_buys[at] + d.quantity;
+    else
+      held.closing_sells[at] := held.closing_sells[at] + d.quantity;
+    end if;
+    return next d;
+  end loop;
+end;
+$function$;
+
+revoke execute on function judge_orders(decisions[], risk, limits, boolean) from public;
+
+CREATE OR REPLACE FUNCTION limits_as_json(l limits)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'version', l.version, 'symbol', l.symbol, 'max_exposure', l.max_exposure::text, 'max_position', l.max_position::text,
+    'max_order_size', l.max_order_size::text, 'max_open_trades', l.max_open_trades,
+    'max_orders_per_minute', l.max_orders_per_minute, 'max_drawdown', l.max_drawdown::text,
+    'max_drawdown_pct', l.max_drawdown_pct::text, 'min_confidence', l.min_confidence::text,
+    'max_signal_age_ms', l.max_signal_age_ms, 'time_zone', l.time_zone, 'enforce_halts', l.enforce_halts,
+    'enforce_limits', l.enforce_limits, 'breaker_halts', l.breaker_halts, 'reason', l.reason, 'actor', l.actor,
+    'created_at', as_ms(l.created_at)
+  ));
+$function$;
+
+CREATE OR REPLACE FUNCTION limits_broken(d decisions, l limits)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select array_remove(array[
+    case when d.quantity = 0 then 'order_too_small' end,
+    case when d.price is null and num_nonnulls(l.max_exposure, l.max_position, l.max_order_size) > 0 then 'price_unknown' end,
+    case when d.notional > l.max_order_size then 'max_order_size' end,
+    case when d.exposure + d.notional > l.max_exposure then 'max_exposure' end,
+    case when d.position + d.notional > l.max_position then 'max_position' end,
+    case when d.open_trades >= l.max_open_trades then 'max_open_trades' end
+  ], null);
+$function$;
+
+CREATE OR REPLACE FUNCTION limits_problem(l limits)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case
+    when l.version is null then 'no limits are recorded'
+    when not is_amount(l.max_exposure) then 'max_exposure'
+    when not is_amount(l.max_position) then 'max_position'
+    when not is_amount(l.max_order_size) then 'max_order_size'
+    when not is_number_of(l.max_open_trades) then 'max_open_trades'
+    when not is_number_of(l.max_orders_per_minute) then 'max_orders_per_minute'
+    when not is_loss(l.max_drawdown) then 'max_drawdown'
+    when not is_loss_percent(l.max_drawdown_pct) then 'max_drawdown_pct'
+    when not is_least_confidence(l.min_confidence) then 'min_confidence'
+    when not is_number_of(l.max_signal_age_ms) then 'max_signal_age_ms'
+    when l.time_zone is null then 'time_zone'
+  end;
 $function$;
 
 CREATE OR REPLACE FUNCTION lock_record(what text, wanted_id bigint)
@@ -793,6 +1856,34 @@ begin
   end if;
   return stored;
 end;
+$function$;
+
+CREATE OR REPLACE FUNCTION lock_risk_of_trades()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if (
+    select num_nonnulls(max_drawdown, max_drawdown_pct) > 0
+    from limits where symbol is null order by version desc limit 1
+  ) then
+    perform from risk for update;
+  end if;
+  return null;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION market_day(at bigint, zone text, OUT day_from bigint, OUT day_until bigint)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select
+    floor(extract(epoch from timezone(zone, local_day)) * 1000)::bigint,
+    floor(extract(epoch from timezone(zone, local_day + interval '1 day')) * 1000)::bigint
+  from date_trunc('day', timezone(zone, to_timestamp(at / 1000.0))) as local_day;
 $function$;
 
 CREATE OR REPLACE FUNCTION mend_rows(what text, first_id bigint, last_id bigint, wanted jsonb, source text DEFAULT ''::text)
@@ -852,6 +1943,100 @@ $function$;
 
 revoke execute on function mend_rows(text, bigint, bigint, jsonb, text) from public;
 
+CREATE OR REPLACE FUNCTION now_ms()
+ RETURNS bigint
+ LANGUAGE sql
+AS $function$
+  select floor(extract(epoch from clock_timestamp()) * 1000)::bigint;
+$function$;
+
+CREATE OR REPLACE FUNCTION numbers_of(d decisions, l limits, breach jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  numbers jsonb := '{}';
+begin
+  if 'max_drawdown' = any (d.broken) then
+    numbers := numbers || coalesce(breach -> 'details', '{}');
+  end if;
+  if 'max_exposure' = any (d.broken) then
+    numbers := numbers || jsonb_build_object(
+      'current_exposure', trim_scale(d.exposure), 'max_exposure', trim_scale(l.max_exposure),
+      'new_position', trim_scale(d.notional)
+    );
+  end if;
+  if 'max_position' = any (d.broken) then
+    numbers := numbers || jsonb_build_object(
+      'current_position', trim_scale(d.position), 'max_position', trim_scale(l.max_position),
+      'new_position', trim_scale(d.notional)
+    );
+  end if;
+  if 'max_order_size' = any (d.broken) then
+    numbers := numbers
+      || jsonb_build_object('order_size', trim_scale(d.notional), 'max_order_size', trim_scale(l.max_order_size));
+  end if;
+  if 'max_open_trades' = any (d.broken) then
+    numbers := numbers || jsonb_build_object('open_trades', d.open_trades, 'max_open_trades', l.max_open_trades);
+  end if;
+  if 'max_orders_per_minute' = any (d.broken) then
+    numbers := numbers || jsonb_build_object('max_orders_per_minute', l.max_orders_per_minute);
+  end if;
+  -- What decide knows of the signal stands there already.
+  numbers := numbers || coalesce(d.details, '{}');
+  return case when cardinality(d.broken) > 1 then numbers || jsonb_build_object('broken', d.broken) else numbers end;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION order_as_json(o orders)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'order_id', o.order_id, 'signal_id', o.signal_id, 'symbol', o.symbol, 'side', o.side,
+    'quantity', o.quantity::text, 'price', o.price::text, 'status', o.status, 'rejection_reason', o.rejection_reason,
+    'timestamp', o.timestamp, 'created_at', as_ms(o.created_at),
+    'decision', (
+      select jsonb_build_object(
+        'decision', d.decision, 'reduces', d.reduces, 'timestamp', d.timestamp, 'quantity', d.quantity::text,
+        'price', d.price::text, 'notional', d.notional::text, 'reason', d.reason, 'broken', d.broken,
+        'details', d.details, 'exposure', d.exposure::text, 'position', d.position::text,
+        'open_trades', d.open_trades, 'daily_pnl', d.daily_pnl::text, 'reserved_quantity', d.reserved_quantity::text,
+        'released_reason', d.released_reason, 'actor', d.actor, 'created_at', as_ms(d.created_at),
+        'limits', (select limits_as_json(l) from limits as l where l.version = d.limits_version),
+        'symbol_limits', (
+          select limits_as_json(l) from limits as l
+          where l.symbol = d.symbol and l.created_at <= d.created_at order by l.version desc limit 1
+        )
+      )
+      from decisions as d where d.order_id = o.order_id
+    ),
+    'history', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'from', h.from_status, 'to', h.to_status, 'reason', h.reason, 'actor', h.actor, 'at', as_ms(h.created_at)
+      ) order by h.id)
+      from order_history as h where h.order_id = o.order_id
+    ), '[]'),
+    'trades', coalesce((
+      select jsonb_agg(trade_as_json(t) order by t.id) from trades as t where t.order_id = o.order_id
+    ), '[]')
+  );
+$function$;
+
+CREATE OR REPLACE FUNCTION order_id_for(signal_id text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case when length(signal_id) <= 46 then 'ord-' || signal_id
+    else left('ord-' || signal_id, 17) || '-' || left(encode(sha256(convert_to('ord-' || signal_id, 'UTF8')), 'hex'), 32)
+  end;
+$function$;
+
 CREATE OR REPLACE FUNCTION orders_agree_with_signals()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -872,6 +2057,16 @@ begin
   end if;
   return null;
 end;
+$function$;
+
+CREATE OR REPLACE FUNCTION profit_between(after_time bigint, up_to bigint)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select coalesce(sum(pnl), 0) from trades
+  where status = 'CLOSED' and exit_timestamp > after_time and exit_timestamp <= up_to;
 $function$;
 
 CREATE OR REPLACE FUNCTION profit_of(side text, quantity numeric, entry_price numeric, exit_price numeric, commission numeric, OUT pnl numeric, OUT pnl_pct numeric, OUT pnl_net numeric)
@@ -909,7 +2104,7 @@ declare
   named_by text;
 begin
   insert into quarantine (table_name, row_id, row, laws, reason, version)
-  values (what, wanted_id, stored, laws, why, '1.2')
+  values (what, wanted_id, stored, laws, why, schema_version())
   returning id into quarantined;
   insert into permits (table_name, action, reason) values (what, 'delete', why);
   begin
@@ -943,7 +2138,7 @@ declare
   recorded integer;
 begin
   insert into corrections (table_name, row_id, column_name, before, after, law, reason, actor, version)
-  select what, wanted_id, b.key, b.value, a.value, law, why, session_user, '1.2'
+  select what, wanted_id, b.key, b.value, a.value, law, why, session_user, schema_version()
   from jsonb_each(before) as b join jsonb_each(after) as a on a.key = b.key
   where a.value is distinct from b.value
     -- It moves with every change; only where there was none is it a value that was filled in.
@@ -952,6 +2147,28 @@ begin
   return recorded;
 end;
 $function$;
+
+CREATE OR REPLACE FUNCTION record_halt(why_halted text, caused_by text, at bigint, until_time bigint, numbers jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  written bigint;
+begin
+  insert into halts (action, cause, reason, timestamp, until, details)
+  values ('halt', caused_by, why_halted, at, until_time, numbers)
+  returning id into written;
+  insert into risk_events (event_id, event_type, reason, details, timestamp)
+  select 'evt-' || event_type || '-' || written, event_type, why_halted, numbers, at
+  from (values (1, 'daily_drawdown_exceeded'), (2, 'circuit_breaker_triggered')) as events (place, event_type)
+  where event_type = 'circuit_breaker_triggered' or caused_by = 'drawdown'
+  order by place;
+  return written;
+end;
+$function$;
+
+revoke execute on function record_halt(text, text, bigint, bigint, jsonb) from public;
 
 CREATE OR REPLACE FUNCTION refresh_positions_realtime()
  RETURNS boolean
@@ -974,6 +2191,26 @@ begin
   on conflict (view_name) do update set last_refresh = excluded.last_refresh;
   return changed;
 end;
+$function$;
+
+CREATE OR REPLACE FUNCTION refusal_of(broken text, fallback text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case broken
+    when 'signal_from_future' then 'Signal from the future'
+    when 'max_signal_age_ms' then 'Signal too old'
+    when 'min_confidence' then 'Confidence too low'
+    when 'order_too_small' then 'Order too small'
+    when 'price_unknown' then 'No price is known'
+    when 'max_order_size' then 'Order size limit exceeded'
+    when 'max_exposure' then 'Exposure limit exceeded'
+    when 'max_position' then 'Position limit exceeded'
+    when 'max_open_trades' then 'Open trades limit exceeded'
+    when 'max_orders_per_minute' then 'Orders per minute limit exceeded'
+    else fallback
+  end;
 $function$;
 
 CREATE OR REPLACE FUNCTION refuse_broken_chain(what text, wanted_id bigint)
@@ -1058,6 +2295,48 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION refuse_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if has_permit(tg_table_name::text, 'correct'::text) then
+    return new;
+  end if;
+  raise exception 'rows of % do not change', tg_table_name
+    using errcode = 'check_violation', constraint = 'recorded_rows_are_final', table = tg_table_name,
+      hint = 'A change is a row of its own.';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION release_reservation(wanted_order text, why text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  d decisions;
+begin
+  perform from risk for update;
+  select * into d from decisions where order_id = wanted_order;
+  if d.order_id is null or coalesce(d.reserved_quantity, 1) = 0
+    or (select status from orders where order_id = wanted_order) = 'PENDING'
+  then
+    raise exception 'order % reserves nothing, or is PENDING', wanted_order
+      using errcode = 'check_violation', constraint = 'decisions_reservation', table = 'decisions';
+  end if;
+  update decisions set released_reason = why where order_id = wanted_order;
+  insert into reservation_changes (order_id) values (wanted_order);
+  insert into order_history (order_id, from_status, to_status, reason)
+  select order_id, status, status, why from orders where order_id = wanted_order;
+  perform sum_reservations();
+end;
+$function$;
+
+revoke execute on function release_reservation(text, text) from public;
+
 CREATE OR REPLACE FUNCTION release_row(wanted_id bigint, changes jsonb, why text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1086,6 +2365,90 @@ $function$;
 
 revoke execute on function release_row(bigint, jsonb, text) from public;
 
+CREATE OR REPLACE FUNCTION resume_trading(why text, despite boolean DEFAULT false, at bigint DEFAULT NULL::bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  moment constant bigint := coalesce(at, now_ms());
+  l constant limits := book_limits();
+  r risk;
+  breach jsonb;
+  written bigint;
+begin
+  select * into r from risk for update;
+  if (halt_at(r, moment)).id is null then
+    return null;
+  end if;
+  r := risk_at(r, l, moment);
+  breach := drawdown_breach(r, l);
+  if breach is not null and not despite then
+    raise exception '%: %', breach ->> 'reason', breach ->> 'details'
+      using errcode = 'check_violation', constraint = 'halts_limit_still_broken', table = 'halts';
+  end if;
+  insert into halts (action, cause, reason, timestamp, despite_limit, details)
+  values ('resume', 'hand', why, moment, breach is not null, breach -> 'details')
+  returning id into written;
+  r.halt_id := null;
+  r.despite_until := case when breach is not null then r.day_until end;
+  update risk set
+    (halt_id, despite_until, profit_at, day_from, day_until, day_pnl, window_pnl) =
+    (r.halt_id, r.despite_until, r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
+  return written;
+end;
+$function$;
+
+revoke execute on function resume_trading(text, boolean, bigint) from public;
+
+CREATE OR REPLACE FUNCTION risk_at(r risk, l limits, at bigint)
+ RETURNS risk
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  window_ms constant bigint := 86400000;
+  bounds record;
+  gained numeric;
+  fallen_out numeric;
+begin
+  if num_nonnulls(l.max_drawdown, l.max_drawdown_pct) = 0 then
+    return r;
+  end if;
+  if r.profit_at is null or at < r.day_from or at >= r.day_until then
+    bounds := market_day(at, l.time_zone);
+    r.day_from := bounds.day_from;
+    r.day_until := bounds.day_until;
+    r.day_pnl := profit_between(r.day_from - 1, at);
+    r.window_pnl := profit_between(at - window_ms, at);
+    r.profit_at := at;
+  elsif at > r.profit_at then
+    -- Not by the function: its call would take longer than the sum, for each decision under the lock.
+    select coalesce(sum(pnl), 0) into gained from trades
+    where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at;
+    select coalesce(sum(pnl), 0) into fallen_out from trades
+    where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms;
+    r.day_pnl := r.day_pnl + gained;
+    r.window_pnl := r.window_pnl + gained - fallen_out;
+    r.profit_at := at;
+  end if;
+  return r;
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION schema_version()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  return (select version from schema_migrations order by number desc limit 1);
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION seconds_to_milliseconds()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1098,6 +2461,191 @@ begin
   end if;
   return new;
 end;
+$function$;
+
+CREATE OR REPLACE FUNCTION set_capital(new_amount numeric, why text, from_time bigint DEFAULT NULL::bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  before capital;
+  written bigint;
+begin
+  perform from risk for update;
+  select * into before from capital order by version desc limit 1;
+  if before.amount = new_amount and before.since is not distinct from from_time then
+    return before.version;
+  end if;
+  insert into capital (amount, since, reason) values (new_amount, from_time, why) returning version into written;
+  update risk set profit_at = null;
+  return written;
+end;
+$function$;
+
+revoke execute on function set_capital(numeric, text, bigint) from public;
+
+CREATE OR REPLACE FUNCTION set_limits(changes jsonb, why text, for_symbol text DEFAULT NULL::text, new_symbol boolean DEFAULT false)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  meta constant text[] := array['version', 'symbol', 'reason', 'actor', 'created_at'];
+  before limits;
+  after limits;
+  wrong text;
+begin
+  before := book_limits();
+  if for_symbol is null and changes ?| array['max_drawdown', 'max_drawdown_pct']
+    and num_nonnulls(before.max_drawdown, before.max_drawdown_pct) = 0
+  then
+    -- From here on whoever closes a trade adds to the day's profit; this waits for those that began without.
+    lock table trades in share row exclusive mode;
+  end if;
+  perform from risk for update;
+  select * into before from limits where symbol is not distinct from for_symbol order by version desc limit 1;
+  select string_agg(key, ', ' order by key) into wrong from jsonb_object_keys(changes) as key
+  where key = any (meta) or not to_jsonb(before) ? key;
+  if wrong is not null or changes = '{}' then
+    raise exception 'there is no limit %', coalesce(wrong, '(none was given)')
+      using errcode = 'check_violation', constraint = 'limits_name', table = 'limits';
+  end if;
+  after := jsonb_populate_record(before, changes);
+  if to_jsonb(after) = to_jsonb(before) then
+    return before.version;
+  end if;
+  if for_symbol is not null and before.version is null and not new_symbol
+    and not exists (select from signals where symbol = for_symbol)
+    and not exists (select from orders where symbol = for_symbol)
+    and not exists (select from trades where symbol = for_symbol)
+  then
+    raise exception 'nothing is recorded for symbol %', for_symbol
+      using errcode = 'check_violation', constraint = 'limits_symbol_known', table = 'limits';
+  end if;
+  if not exists (select from pg_timezone_names where name = coalesce(after.time_zone, 'UTC')) then
+    raise exception '% is no time zone', after.time_zone
+      using errcode = 'check_violation', constraint = 'limits_time_zone', table = 'limits';
+  end if;
+  if after.max_drawdown_pct is not null and not exists (select from capital) then
+    raise exception 'of what max_drawdown_pct is the percentage is not known'
+      using errcode = 'check_violation', constraint = 'limits_capital', table = 'limits';
+  end if;
+  after.version := nextval('limits_version_seq');
+  after.symbol := for_symbol;
+  after.reason := why;
+  after.actor := session_user;
+  after.created_at := timezone('UTC', now());
+  insert into limits select (after).*;
+  update risk set profit_at = null;
+  return after.version;
+end;
+$function$;
+
+revoke execute on function set_limits(jsonb, text, text, boolean) from public;
+
+CREATE OR REPLACE FUNCTION sum_reservations()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  looked_at bigint;
+begin
+  with changed as (delete from reservation_changes returning order_id),
+  found as (
+    select d.order_id, d.symbol, d.side, d.reduces, coalesce(d.price, 0) as price,
+      coalesce(d.reserved_quantity, 0) as was,
+      case
+        when d.released_reason is not null then 0
+        when o.status = 'PENDING' or (o.status = 'FILLED' and not d.reduces) then greatest(0, o.quantity - (
+          select coalesce(sum(t.quantity), 0) from trades as t where t.order_id = d.order_id
+        ))
+        else 0
+      end as is_now
+    from (select distinct order_id from changed) as c
+    join decisions as d on d.order_id = c.order_id
+    left join orders as o on o.order_id = c.order_id
+  ),
+  written as (
+    update decisions as d set reserved_quantity = f.is_now from found as f
+    where d.order_id = f.order_id and d.reserved_quantity is distinct from f.is_now
+  ),
+  summed as (
+    insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
+    select symbol, side,
+      coalesce(sum(is_now - was) filter (where reduces), 0),
+      coalesce(sum((is_now - was) * price) filter (where not reduces), 0),
+      coalesce(sum((is_now > 0)::int - (was > 0)::int) filter (where not reduces), 0)
+    from found
+    where is_now <> was
+    group by symbol, side
+    order by symbol, side
+    on conflict (symbol, side) do update set
+      closing = t.closing + excluded.closing,
+      notional = t.notional + excluded.notional,
+      num_orders = t.num_orders + excluded.num_orders
+  )
+  select count(*) into looked_at from changed;
+  return looked_at;
+end;
+$function$;
+
+revoke execute on function sum_reservations() from public;
+
+CREATE OR REPLACE FUNCTION tell_overrun(wanted text[], opened numeric[], released numeric[], at bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  l constant limits := book_limits();
+  held record;
+  of_symbol integer;
+  total numeric;
+  largest numeric;
+begin
+  held := held_exposure(wanted, false);
+  total := held.gross - (select coalesce(sum(x), 0) from unnest(released) as x);
+  if total > l.max_exposure then
+    insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
+    select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
+      'Exposure limit exceeded by a fill',
+      jsonb_build_object('current_exposure', trim_scale(total - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
+        'new_position', trim_scale(sum(x))), at
+    from unnest(opened) as x;
+  end if;
+  for place in 1..cardinality(wanted) loop
+    of_symbol := array_position(held.symbols, wanted[place]);
+    total := held.notionals[of_symbol] - released[place];
+    largest := coalesce(held.max_positions[of_symbol], l.max_position);
+    if total > largest then
+      insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
+      values ('evt-' || gen_random_uuid(), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
+        jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
+          'new_position', trim_scale(opened[place])), at);
+    end if;
+  end loop;
+end;
+$function$;
+
+revoke execute on function tell_overrun(text[], numeric[], numeric[], bigint) from public;
+
+CREATE OR REPLACE FUNCTION trade_as_json(t trades)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select jsonb_build_object(
+    'id', t.id::text, 'trade_id', t.trade_id, 'order_id', t.order_id, 'symbol', t.symbol, 'side', t.side,
+    'quantity', t.quantity::text, 'entry_price', t.entry_price::text, 'entry_timestamp', t.entry_timestamp,
+    'exit_price', t.exit_price::text, 'exit_timestamp', t.exit_timestamp, 'status', t.status, 'pnl', t.pnl::text,
+    'pnl_pct', t.pnl_pct::text, 'pnl_net', t.pnl_net::text, 'commission', t.commission::text
+  );
 $function$;
 
 CREATE OR REPLACE FUNCTION trade_seconds_to_milliseconds()
@@ -1145,4 +2693,50 @@ CREATE OR REPLACE FUNCTION trimmed(found text)
  IMMUTABLE
 AS $function$
   select coalesce(nullif(btrim(found, e' \t\n\r'), ''), found);
+$function$;
+
+CREATE OR REPLACE FUNCTION why(wanted text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  with trade as (
+    select t from trades as t where t.trade_id = wanted
+  ),
+  named as (
+    select o.signal_id, o.order_id from orders as o
+    where o.order_id = wanted or o.order_id = (select (t).order_id from trade)
+  ),
+  chain as (
+    select coalesce((select n.signal_id from named as n limit 1), wanted) as signal_id
+  ),
+  found as (
+    select o from orders as o where o.signal_id = (select signal_id from chain)
+    union
+    select o from orders as o where o.order_id = (select n.order_id from named as n limit 1)
+  ),
+  signal as (
+    select s from signals as s where s.signal_id = (select signal_id from chain)
+  )
+  select jsonb_build_object(
+    'signal', (
+      select jsonb_build_object(
+        'signal_id', (s).signal_id, 'symbol', (s).symbol, 'side', (s).side, 'price', (s).price::text,
+        'confidence', (s).confidence::text, 'timestamp', (s).timestamp, 'metadata', (s).metadata,
+        'created_at', as_ms((s).created_at)
+      ) from signal
+    ),
+    'orders', coalesce((select jsonb_agg(order_as_json(o) order by (o).id) from found), '[]'),
+    -- A trade that names no order has no other place.
+    'trades', coalesce((select jsonb_agg(trade_as_json(t)) from trade where (t).order_id is null), '[]'),
+    'risk_events', coalesce((
+      select jsonb_agg(jsonb_build_object(
+        'event_id', e.event_id, 'event_type', e.event_type, 'reason', e.reason, 'details', e.details,
+        'timestamp', e.timestamp
+      ) order by e.id)
+      from risk_events as e where e.signal_id = (select signal_id from chain)
+    ), '[]')
+  )
+  where exists (select from signal) or exists (select from found) or exists (select from trade);
 $function$;

@@ -1,11 +1,5 @@
 import { toIso } from '../domain/time.js';
-import {
-  type Candle,
-  type Progress as Reached,
-  type ReplayResult,
-  type RiskLimits,
-  replay,
-} from '../services/index.js';
+import { type Candle, type Progress as Reached, type ReplayResult, replay } from '../services/index.js';
 import { list } from './print.js';
 import { progress } from './progress.js';
 import { connectTo, type Place } from './session.js';
@@ -13,8 +7,8 @@ import { connectTo, type Place } from './session.js';
 export interface ReplayInput {
   files?: readonly string[];
   candles?: readonly AsyncIterable<Candle>[];
-  /** Other limits of the risk manager than the seed's. */
-  limits?: RiskLimits;
+  /** Value of an opening order, other than the risk manager's own. */
+  orderSize?: string;
   /** How many candles there are, where no file tells how far it has been read. */
   total?: number;
 }

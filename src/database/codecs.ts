@@ -47,7 +47,7 @@ const UNKNOWN_ESCAPE = /\\[^"\\]/;
  * Values as the text of a PostgreSQL array. Nearly always that is their JSON in other brackets: both quote text, both
  * put a backslash before quotes and backslashes, and null is NULL. The language makes it in a tenth of the driver's time.
  */
-export function toArrayText(values: readonly (string | number | null | undefined)[]): string {
+export function toArrayText(values: readonly (string | number | boolean | null | undefined)[]): string {
   const json = JSON.stringify(values);
   if (!UNKNOWN_ESCAPE.test(json)) return `{${json.slice(1, -1)}}`;
   const elements = values.map((value) =>

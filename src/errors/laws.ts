@@ -67,6 +67,9 @@ export const laws = {
       'trades_entry_timestamp_check',
       'risk_events_timestamp_check',
       'candles_timestamp_check',
+      'halts_timestamp_check',
+      'decisions_timestamp_check',
+      'capital_since_check',
     ],
   },
   exit_before_entry: {
@@ -89,6 +92,9 @@ export const laws = {
       'permits_reason_check',
       'quarantine_reason_check',
       'quarantine_decided_reason_check',
+      'limits_reason_check',
+      'capital_reason_check',
+      'halts_reason_check',
     ],
   },
   id_blank: {
@@ -110,6 +116,7 @@ export const laws = {
       'trades_symbol_check',
       'risk_events_symbol_check',
       'candles_symbol_check',
+      'limits_symbol_check',
     ],
   },
   candle_impossible: {
@@ -157,6 +164,14 @@ export const laws = {
       'position_totals_pkey',
       'materialized_view_refreshes_pkey',
       'schema_migrations_pkey',
+      'limits_pkey',
+      'capital_pkey',
+      'halts_pkey',
+      'risk_pkey',
+      'risk_id_check',
+      'decisions_pkey',
+      'reservation_totals_pkey',
+      'order_history_pkey',
     ],
   },
   order_disagrees_with_signal: {
@@ -171,8 +186,9 @@ export const laws = {
   },
   record_final: {
     sentence:
-      'Signals, risk events, corrections and what is in quarantine do not change once they are recorded.',
-    remedy: 'Use `claire correct`, which records what was changed and why.',
+      'Signals, risk events, decisions, limits, halts, corrections and what is in quarantine do not change once they are recorded.',
+    remedy:
+      'A limit or a halt gets a row of its own (`claire limits set`, `claire resume`); else use `claire correct`.',
     constraints: ['recorded_rows_are_final'],
   },
   removal_refused: {
@@ -236,5 +252,82 @@ export const laws = {
     sentence: 'A row that another row names cannot be quarantined.',
     remedy: 'Quarantine the row that names it first: trades before orders, orders before signals.',
     constraints: ['quarantine_lineage'],
+  },
+  limit_makes_no_sense: {
+    sentence:
+      'A limit is above 0 and finite, a confidence at most 1, a drawdown below 0, in percent not below -100.',
+    remedy:
+      'Write a drawdown as a loss (-500, or -5 for 5 %); leave out what is not limited, or set it to nothing.',
+    constraints: [
+      'limits_max_exposure_check',
+      'limits_max_position_check',
+      'limits_max_order_size_check',
+      'limits_max_open_trades_check',
+      'limits_max_orders_per_minute_check',
+      'limits_max_drawdown_check',
+      'limits_max_drawdown_pct_check',
+      'limits_min_confidence_check',
+      'limits_max_signal_age_ms_check',
+    ],
+  },
+  limit_unknown: {
+    sentence: 'There is no such limit.',
+    remedy: 'See `claire limits set --help` for their names and words.',
+    constraints: [
+      'limits_name',
+      'limits_enforce_halts_check',
+      'limits_enforce_limits_check',
+      'limits_breaker_halts_check',
+    ],
+  },
+  limit_scope_unusable: {
+    sentence: 'Of one symbol only max_position and max_order_size are limited; the rest is of the book.',
+    remedy: 'Set it without a symbol.',
+    constraints: ['limits_scope_check'],
+  },
+  limit_symbol_unknown: {
+    sentence: 'A limit on a symbol that nobody trades protects nothing.',
+    remedy: 'Check the spelling; where the symbol is to come, say --new-symbol.',
+    constraints: ['limits_symbol_known'],
+  },
+  time_zone_unknown: {
+    sentence: 'This is no time zone that the server knows.',
+    remedy: 'Write its name as in Europe/Berlin, or UTC.',
+    constraints: ['limits_time_zone'],
+  },
+  capital_missing: {
+    sentence: 'A drawdown in percent needs the capital that it is a part of.',
+    remedy: 'Record it first: `claire capital set 10000 --reason "opening balance"`.',
+    constraints: ['limits_capital'],
+  },
+  capital_out_of_range: {
+    sentence: 'The capital is above 0 and finite.',
+    remedy: 'Write the opening balance as a positive amount.',
+    constraints: ['capital_amount_check'],
+  },
+  trading_halted: {
+    sentence: 'Trading is halted: no order that increases risk is taken.',
+    remedy: 'See `claire halts`; end it with `claire resume --reason …` when the cause is gone.',
+    constraints: ['orders_wait_while_halted'],
+  },
+  order_over_limits: {
+    sentence: 'The order is over the limits of the book, which hold for plain SQL too.',
+    remedy: 'See `claire limits show`; ask with `decide`, which records the refusal and its numbers.',
+    constraints: ['orders_within_limits'],
+  },
+  drawdown_still_broken: {
+    sentence: 'The drawdown is still over its limit.',
+    remedy: 'Wait for the next day, change the limit, or say --despite-limit, which is recorded.',
+    constraints: ['halts_limit_still_broken'],
+  },
+  halt_impossible: {
+    sentence: 'A halt ends after it begins.',
+    remedy: 'Give an `until` that is later than now (or than `at`).',
+    constraints: ['halts_until_check', 'halts_action_check', 'halts_cause_check'],
+  },
+  reservation_stays: {
+    sentence: 'What this order reserves cannot be released.',
+    remedy: 'Cancel it while it is PENDING; `claire reservations` shows what is reserved.',
+    constraints: ['decisions_reservation', 'decisions_decision_check'],
   },
 } as const;

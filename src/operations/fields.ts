@@ -98,6 +98,8 @@ export const rowNumber = z
   .regex(/^\d{1,18}$/, 'the number of a row is wanted')
   .meta({ description: 'Number of the row in its table' });
 
+export const flag = (description: string) => z.boolean().default(false).meta({ description });
+
 const rows = z.coerce
   .number('a whole number is wanted')
   .int('a whole number is wanted')

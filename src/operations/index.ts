@@ -1,6 +1,18 @@
 import { closeTrade, closeTrades } from './close-trade.js';
 import { CORRECTABLE, correct } from './correct.js';
 import { corrections } from './corrections.js';
+import { decide, decideAll } from './decide.js';
+import { halt, halts, resume, riskState } from './halts.js';
+import {
+  capital,
+  limits,
+  limitsHistory,
+  releaseReservation,
+  reservations,
+  setCapital,
+  setLimits,
+} from './limits.js';
+import { decisions, notTraded, orderHistory, why } from './lineage.js';
 import { cancelOrder, cancelOrders, fillOrder, fillOrders, rejectOrder, rejectOrders } from './move-order.js';
 import { openTrade, openTrades } from './open-trade.js';
 import { placeOrder, placeOrders } from './place-order.js';
@@ -17,6 +29,8 @@ import { verify } from './verify.js';
 export const operations = {
   recordSignal,
   recordSignals,
+  decide,
+  decideAll,
   placeOrder,
   placeOrders,
   fillOrder,
@@ -32,6 +46,11 @@ export const operations = {
   recordRiskEvent,
   recordRiskEvents,
   recordCandles,
+  setLimits,
+  setCapital,
+  halt,
+  resume,
+  releaseReservation,
   correct,
   releaseQuarantined,
   discardQuarantined,
@@ -42,6 +61,16 @@ export const operations = {
   positions,
   exposure,
   candles,
+  decisions,
+  orderHistory,
+  why,
+  notTraded,
+  limits,
+  limitsHistory,
+  capital,
+  halts,
+  riskState,
+  reservations,
   corrections,
   quarantined,
   profit,
@@ -49,6 +78,8 @@ export const operations = {
   verify,
 } as const;
 
+export type { Decision } from './decide.js';
+export { LIMITS } from './limits.js';
 export { CORRECTABLE };
 export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';

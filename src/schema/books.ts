@@ -3,7 +3,15 @@ import { ClaireError } from '../errors/index.js';
 import { inTransaction } from './application.js';
 import { VERSIONS, type Version } from './files.js';
 import { alone, migrate, requireOurs } from './migrate.js';
-import { FUNCTIONS, HISTORY, MATERIALIZED_VIEWS, TABLES, TEMPORARY_FUNCTIONS, VIEWS } from './objects.js';
+import {
+  FUNCTIONS,
+  HISTORY,
+  MATERIALIZED_VIEWS,
+  ROW_FUNCTIONS,
+  TABLES,
+  TEMPORARY_FUNCTIONS,
+  VIEWS,
+} from './objects.js';
 import { examine } from './preflight.js';
 import { type BookState, recognise } from './recognise.js';
 
@@ -97,9 +105,22 @@ function dropStatements(book: string, version: Version): string[] {
   return [
     ...present(MATERIALIZED_VIEWS).map(({ name }) => `drop materialized view if exists ${schema}.${name}`),
     ...present(VIEWS).map(({ name }) => `drop view if exists ${schema}.${name}`),
+    ...present(ROW_FUNCTIONS).map(({ name }) => dropFunction(schema, name)),
     ...[...present(TABLES), { name: HISTORY }].map(({ name }) => `drop table if exists ${schema}.${name}`),
-    ...[...present(FUNCTIONS).map(({ name }) => name), ...TEMPORARY_FUNCTIONS].map(
-      (signature) => `drop function if exists ${schema}.${signature}`,
-    ),
+    ...[
+      ...present(FUNCTIONS)
+        .filter((named) => !ROW_FUNCTIONS.includes(named))
+        .map(({ name }) => name),
+      ...TEMPORARY_FUNCTIONS,
+    ].map((signature) => dropFunction(schema, signature)),
   ];
+}
+
+/** The rows of tables among its arguments are types of the schema. */
+function dropFunction(schema: string, signature: string): string {
+  const [name, types] = signature.split('(') as [string, string];
+  const qualified = types.replace(/\w+(?=[,)[])/g, (type) =>
+    TABLES.some((table) => table.name === type) ? `${schema}.${type}` : type,
+  );
+  return `drop function if exists ${schema}.${name}(${qualified}`;
 }

@@ -4,15 +4,35 @@ import { HISTORY, MATERIALIZED_VIEWS, SEED_TABLES, TABLES, VIEWS } from './objec
 /** What each login may do in a book beside reading it. The base; only logins that exist are granted anything. */
 const GRANTS: Record<string, readonly string[]> = {
   signal_engine: ['insert on table signals', 'insert on table candles'],
-  risk_manager: ['insert, update on table orders', 'insert on table risk_events'],
+  risk_manager: [
+    'insert, update on table orders',
+    'insert on table risk_events',
+    ...executed(
+      'decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[])',
+      'decide(text, numeric, text, numeric, bigint)',
+      // Who sees the danger stops; who starts again is a person.
+      'halt_trading(text, bigint, bigint)',
+    ),
+  ],
   execution_service: ['insert, update on table trades', 'update on table orders', 'insert on table candles'],
   claire_operator: [
     'update on table orders',
-    'execute on function correct_record(text, bigint, jsonb, text, text)',
-    'execute on function release_row(bigint, jsonb, text)',
-    'execute on function discard_row(bigint, text)',
+    ...executed(
+      'correct_record(text, bigint, jsonb, text, text)',
+      'release_row(bigint, jsonb, text)',
+      'discard_row(bigint, text)',
+      'set_limits(jsonb, text, text, boolean)',
+      'set_capital(numeric, text, bigint)',
+      'halt_trading(text, bigint, bigint)',
+      'resume_trading(text, boolean, bigint)',
+      'release_reservation(text, text)',
+    ),
   ],
 };
+
+function executed(...functions: string[]): string[] {
+  return functions.map((signature) => `execute on function ${signature}`);
+}
 
 const SERVICES = ['signal_engine', 'risk_manager', 'execution_service'];
 const LOGINS = [...Object.keys(GRANTS), 'claire'];
@@ -21,7 +41,7 @@ const LOGINS = [...Object.keys(GRANTS), 'claire'];
 const COMMON = [
   `select on table ${[...TABLES, ...VIEWS, ...MATERIALIZED_VIEWS].map(({ name }) => name).join(', ')}, ${HISTORY}`,
   `usage on sequence ${SEED_TABLES.map((table) => `${table}_id_seq`).join(', ')}`,
-  'execute on function fold_position_changes(integer)',
+  ...executed('fold_position_changes(integer)', 'fold_reservation_changes()'),
 ];
 
 /**

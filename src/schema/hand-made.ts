@@ -101,7 +101,8 @@ const LOOK = `
   union all
   select 'function', f.signature, null, null
   from (
-    select p.proname || '(' || oidvectortypes(p.proargtypes) || ')' as signature
+    -- A row of a table of the book, as an argument, has the schema before its name.
+    select p.proname || '(' || replace(oidvectortypes(p.proargtypes), quote_ident($1) || '.', '') || ')' as signature
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = $1
   ) as f
   where f.signature = any ($3)`;

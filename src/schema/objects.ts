@@ -13,7 +13,10 @@ const since = (version: Version, ...names: string[]): Named[] =>
   names.map((name) => ({ name, since: version }));
 
 /** In an order in which each can be dropped without CASCADE: what points to others comes first. */
-export const VIEWS: readonly Named[] = [...since('1.2', 'exposure', 'positions', 'position_sums')];
+export const VIEWS: readonly Named[] = [
+  ...since('1.3', 'untraded_signals', 'reservations', 'limits_in_force', 'exposure_parts'),
+  ...since('1.2', 'exposure', 'positions', 'position_sums'),
+];
 
 export const MATERIALIZED_VIEWS: readonly Named[] = since('1.1', 'positions_realtime');
 
@@ -21,12 +24,36 @@ export const TABLES: readonly Named[] = [
   ...since('1.0', 'trades', 'orders', 'signals', 'risk_events'),
   ...since('1.1', 'materialized_view_refreshes'),
   ...since('1.2', 'position_totals', 'position_changes', 'permits', 'corrections', 'candles', 'quarantine'),
+  ...since('1.3', 'limits', 'capital', 'halts', 'risk', 'decisions', 'order_history'),
+  ...since('1.3', 'reservation_totals', 'reservation_changes'),
 ];
 
 export const HISTORY = 'schema_migrations';
 
+/** Functions that take or give rows of the tables: they go before these. */
+export const ROW_FUNCTIONS: readonly Named[] = since(
+  '1.3',
+  'limits_problem(limits)',
+  'book_limits()',
+  'risk_at(risk, limits, bigint)',
+  'drawdown_breach(risk, limits)',
+  'halt_at(risk, bigint)',
+  'numbers_of(decisions, limits, jsonb)',
+  'limits_broken(decisions, limits)',
+  'judge_orders(decisions[], risk, limits, boolean)',
+  'candidates_of(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[], limits)',
+  'decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[])',
+  'answers_of(text[], text[], numeric[], numeric[], numeric[], decisions[])',
+  'decide(text, numeric, text, numeric, bigint)',
+  'answer_direct_order(decisions, limits)',
+  'trade_as_json(trades)',
+  'limits_as_json(limits)',
+  'order_as_json(orders)',
+);
+
 /** With their arguments: a function of the same name with others is not ours. */
 export const FUNCTIONS: readonly Named[] = [
+  ...ROW_FUNCTIONS,
   ...since('1.1', 'calculate_pnl()'),
   ...since(
     '1.2',
@@ -60,6 +87,41 @@ export const FUNCTIONS: readonly Named[] = [
     'discard_row(bigint, text)',
     'decide_quarantined(bigint, text, text)',
   ),
+  ...since(
+    '1.3',
+    'is_amount(numeric)',
+    'is_loss(numeric)',
+    'is_loss_percent(numeric)',
+    'is_least_confidence(numeric)',
+    'is_number_of(bigint)',
+    'refuse_update()',
+    'now_ms()',
+    'balance_of(bigint)',
+    'set_limits(jsonb, text, text, boolean)',
+    'set_capital(numeric, text, bigint)',
+    'market_day(bigint, text)',
+    'profit_between(bigint, bigint)',
+    'record_halt(text, text, bigint, bigint, jsonb)',
+    'halt_trading(text, bigint, bigint)',
+    'resume_trading(text, boolean, bigint)',
+    'follow_profit(bigint[], numeric[])',
+    'sum_reservations()',
+    'fold_reservation_changes()',
+    'release_reservation(text, text)',
+    'refusal_of(text, text)',
+    'event_type_of(text)',
+    'order_id_for(text)',
+    'is_minute_full(bigint, bigint[], bigint)',
+    'held_exposure(text[], boolean)',
+    'hold_the_door()',
+    'follow_orders()',
+    'lock_risk_of_trades()',
+    'tell_overrun(text[], numeric[], numeric[], bigint)',
+    'follow_trades()',
+    'as_ms(timestamp without time zone)',
+    'why(text)',
+    'schema_version()',
+  ),
 ];
 
 /** Ours as well, while a book is brought to 1.2, and gone at its end. */
@@ -80,7 +142,7 @@ const on = (table: string, version: Version, ...names: string[]): Piece[] =>
 /**
  * What a book made by hand is known by. 1.0 and 1.1 in full; of 1.2 only the tables, views and functions above and
  * the columns below: it is one program's work, so where these all stand the rest does, and `schema verify` looks at it.
- * Of 1.3 its new indexes: what else it does is done under names that were there.
+ * Of 1.3 its new indexes, beside what is above: what else it does is done under names that were there.
  */
 export const CONSTRAINTS: readonly Piece[] = [
   ...on('signals', '1.0', 'signals_pkey', 'signals_signal_id_key'),

@@ -34,8 +34,12 @@ export async function foreignNames(
   const names = statements(isBegun ? ours.slice(1) : ours)
     .flatMap((statement) => MADE.exec(statement)?.[1] ?? [])
     .filter((name) => !indexes.some((index) => index.name === name));
+  // One that an earlier version made, and a pending one replaces, stands there rightly.
   const functions = FUNCTIONS.filter(
-    ({ name, since }) => isOurs(since) && names.includes(name.replace(/\(.*/, '')),
+    ({ name, since }) =>
+      isOurs(since) &&
+      pending.some(({ version }) => version === since) &&
+      names.includes(name.replace(/\(.*/, '')),
   );
   const isWhole = state.handMade && isOurs(state.version);
   const found = await session.query<{ name: string }>(

@@ -25,8 +25,8 @@ export interface Fills {
 export const noFills = (): Fills => ({ filled: 0, rejected: 0, opened: 0, closed: 0 });
 
 /**
- * Fills PENDING orders at the open of the next candle of their symbol. An order against open trades closes them all,
- * any other opens a trade; the trade and the state of the order move in one transaction. A limit order waits for an
+ * Fills PENDING orders at the open of the next candle of their symbol. An order that was decided to close does so with
+ * all open trades against it, any other opens a trade; the trade and the state of the order move in one transaction. A limit order waits for an
  * open that is no worse than its price; an order without a market time has no next candle and is left alone.
  */
 export class ExecutionService {
@@ -110,7 +110,7 @@ export class ExecutionService {
   }
 
   async #fill(order: Order, candle: Candle, fills: Fills): Promise<void> {
-    const against = await openTradesAgainst(this.#claire, order);
+    const against = (await this.#closes(order)) ? await openTradesAgainst(this.#claire, order) : [];
     if (against.length === 0) {
       await this.#open(order, candle);
       fills.opened++;
@@ -124,6 +124,12 @@ export class ExecutionService {
       return;
     }
     fills.filled++;
+  }
+
+  /** Whether it was placed to close. One from before decisions were recorded closes what is there. */
+  async #closes({ order_id }: Order): Promise<boolean> {
+    const [decision] = await this.#claire.decisions({ order_id, limit: 1 });
+    return decision?.reduces ?? true;
   }
 
   #open({ order_id, symbol, side, quantity }: Order, candle: Candle) {

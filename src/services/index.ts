@@ -12,10 +12,9 @@ export {
   type Problem,
   type Source,
 } from './import/index.js';
-export { DEFAULT_LIMITS, DEMO_LIMITS, type RiskLimits } from './limits.js';
 export { type MarketOptions, syntheticMarket } from './market.js';
 export { type PollOptions, runExecutionService, runRiskManager, runSignalEngine } from './processes.js';
 export { type Connections, type Progress, type ReplayOptions, type ReplayResult, replay } from './replay.js';
-export { type Decision, RiskManager } from './risk-manager.js';
+export { type Decision, RiskManager, type RiskOptions } from './risk-manager.js';
 export { type RecordedSignal, type Signal, SignalEngine, type SignalEngineOptions } from './signal-engine.js';
 export { MovingAverageCrossover, RelativeStrength, type Strategy } from './strategies/index.js';

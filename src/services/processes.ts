@@ -3,8 +3,7 @@ import type { Claire } from '../index.js';
 import { MOST } from './book-state.js';
 import { mergeCandles, readCandles, recordedSteps } from './candles/index.js';
 import { type ExecutionOptions, ExecutionService } from './execution-service.js';
-import type { RiskLimits } from './limits.js';
-import { RiskManager } from './risk-manager.js';
+import { RiskManager, type RiskOptions } from './risk-manager.js';
 import { SignalEngine, type SignalEngineOptions } from './signal-engine.js';
 
 /**
@@ -38,22 +37,23 @@ export async function runSignalEngine(
 /** Decides the signals that have no order yet, oldest market time first, until it is told to end. */
 export async function runRiskManager(
   claire: Claire,
-  { pollMilliseconds = 200, signal, limits }: PollOptions & { limits?: Partial<RiskLimits> },
+  { pollMilliseconds = 200, signal, ...options }: PollOptions & RiskOptions,
 ): Promise<{ decided: number }> {
-  const risk = new RiskManager(claire, limits);
+  const risk = new RiskManager(claire, options);
+  const look = undecided(claire);
   let decided = 0;
   await poll(pollMilliseconds, signal, async () => {
-    await checkLastCloses(claire, risk);
-    const open = await undecided(claire);
-    for (const item of open) {
-      if (signal.aborted) break;
-      await risk.decide([item]);
-      decided++;
+    const open = await look();
+    for (let from = 0; from < open.length && !signal.aborted; from += AT_ONCE) {
+      decided += (await risk.decide(open.slice(from, from + AT_ONCE))).length;
     }
     return open.length > 0;
   });
   return { decided };
 }
+
+/** Decisions of one statement: what an end has to wait for. */
+const AT_ONCE = 100;
 
 /** Fills PENDING orders from the recorded candles until it is told to end. */
 export async function runExecutionService(
@@ -70,16 +70,26 @@ export async function runExecutionService(
   return { filled };
 }
 
-/** Signals without an order, oldest market time first. The record is asked, so none is missed however late it came. */
-async function undecided(claire: Claire) {
-  const found = await claire.signals({ without_order: true, limit: MOST });
-  return found.sort((a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
-}
+/** How far before the newest signal that was seen a look begins, and after how many looks one goes over all. */
+const LATE_MS = 86_400_000;
+const LOOKS = 150;
 
-async function checkLastCloses(claire: Claire, risk: RiskManager): Promise<void> {
-  const closed = await claire.trades({ status: 'CLOSED', limit: 100 });
-  const last = Math.max(0, ...closed.map(({ exit_timestamp }) => exit_timestamp ?? 0));
-  if (last > 0) await risk.checkDrawdown(last);
+/**
+ * Signals without an order, oldest market time first. Nearly all looks are at the newest market time only, because a look
+ * at all grows with the record; one in many is, so that none is missed however late it came.
+ */
+function undecided(claire: Claire) {
+  let newest = 0;
+  let looks = 0;
+  return async () => {
+    const isWhole = looks++ % LOOKS === 0;
+    const since = isWhole || newest < 2 * LATE_MS ? {} : { since: newest - LATE_MS };
+    const found = await claire.signals({ without_order: true, limit: MOST, ...since });
+    // What a look over all left behind is found by the next one.
+    if (isWhole && found.length === MOST) looks = 0;
+    for (const { timestamp } of found) newest = Math.max(newest, timestamp);
+    return found.sort((a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+  };
 }
 
 async function poll(milliseconds: number, signal: AbortSignal, work: () => Promise<boolean>): Promise<void> {

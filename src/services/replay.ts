@@ -3,8 +3,7 @@ import type { Milliseconds } from '../domain/time.js';
 import type { Claire } from '../index.js';
 import { type Candle, mergeCandles, readCandles, recordedSteps, type Step } from './candles/index.js';
 import { type ExecutionOptions, ExecutionService } from './execution-service.js';
-import type { RiskLimits } from './limits.js';
-import { RiskManager } from './risk-manager.js';
+import { RiskManager, type RiskOptions } from './risk-manager.js';
 import { SignalEngine, type SignalEngineOptions } from './signal-engine.js';
 
 /** A connection for each service, so that each shows under its own name and with its own rights. */
@@ -23,13 +22,12 @@ export interface Progress {
   total_bytes?: number;
 }
 
-export interface ReplayOptions extends SignalEngineOptions, ExecutionOptions {
+export interface ReplayOptions extends SignalEngineOptions, RiskOptions, ExecutionOptions {
   /** Paths of CSV files, one symbol each: see `readCandles`. */
   files?: readonly string[];
   /** Candles from elsewhere, each source sorted by time. */
   candles?: readonly AsyncIterable<Candle>[];
   connections: Connections;
-  limits?: Partial<RiskLimits>;
   /** Told after every 100 moments and at the end. */
   onProgress?: (progress: Progress) => void;
   /** Ends the replay between two moments. The same replay again goes on where it ended. */
@@ -59,7 +57,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const { sources, bytes } = await openSources(options);
   const services = {
     engine: new SignalEngine(connections.signalEngine, options),
-    risk: new RiskManager(connections.riskManager, options.limits),
+    risk: new RiskManager(connections.riskManager, options),
     execution: new ExecutionService(connections.executionService, options),
   };
   const result = emptyResult();
@@ -90,7 +88,6 @@ async function runStep(
   result: ReplayResult,
 ): Promise<void> {
   const fills = await execution.onStep(step);
-  await risk.onStep(step, fills.closed);
   const signals = await engine.onStep(step.candles);
   const decisions = await risk.decide(signals);
   for (const { decision, symbol, timestamp } of decisions) {

@@ -1,11 +1,13 @@
+import type { Decimal } from '../domain/decimal.js';
 import type { Milliseconds } from '../domain/time.js';
 import type { Claire } from '../index.js';
-import { readHoldings } from './book-state.js';
-import type { Step } from './candles/index.js';
-import { guardDrawdown, haltAt } from './drawdown.js';
-import { eventId, orderId } from './ids.js';
-import { DEFAULT_LIMITS, judge, type RiskLimits } from './limits.js';
+import { errorOf } from './outcomes.js';
 import type { Signal } from './signal-engine.js';
+
+export interface RiskOptions {
+  /** Value of an opening order, in quote units. Default 1,000. */
+  orderSize?: Decimal;
+}
 
 export interface Decision {
   signal_id: string;
@@ -17,74 +19,40 @@ export interface Decision {
 }
 
 /**
- * Turns signals into orders within limits. What is held, what is PENDING, the day's profit and the halt are read from
- * the record for every decision, so a restart forgets nothing and a decision that was made is not made again.
+ * Turns signals into orders. What may be is decided by the database, by the limits of the book and in the transaction
+ * that records the order, so a restart forgets nothing and two risk managers cannot pass a limit together.
  */
 export class RiskManager {
-  readonly #claire: Claire;
-  readonly #limits: RiskLimits;
-  /** Times of the last closes that were there when their symbol came up first: a halt may be missing behind them. */
-  readonly #due = new Set<Milliseconds>();
-  readonly #seen = new Set<string>();
+  readonly #claire: Pick<Claire, 'decideAll'>;
+  readonly #orderSize: Decimal;
 
-  constructor(claire: Claire, limits: Partial<RiskLimits> = {}) {
+  constructor(claire: Pick<Claire, 'decideAll'>, options: RiskOptions = {}) {
     this.#claire = claire;
-    this.#limits = { ...DEFAULT_LIMITS, ...limits };
-  }
-
-  /** Decides signals in the order given, each once. @throws ClaireError where the record refuses a decision. */
-  async decide(signals: readonly Signal[]): Promise<Decision[]> {
-    const decisions: Decision[] = [];
-    for (const signal of signals) decisions.push(await this.#decide(signal));
-    return decisions;
+    this.#orderSize = options.orderSize ?? '1000';
   }
 
   /**
-   * Looks at the day's profit where trades were closed at this moment. After a restart also at the moment of the last
-   * close of each symbol: the run before may have ended between the close and the halt.
+   * Decides signals in the order given, each once and at its own market time. One against a position closes all of it.
+   * @throws ClaireError where the record refuses a decision.
    */
-  async onStep(step: Step, closed: number): Promise<void> {
-    for (const { symbol } of step.candles) {
-      if (this.#seen.has(symbol)) continue;
-      this.#seen.add(symbol);
-      const [last] = await this.#claire.trades({ symbol, status: 'CLOSED', limit: 1 });
-      if (last?.exit_timestamp) this.#due.add(last.exit_timestamp);
-    }
-    if (this.#due.delete(step.timestamp) || closed > 0) await this.checkDrawdown(step.timestamp);
-  }
-
-  /** Halts the market day where its realized profit is at or below the limit. Gives the orders it cancelled. */
-  async checkDrawdown(at: Milliseconds): Promise<string[]> {
-    return (await guardDrawdown(this.#claire, this.#limits, at))?.cancelled ?? [];
-  }
-
-  async #decide(signal: Signal): Promise<Decision> {
-    const { signal_id, symbol, side, timestamp } = signal;
-    const order_id = orderId(signal_id);
-    const known = { signal_id, order_id, symbol, timestamp };
-    const [made] = await this.#claire.orders({ order_id, limit: 1 });
-    if (made) return { ...known, decision: 'decided' };
-    await this.checkDrawdown(timestamp);
-    const held = await readHoldings(this.#claire, this.#limits.order_size);
-    const judgement = judge(signal, held, this.#limits, await haltAt(this.#claire, this.#limits, timestamp));
-    const order = { order_id, signal_id, symbol, side, quantity: judgement.quantity, timestamp };
-    if (judgement.decision === 'rejected') {
-      const { reason, details, event_type } = judgement;
-      await this.#claire.transaction(async (t) => {
-        await t.placeOrder({ ...order, status: 'REJECTED', rejection_reason: reason });
-        await t.recordRiskEvent({
-          event_id: eventId(signal_id),
-          event_type,
-          signal_id,
-          symbol,
-          reason,
-          details,
-          timestamp,
-        });
-      });
-    } else {
-      await this.#claire.placeOrder(order);
-    }
-    return { ...known, decision: judgement.decision };
+  async decide(signals: readonly Signal[]): Promise<Decision[]> {
+    if (signals.length === 0) return [];
+    const outcomes = await this.#claire.decideAll(
+      signals.map(({ signal_id, timestamp }) => ({
+        signal_id,
+        notional: this.#orderSize,
+        at: timestamp,
+        close_opposed: true,
+      })),
+    );
+    return outcomes.map((outcome, at) => {
+      if (outcome.outcome !== 'recorded' && outcome.outcome !== 'already_recorded') {
+        throw errorOf('decision', outcome);
+      }
+      const { signal_id, symbol, timestamp } = signals[at]!;
+      const { order_id, decision } = outcome;
+      const isNew = outcome.outcome === 'recorded' && decision !== 'direct';
+      return { signal_id, order_id, symbol, timestamp, decision: isNew ? decision : 'decided' };
+    });
   }
 }

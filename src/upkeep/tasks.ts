@@ -23,6 +23,14 @@ export const tasks: readonly Task[] = [
     },
   },
   {
+    // decide does this for itself; a desk that never asks would gather changes for ever.
+    name: 'fold_reservation_changes',
+    every_ms: 1000,
+    async run(session, book) {
+      await session.query(`select ${identifier(book)}.fold_reservation_changes()`);
+    },
+  },
+  {
     // The seed promises clients of positions_realtime rows that are at most 5 seconds old.
     name: 'refresh_positions_realtime',
     every_ms: 5000,

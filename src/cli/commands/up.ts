@@ -5,7 +5,7 @@ import type { ReplayResult } from '../../services/index.js';
 import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
-import { DEMO_BOOK, demo } from '../demo.js';
+import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
 import { wantsBackup } from '../migration/before.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
@@ -105,6 +105,7 @@ interface Job {
 async function runDemo({ out, signal }: Invocation, place: Place, book: string): Promise<Job> {
   const { origin, source, input } = demo();
   out.say(origin);
+  await limitDemo(place);
   const replay = await runReplay(place, book, input, signal);
   out.say(replayText(replay, book));
   return { source, replay };

@@ -1,0 +1,238 @@
+-- title: The database holds the door: orders that nobody asked for are judged too, fills and closes are followed
+-- version: 1.3
+-- breaking: yes
+-- transaction: no
+-- locks: share row exclusive on orders and trades for a moment
+
+-- Orders that came without decide are recorded with what stands against them. Halted, one that increases risk is
+-- refused; over a limit it is refused or told, as the limits say. AFTER the statement: a duplicate that was ignored never
+-- comes here.
+create or replace function hold_the_door() returns trigger
+language plpgsql security definer set search_path from current as $$
+declare
+  moment constant bigint := now_ms();
+  candidates decisions[];
+  l limits;
+  r risk;
+  is_locked boolean;
+  judged decisions[];
+  broken decisions;
+begin
+  -- What decide placed needs no second look; this is asked first because it is cheap.
+  if not exists (
+    select from new_rows as n
+    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id)
+  ) then
+    return null;
+  end if;
+  candidates := array(
+    select row(
+      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, coalesce(n.timestamp, moment), 0,
+      coalesce(n.price, s.price, (
+        select x.price from signals as x where x.symbol = n.symbol order by x.timestamp desc limit 1
+      )),
+      0, null, '{}', null, null, null, null, null, null, n.quantity, null, n.price, null, null, session_user,
+      timezone('UTC', now())
+    )::decisions
+    from new_rows as n left join signals as s on s.signal_id = n.signal_id
+    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id)
+    order by n.id
+  );
+  l := book_limits();
+  is_locked := l.enforce_limits = 'on';
+  if is_locked then
+    -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
+    update risk set decided = decided + 1 returning * into r;
+  else
+    select * into r from risk;
+  end if;
+  judged := array(select j from judge_orders(candidates, r, l, is_locked) as j);
+  insert into decisions select j.* from unnest(judged) as j;
+  insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
+  for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop
+    perform answer_direct_order(broken, l);
+  end loop;
+  return null;
+end;
+$$;
+
+create or replace function answer_direct_order(d decisions, l limits) returns void
+language plpgsql set search_path from current as $$
+declare
+  is_halted constant boolean := 'halted' = any (d.broken);
+  over constant text[] := array_remove(d.broken, 'halted');
+begin
+  if is_halted and l.enforce_halts = 'on' then
+    raise exception 'order %: %', d.order_id, d.reason
+      using errcode = 'check_violation', constraint = 'orders_wait_while_halted', table = 'orders';
+  end if;
+  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on' then
+    raise exception 'order %: %, %', d.order_id, refusal_of(over[1], d.reason), d.details
+      using errcode = 'check_violation', constraint = 'orders_within_limits', table = 'orders';
+  end if;
+  insert into risk_events (event_id, event_type, signal_id, symbol, reason, details, timestamp)
+  select 'evt-' || md5(told.event_type || d.order_id), told.event_type, d.signal_id, d.symbol,
+    'Order accepted by plain SQL: ' || refusal_of(told.broken, d.reason),
+    d.details || jsonb_build_object('order_id', d.order_id), d.timestamp
+  from (
+    select distinct on (1) coalesce(
+      event_type_of(b.broken), case b.broken when 'halted' then 'circuit_breaker_triggered' else 'position_limit_exceeded' end
+    ) as event_type, b.broken
+    from unnest(d.broken) with ordinality as b (broken, place)
+    where case b.broken when 'halted' then l.enforce_halts else l.enforce_limits end = 'warn'
+    order by 1, b.place
+  ) as told;
+end;
+$$;
+
+revoke execute on function answer_direct_order(decisions, limits) from public;
+
+create or replace function follow_orders() returns trigger
+language plpgsql security definer set search_path from current as $$
+begin
+  insert into order_history (order_id, from_status, to_status, reason)
+  select n.order_id, o.status, n.status, n.rejection_reason
+  from new_rows as n join old_rows as o on o.id = n.id
+  where n.status <> o.status
+  order by n.id;
+  insert into reservation_changes (order_id)
+  select n.order_id
+  from new_rows as n join old_rows as o on o.id = n.id
+  where (n.status, n.quantity) is distinct from (o.status, o.quantity)
+    and exists (select from decisions as d where d.order_id = n.order_id and d.reserved_quantity is distinct from 0);
+  return null;
+end;
+$$;
+
+-- Where a drawdown is limited, who closes takes the risk row before any trade: taken after, two who close the same trades
+-- would meet in a ring.
+create or replace function lock_risk_of_trades() returns trigger
+language plpgsql security definer set search_path from current as $$
+begin
+  if (
+    select num_nonnulls(max_drawdown, max_drawdown_pct) > 0
+    from limits where symbol is null order by version desc limit 1
+  ) then
+    perform from risk for update;
+  end if;
+  return null;
+end;
+$$;
+
+-- A fill is a fact and never refused. One of more than was reserved for it may break a limit: then that is told.
+create or replace function tell_overrun(wanted text[], opened numeric[], released numeric[], at bigint) returns void
+language plpgsql security definer set search_path from current as $$
+declare
+  l constant limits := book_limits();
+  held record;
+  of_symbol integer;
+  total numeric;
+  largest numeric;
+begin
+  held := held_exposure(wanted, false);
+  total := held.gross - (select coalesce(sum(x), 0) from unnest(released) as x);
+  if total > l.max_exposure then
+    insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
+    select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
+      'Exposure limit exceeded by a fill',
+      jsonb_build_object('current_exposure', trim_scale(total - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
+        'new_position', trim_scale(sum(x))), at
+    from unnest(opened) as x;
+  end if;
+  for place in 1..cardinality(wanted) loop
+    of_symbol := array_position(held.symbols, wanted[place]);
+    total := held.notionals[of_symbol] - released[place];
+    largest := coalesce(held.max_positions[of_symbol], l.max_position);
+    if total > largest then
+      insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
+      values ('evt-' || gen_random_uuid(), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
+        jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
+          'new_position', trim_scale(opened[place])), at);
+    end if;
+  end loop;
+end;
+$$;
+
+revoke execute on function tell_overrun(text[], numeric[], numeric[], bigint) from public;
+
+create or replace function follow_trades() returns trigger
+language plpgsql security definer set search_path from current as $$
+declare
+  ended bigint[];
+  amounts numeric[];
+  filled record;
+begin
+  if tg_op = 'INSERT' then
+    select array_agg(n.exit_timestamp) filter (where n.status = 'CLOSED'),
+      array_agg(n.pnl) filter (where n.status = 'CLOSED')
+    into ended, amounts from new_rows as n;
+    insert into reservation_changes (order_id)
+    select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
+    where d.reserved_quantity is distinct from 0;
+    select array_agg(symbol) as symbols, array_agg(notional) as opened, array_agg(released) as released,
+      max(entered) as entered, bool_or(notional > released) as is_more
+    into filled
+    from (
+      select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
+        coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
+      from new_rows as n left join decisions as d on d.order_id = n.order_id
+      where n.status = 'OPEN'
+      group by n.symbol
+    ) as s;
+    if filled.is_more and exists (
+      select from limits where num_nonnulls(max_exposure, max_position) > 0
+    ) then
+      perform tell_overrun(filled.symbols, filled.opened, filled.released, filled.entered);
+    end if;
+  elsif tg_op = 'UPDATE' then
+    select array_agg(at), array_agg(amount) into ended, amounts
+    from (
+      select o.exit_timestamp as at, -o.pnl as amount from old_rows as o where o.status = 'CLOSED'
+      union all
+      select n.exit_timestamp, n.pnl from new_rows as n where n.status = 'CLOSED'
+    ) as moved;
+  else
+    select array_agg(o.exit_timestamp), array_agg(-o.pnl) into ended, amounts
+    from old_rows as o where o.status = 'CLOSED';
+  end if;
+  if ended is not null then
+    perform follow_profit(ended, amounts);
+  end if;
+  return null;
+end;
+$$;
+
+create or replace trigger orders_door_insert after insert on orders
+referencing new table as new_rows
+for each statement execute function hold_the_door();
+
+create or replace trigger orders_follow_update after update on orders
+referencing old table as old_rows new table as new_rows
+for each statement execute function follow_orders();
+
+create or replace trigger trades_lock_risk before update or delete on trades
+for each statement execute function lock_risk_of_trades();
+
+create or replace trigger trades_risk_insert after insert on trades
+referencing new table as new_rows
+for each statement execute function follow_trades();
+
+create or replace trigger trades_risk_update after update on trades
+referencing old table as old_rows new table as new_rows
+for each statement execute function follow_trades();
+
+create or replace trigger trades_risk_delete after delete on trades
+referencing old table as old_rows
+for each statement execute function follow_trades();
+
+-- Orders that wait already reserve from now on. The triggers stand, so none is missed; those that they have seen are there.
+insert into decisions (order_id, signal_id, symbol, side, decision, reduces, timestamp, quantity, price, notional, actor)
+select o.order_id, o.signal_id, o.symbol, o.side, 'direct', false,
+  coalesce(o.timestamp, floor(extract(epoch from o.created_at) * 1000)::bigint), o.quantity,
+  coalesce(o.price, s.price), o.quantity * coalesce(o.price, s.price), 'from before 1.3'
+from orders as o left join signals as s on s.signal_id = o.signal_id
+where o.status = 'PENDING'
+on conflict do nothing;
+
+insert into reservation_changes (order_id)
+select order_id from decisions where reserved_quantity is null;
