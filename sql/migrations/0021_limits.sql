@@ -177,6 +177,17 @@ language sql volatile as $$
   select floor(extract(epoch from clock_timestamp()) * 1000)::bigint;
 $$;
 
+create or replace function as_ms(recorded timestamp) returns bigint
+language sql immutable as $$
+  select floor(extract(epoch from recorded) * 1000)::bigint;
+$$;
+
+-- Rows from before the law have times that are none.
+create or replace function usable_time(market_time bigint, otherwise bigint) returns bigint
+language sql immutable as $$
+  select case when market_time >= 1e11::bigint and market_time < 1e14::bigint then market_time else otherwise end;
+$$;
+
 create or replace function book_limits() returns limits
 language sql stable set search_path from current as $$
   select * from limits where symbol is null order by version desc limit 1;

@@ -105,59 +105,48 @@ language sql immutable as $$
   ], null);
 $$;
 
--- What is held: of the book, and of each wanted symbol, at its place of the arrays. Whoever is_locked holds the risk row
--- and brings the reservations up to date first.
+-- What is held: of the book, and of each wanted symbol, at its place of the arrays.
 create or replace function held_exposure(
-  wanted text[], is_locked boolean,
-  out gross numeric, out num_trades bigint, out is_changed boolean,
+  wanted text[],
+  out gross numeric, out num_trades bigint,
   out symbols text[], out notionals numeric[], out longs numeric[], out shorts numeric[],
   out closing_buys numeric[], out closing_sells numeric[], out max_positions numeric[], out max_order_sizes numeric[]
 )
-language plpgsql set search_path from current as $$
+language plpgsql stable set search_path from current as $$
 begin
-  for attempt in 1..10 loop
-    -- One statement, so one moment: a fill is in the trades or still reserved, never both and never neither.
-    select
-      sum(s.notional), sum(s.num_trades), exists (select from reservation_changes),
-      array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
-      array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
-    into gross, num_trades, is_changed, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions,
-      max_order_sizes
+  select
+    sum(s.notional), sum(s.num_trades),
+    array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
+    array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
+  into gross, num_trades, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions, max_order_sizes
+  from (
+    select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
+      coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
+      coalesce(sum(p.quantity) filter (where p.side = 'SELL'), 0) as short,
+      coalesce(sum(p.closing) filter (where p.side = 'BUY'), 0) as closing_buy,
+      coalesce(sum(p.closing) filter (where p.side = 'SELL'), 0) as closing_sell
     from (
-      select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
-        coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
-        coalesce(sum(p.quantity) filter (where p.side = 'SELL'), 0) as short,
-        coalesce(sum(p.closing) filter (where p.side = 'BUY'), 0) as closing_buy,
-        coalesce(sum(p.closing) filter (where p.side = 'SELL'), 0) as closing_sell
-      from (
-        -- The symbols that nobody asked for are one.
-        select case when e.symbol = any (wanted) then e.symbol end as symbol,
-          e.side, e.quantity, e.notional, e.num_trades, e.closing
-        from exposure_parts as e
-        union all
-        select w, 'BUY', 0, 0, 0, 0 from unnest(wanted) as w
-      ) as p
-      group by p.symbol
-    ) as s
-    left join lateral (
-      select x.max_position, x.max_order_size from limits as x
-      where x.symbol = s.symbol order by x.version desc limit 1
-    ) as o on true;
-    exit when not is_changed or not is_locked;
-    perform sum_reservations();
-  end loop;
+      -- The symbols that nobody asked for are one.
+      select case when e.symbol = any (wanted) then e.symbol end as symbol,
+        e.side, e.quantity, e.notional, e.num_trades, e.closing
+      from exposure_parts as e
+      union all
+      select w, 'BUY', 0, 0, 0, 0 from unnest(wanted) as w
+    ) as p
+    group by p.symbol
+  ) as s
+  left join lateral (
+    select x.max_position, x.max_order_size from limits as x
+    where x.symbol = s.symbol order by x.version desc limit 1
+  ) as o on true;
 end;
 $$;
 
-revoke execute on function held_exposure(text[], boolean) from public;
-
 -- Decides orders one after another, each seeing the ones before it. A candidate comes with what is known of it: what was
 -- asked, its price, what its signal breaks, `closing` as its decision where it may close all that is open on the other
--- side, and `direct` where the order stands already. Whoever is_locked holds the risk row: what he reads is what there is.
-create or replace function judge_orders(
-  candidates decisions[], r risk, l limits, is_locked boolean
-) returns setof decisions
-language plpgsql set search_path from current as $$
+-- side, and `direct` where the order stands already. Only for who holds the risk row is it sure that nothing comes between.
+create or replace function judge_orders(candidates decisions[], r risk, l limits) returns setof decisions
+language plpgsql stable set search_path from current as $$
 declare
   problem constant text := limits_problem(l);
   is_minute_limited constant boolean := l.max_orders_per_minute is not null;
@@ -170,7 +159,7 @@ declare
   closable numeric;
   accepted bigint[] := '{}';
 begin
-  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c), is_locked);
+  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c));
   foreach d in array candidates loop
     at := array_position(held.symbols, d.symbol);
     closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
@@ -234,8 +223,6 @@ begin
   end loop;
 end;
 $$;
-
-revoke execute on function judge_orders(decisions[], risk, limits, boolean) from public;
 
 -- Signals as candidates for judge_orders, with what is asked of them and what they break by themselves.
 create or replace function candidates_of(
@@ -309,10 +296,14 @@ begin
       (profit_at, day_from, day_until, day_pnl, window_pnl) =
       (r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
   end if;
+  -- What has changed is moved into the totals where it is found, so that nobody reads it twice.
+  if exists (select from reservation_changes) then
+    perform sum_reservations();
+  end if;
   -- Of a rejection there are two events where the limit that names it has a type of its own: one is of the signal, as in
   -- the seed's example, one of the limit.
   return query
-  with judged as materialized (select * from judge_orders(candidates, r, l, true)),
+  with judged as materialized (select * from judge_orders(candidates, r, l)),
   recorded as (insert into decisions as n select * from judged returning n.order_id, n as decided),
   placed as (
     insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)

@@ -14,7 +14,6 @@ declare
   candidates decisions[];
   l limits;
   r risk;
-  is_locked boolean;
   judged decisions[];
   broken decisions;
 begin
@@ -27,7 +26,7 @@ begin
   end if;
   candidates := array(
     select row(
-      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, coalesce(n.timestamp, moment), 0,
+      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, usable_time(n.timestamp, moment), 0,
       coalesce(n.price, s.price, (
         select x.price from signals as x where x.symbol = n.symbol order by x.timestamp desc limit 1
       )),
@@ -39,14 +38,13 @@ begin
     order by n.id
   );
   l := book_limits();
-  is_locked := l.enforce_limits = 'on';
-  if is_locked then
+  select * into r from risk;
+  -- Where it is refused it must be sure; where it is only told nobody waits for it.
+  if l.enforce_limits = 'on' or (halt_at(r, moment)).id is not null then
     -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
     update risk set decided = decided + 1 returning * into r;
-  else
-    select * into r from risk;
   end if;
-  judged := array(select j from judge_orders(candidates, r, l, is_locked) as j);
+  judged := array(select j from judge_orders(candidates, r, l) as j);
   insert into decisions select j.* from unnest(judged) as j;
   insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
   for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop
@@ -66,7 +64,10 @@ begin
     raise exception 'order %: %', d.order_id, d.reason
       using errcode = 'check_violation', constraint = 'orders_wait_while_halted', table = 'orders';
   end if;
-  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on' then
+  -- Limits that cannot be read are not known to be kept.
+  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on'
+    or 'limits_unreadable' = any (over) and l.enforce_limits = 'warn'
+  then
     raise exception 'order %: %, %', d.order_id, refusal_of(over[1], d.reason), d.details
       using errcode = 'check_violation', constraint = 'orders_within_limits', table = 'orders';
   end if;
@@ -90,6 +91,12 @@ revoke execute on function answer_direct_order(decisions, limits) from public;
 create or replace function follow_orders() returns trigger
 language plpgsql security definer set search_path from current as $$
 begin
+  if tg_op = 'DELETE' then
+    insert into reservation_changes (order_id)
+    select o.order_id from old_rows as o join decisions as d on d.order_id = o.order_id
+    where d.reserved_quantity is distinct from 0;
+    return null;
+  end if;
   insert into order_history (order_id, from_status, to_status, reason)
   select n.order_id, o.status, n.status, n.rejection_reason
   from new_rows as n join old_rows as o on o.id = n.id
@@ -120,7 +127,7 @@ end;
 $$;
 
 -- A fill is a fact and never refused. One of more than was reserved for it may break a limit: then that is told.
-create or replace function tell_overrun(wanted text[], opened numeric[], released numeric[], at bigint) returns void
+create or replace function tell_overrun(wanted text[], opened numeric[], at bigint) returns void
 language plpgsql security definer set search_path from current as $$
 declare
   l constant limits := book_limits();
@@ -129,19 +136,18 @@ declare
   total numeric;
   largest numeric;
 begin
-  held := held_exposure(wanted, false);
-  total := held.gross - (select coalesce(sum(x), 0) from unnest(released) as x);
-  if total > l.max_exposure then
+  held := held_exposure(wanted);
+  if held.gross > l.max_exposure then
     insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
     select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
       'Exposure limit exceeded by a fill',
-      jsonb_build_object('current_exposure', trim_scale(total - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
+      jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
         'new_position', trim_scale(sum(x))), at
     from unnest(opened) as x;
   end if;
   for place in 1..cardinality(wanted) loop
     of_symbol := array_position(held.symbols, wanted[place]);
-    total := held.notionals[of_symbol] - released[place];
+    total := held.notionals[of_symbol];
     largest := coalesce(held.max_positions[of_symbol], l.max_position);
     if total > largest then
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
@@ -153,7 +159,7 @@ begin
 end;
 $$;
 
-revoke execute on function tell_overrun(text[], numeric[], numeric[], bigint) from public;
+revoke execute on function tell_overrun(text[], numeric[], bigint) from public;
 
 create or replace function follow_trades() returns trigger
 language plpgsql security definer set search_path from current as $$
@@ -169,8 +175,8 @@ begin
     insert into reservation_changes (order_id)
     select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
     where d.reserved_quantity is distinct from 0;
-    select array_agg(symbol) as symbols, array_agg(notional) as opened, array_agg(released) as released,
-      max(entered) as entered, bool_or(notional > released) as is_more
+    select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
+      bool_or(notional > released) as is_more
     into filled
     from (
       select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
@@ -182,7 +188,7 @@ begin
     if filled.is_more and exists (
       select from limits where num_nonnulls(max_exposure, max_position) > 0
     ) then
-      perform tell_overrun(filled.symbols, filled.opened, filled.released, filled.entered);
+      perform tell_overrun(filled.symbols, filled.opened, filled.entered);
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts
@@ -210,6 +216,10 @@ create or replace trigger orders_follow_update after update on orders
 referencing old table as old_rows new table as new_rows
 for each statement execute function follow_orders();
 
+create or replace trigger orders_follow_delete after delete on orders
+referencing old table as old_rows
+for each statement execute function follow_orders();
+
 create or replace trigger trades_lock_risk before update or delete on trades
 for each statement execute function lock_risk_of_trades();
 
@@ -228,7 +238,8 @@ for each statement execute function follow_trades();
 -- Orders that wait already reserve from now on. The triggers stand, so none is missed; those that they have seen are there.
 insert into decisions (order_id, signal_id, symbol, side, decision, reduces, timestamp, quantity, price, notional, actor)
 select o.order_id, o.signal_id, o.symbol, o.side, 'direct', false,
-  coalesce(o.timestamp, floor(extract(epoch from o.created_at) * 1000)::bigint), o.quantity,
+  usable_time(o.timestamp, case when isfinite(o.created_at) then usable_time(as_ms(o.created_at), now_ms()) else now_ms() end),
+  o.quantity,
   coalesce(o.price, s.price), o.quantity * coalesce(o.price, s.price), 'from before 1.3'
 from orders as o left join signals as s on s.signal_id = o.signal_id
 where o.status = 'PENDING'

@@ -4,11 +4,6 @@
 -- transaction: yes
 -- locks: none on what exists; creates views and functions
 
-create or replace function as_ms(recorded timestamp) returns bigint
-language sql immutable as $$
-  select floor(extract(epoch from recorded) * 1000)::bigint;
-$$;
-
 -- Signals that led to nothing: nobody decided them, or no order of theirs waits or was filled.
 create or replace view untraded_signals as
 select

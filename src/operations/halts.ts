@@ -54,10 +54,14 @@ export const riskState: Operation<typeof stateInput, z.output<typeof state>> = {
        left join ${book}.halts as h
          on h.id = r.halt_id and (h.until is null or h.until > coalesce($1::bigint, ${book}.now_ms()))
        cross join (select
-         (select coalesce(sum(total_value_usd), 0) from ${book}.position_sums) as exposure,
-         (select coalesce(sum(notional), 0) from ${book}.reservation_totals) as reserved,
-         (select coalesce(sum(num_trades), 0)::bigint from ${book}.exposure_parts) as open_trades,
+         p.exposure, e.total - p.exposure as reserved, e.open_trades,
          (select max(version) from ${book}.limits) as limits_version
+         from (
+           select coalesce(sum(total_value_usd), 0) as exposure from ${book}.position_sums
+         ) as p, (
+           select coalesce(sum(notional), 0) as total, coalesce(sum(num_trades), 0)::bigint as open_trades
+           from ${book}.exposure_parts
+         ) as e
        ) as held`,
       [at ?? null],
     );
