@@ -204,7 +204,9 @@ $$;
 create or replace function set_limits(
   changes jsonb, why text, for_symbol text default null, new_symbol boolean default false
 ) returns bigint
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path from current
+-- While it waits for the lock below, everybody who trades waits behind it.
+set lock_timeout to '2s' as $$
 declare
   meta constant text[] := array['version', 'symbol', 'reason', 'actor', 'created_at'];
   before limits;

@@ -188,7 +188,11 @@ begin
   if not exists (select from reservation_changes) then
     return 0;
   end if;
-  perform from risk for update;
+  -- Whoever holds it does this for himself, or keeps it for long: nothing else of the upkeep should wait for him.
+  perform from risk for update skip locked;
+  if not found then
+    return 0;
+  end if;
   return sum_reservations();
 end;
 $$;

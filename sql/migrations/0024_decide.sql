@@ -289,8 +289,11 @@ begin
   if cardinality(taken) > 0 then
     candidates := array(select c from unnest(candidates) as c where c.order_id <> all (taken));
   end if;
-  -- The profit that everybody goes on from moves on once a minute, not with each decision.
-  if candidates[1].timestamp > r.profit_at + 60000 and limits_problem(l) is null then
+  -- The profit that everybody goes on from moves on once a minute, not with each decision; back to an earlier day, as a
+  -- replay begins; and never to a time that is still to come.
+  if (candidates[1].timestamp > r.profit_at + 60000 or candidates[1].timestamp < r.day_from)
+    and candidates[1].timestamp <= now_ms() + 60000 and limits_problem(l) is null
+  then
     r := risk_at(r, l, candidates[1].timestamp);
     update risk set
       (profit_at, day_from, day_until, day_pnl, window_pnl) =

@@ -106,7 +106,10 @@ begin
   select n.order_id
   from new_rows as n join old_rows as o on o.id = n.id
   where (n.status, n.quantity) is distinct from (o.status, o.quantity)
-    and exists (select from decisions as d where d.order_id = n.order_id and d.reserved_quantity is distinct from 0);
+    and exists (
+      select from decisions as d
+      where d.order_id = n.order_id and (d.reserved_quantity is distinct from 0 or n.status = 'PENDING')
+    );
   return null;
 end;
 $$;
@@ -197,9 +200,17 @@ begin
       union all
       select n.exit_timestamp, n.pnl from new_rows as n where n.status = 'CLOSED'
     ) as moved;
+    -- Of a corrected trade the order may reserve again.
+    insert into reservation_changes (order_id)
+    select d.order_id
+    from old_rows as o join new_rows as n on n.id = o.id
+    join decisions as d on d.order_id in (o.order_id, n.order_id)
+    where (o.order_id, o.quantity) is distinct from (n.order_id, n.quantity);
   else
     select array_agg(o.exit_timestamp), array_agg(-o.pnl) into ended, amounts
     from old_rows as o where o.status = 'CLOSED';
+    insert into reservation_changes (order_id)
+    select d.order_id from old_rows as o join decisions as d on d.order_id = o.order_id;
   end if;
   if ended is not null then
     perform follow_profit(ended, amounts);

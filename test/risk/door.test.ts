@@ -153,6 +153,17 @@ describe('what an order reserves', () => {
     expect(await broken()).toEqual([]);
   });
 
+  test('comes back where a trade of it is corrected', async () => {
+    const { decide, claire, open, broken } = await desk({ max_exposure: 1000 });
+    await decide('a', 10);
+    await claire.fillOrder({ order_id: 'ord-a' });
+    await open('t', 10, { order_id: 'ord-a' });
+    await claire.correct({ what: 'trade', id: 't', changes: { quantity: '4' }, reason: 'typed' });
+    expect(await claire.riskState()).toMatchObject({ exposure: '400', reserved: '600' });
+    expect(await decide('b', 1)).toMatchObject({ decision: 'rejected', exposure: '1000' });
+    expect(await broken()).toEqual([]);
+  });
+
   test('follows a corrected quantity', async () => {
     const { decide, claire, broken } = await desk({ max_exposure: 1000 });
     await decide('a', 10);

@@ -157,6 +157,31 @@ describe('the day', () => {
   });
 });
 
+describe("the record's clock", () => {
+  test('is not led astray by a decision or an exit of a time that is still to come', async () => {
+    const { open, close, decide, claire, broken } = await desk({ max_drawdown: -500 });
+    for (const id of ['a', 'b', 'c']) await open(id, 10);
+    const later = Date.now() + 400 * DAY;
+    await decide('typed wrong', 1, { at: later, timestamp: later });
+    await close('a', '-1', later);
+    const now = Date.now();
+    await close('b', '-600', now);
+    expect(await claire.halts()).toMatchObject([{ timestamp: now, details: { daily_pnl: -600 } }]);
+    expect(await broken()).toEqual([]);
+  });
+
+  test('goes back with decisions of an earlier day, as a replay begins', async () => {
+    const { open, close, decide, claire, broken } = await desk({ max_drawdown: -500 });
+    for (const id of ['a', 'b']) await open(id, 10, { entry_timestamp: T - 300 * DAY });
+    await close('a', '-1', T);
+    const past = T - 200 * DAY;
+    await decide('replayed', 1, { at: past, timestamp: past });
+    await close('b', '-600', past + 1);
+    expect(await claire.halts()).toMatchObject([{ timestamp: past + 1 }]);
+    expect(await broken()).toEqual([]);
+  });
+});
+
 describe('a halt by hand', () => {
   test('stops what increases risk, has an actor and a reason, and survives', async () => {
     const { decide, claire, open } = await desk();
