@@ -122,7 +122,7 @@ create table if not exists halts (
 -- One row: the lock on which decisions meet, the halt in force, and the profit of the day and of 24 hours up to
 -- profit_at, so that neither is added up anew for each decision. NULL in profit_at: add it up.
 create table if not exists risk (
-  id smallint primary key default 1 constraint risk_id_check check (id = 1),
+  id bigint primary key default 1 constraint risk_id_check check (id = 1),
   halt_id bigint,
   -- A drawdown that somebody resumed from does not halt again before.
   despite_until bigint,

@@ -60,6 +60,14 @@ export function useDesks(): { desk(limits?: Setting): Promise<Desk> } {
   };
 }
 
+/** How often sessions met in a ring. Asked of the server: a retry would hide it. */
+export async function deadlocks({ sql }: Desk): Promise<number> {
+  const [row] = await sql<{ deadlocks: number }>(
+    'select deadlocks from pg_stat_database where datname = current_database()',
+  );
+  return row!.deadlocks;
+}
+
 const plain = (pool: Database): Pick<Desk, 'sql'> => ({
   sql: (text) =>
     pool.session(async (session) => {
