@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
-import { DAY, type Desk, T, useDesks } from './ground.js';
+import { type Desk, deadlocks, T, useDesks } from './ground.js';
 
 const { desk } = useDesks();
 
