@@ -3,24 +3,21 @@ import { toIso } from '../domain/time.js';
 import { out } from '../operations/fields.js';
 import { LIMITS } from '../operations/index.js';
 import { list } from './print.js';
-import { innermost } from './rows.js';
+import { innermost, isOf } from './rows.js';
 
 export type LimitsRow = Awaited<ReturnType<Claire['limits']>>[number];
 export type RiskState = Awaited<ReturnType<Claire['riskState']>>;
+type Capital = Awaited<ReturnType<Claire['capital']>>[number];
 export type LimitName = keyof typeof LIMITS;
 
 export const LIMIT_NAMES = Object.keys(LIMITS) as LimitName[];
 /** Limits of a book that may also be set for one symbol. */
 const OF_A_SYMBOL: readonly LimitName[] = ['max_position', 'max_order_size'];
 
-const isNumber = (name: LimitName) => isOneOf(name, out.decimal, out.count);
-export const isWhole = (name: LimitName) => isOneOf(name, out.count);
+export const isWhole = (name: LimitName) => isOf(LIMITS[name], out.count);
+const isNumber = (name: LimitName) => isWhole(name) || isOf(LIMITS[name], out.decimal);
 /** The words that may be said of it; undefined where it is not one of words. */
 export const wordsOf = (name: LimitName) => (innermost(LIMITS[name]) as { options?: string[] }).options;
-
-function isOneOf(name: LimitName, ...fields: unknown[]): boolean {
-  return fields.includes(innermost(LIMITS[name]));
-}
 
 /** How many limits are set: what stops orders, and not how a book is run. */
 export const countLimits = (rows: readonly LimitsRow[]): number =>
@@ -48,22 +45,26 @@ export function limitsText(row: LimitsRow, book: string): string {
   const otherwise = row.symbol === null ? 'No limit' : 'As the book';
   return [
     `Limits of ${row.symbol === null ? `book ${book}` : row.symbol}, version ${row.version}:`,
-    list(lines),
+    ...(lines.length > 0 ? [list(lines)] : []),
     ...(absent.length > 0 ? [`${otherwise}: ${absent.join(', ')}`] : []),
     `Set ${whenAndWho(row.created_at, row)}`,
   ].join('\n');
 }
 
-/** What counts toward the limits at this moment. */
-export const countedText = (state: RiskState): string =>
+/** What counts toward the limits at this moment, and of what a drawdown in percent is a part. */
+export const countedText = (state: RiskState, capital: Capital | undefined): string =>
   [
     'What counts toward them now:',
     list([
       ['exposure', `${state.exposure} of open trades, and ${state.reserved} that PENDING orders reserve`],
       ['open trades', `${state.open_trades}, PENDING openings included`],
+      ['capital', capital ? capitalText(capital) : 'not recorded'],
       ['trading', haltedText(state)],
     ]),
   ].join('\n');
+
+const capitalText = ({ amount, since }: Capital): string =>
+  since === null ? amount : `${amount} from ${toIso(since)} on`;
 
 /** Whether trading is halted, in one line. */
 export function haltedText({ halt }: Pick<RiskState, 'halt'>): string {

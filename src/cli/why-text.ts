@@ -1,4 +1,5 @@
 import { toJson } from '../database/index.js';
+import { trimDecimal } from '../domain/decimal.js';
 import { toIso } from '../domain/time.js';
 import { list } from './print.js';
 
@@ -100,7 +101,7 @@ function orderText(order: Order): string {
   return [
     `Order ${order_id}: ${side} ${quantity} ${symbol} ${at}, ${status}${why}`,
     ...indented(
-      decision ? decisionLines(decision) : ['No decision is recorded: it is older than decisions.'],
+      decision ? decisionLines(decision, order) : ['No decision is recorded: it is older than decisions.'],
     ),
     ...indented(['states', ...indented(statesOf(order))]),
     ...indented(order.trades.flatMap(tradeText)),
@@ -114,8 +115,10 @@ const DECIDED: Record<Decision['decision'], string> = {
   direct: 'placed without asking (plain SQL)',
 };
 
-function decisionLines(decision: Decision): string[] {
+function decisionLines(decision: Decision, { status, trades }: Order): string[] {
   const { limits, broken, reason, details, released_reason, reserved_quantity } = decision;
+  // Summed when somebody decides next: a trade that stands has released it already.
+  const mayReserve = status === 'PENDING' || (status === 'FILLED' && trades.length === 0);
   const version = limits ? `, limits version ${limits.version} (${limits.actor}: ${limits.reason})` : '';
   const first = `${DECIDED[decision.decision]} by ${decision.actor}, ${toIso(decision.timestamp)}${version}`;
   const against: [string, string][] =
@@ -124,7 +127,7 @@ function decisionLines(decision: Decision): string[] {
     ...numbersOf(decision),
     ...against,
     ...(details && Object.keys(details).length > 0 ? [['details', toJson(details)] as [string, string]] : []),
-    ...(reserved_quantity !== null && Number(reserved_quantity) > 0
+    ...(mayReserve && reserved_quantity !== null && trimDecimal(reserved_quantity) !== '0'
       ? [['reserves', reserved_quantity] as [string, string]]
       : []),
     ...(released_reason === null ? [] : [['released', released_reason] as [string, string]]),
@@ -134,19 +137,25 @@ function decisionLines(decision: Decision): string[] {
 
 /** The numbers of that moment, before the order, each beside its limit. */
 function numbersOf(decision: Decision): [string, string][] {
-  const { limits, symbol_limits } = decision;
-  const drawdown = [limits?.max_drawdown, limits?.max_drawdown_pct && `${limits.max_drawdown_pct} %`];
-  const numbers: [string, string | number | null, (string | number | undefined)?][] = [
-    ['value', decision.notional && `${decision.notional} at price ${decision.price}`],
-    ['exposure', decision.exposure, limits?.max_exposure],
-    ['position', decision.position, symbol_limits?.max_position ?? limits?.max_position],
-    ['open trades', decision.open_trades, limits?.max_open_trades],
-    ['profit of the day', decision.daily_pnl, drawdown.filter(Boolean).join(' or ') || undefined],
-  ];
-  return numbers
-    .filter(([, value]) => value !== null)
-    .map(([name, value, limit]) => [name, limit === undefined ? String(value) : `${value}, limit ${limit}`]);
+  const { limits, symbol_limits, notional, price, exposure, position, open_trades, daily_pnl } = decision;
+  const percent = limits?.max_drawdown_pct;
+  const drawdowns = [plain(limits?.max_drawdown), percent === undefined ? undefined : `${plain(percent)} %`];
+  const largestPosition = symbol_limits?.max_position ?? limits?.max_position;
+  const numbers = [
+    ['value', notional === null ? undefined : `${plain(notional)} at price ${plain(price)}`, undefined],
+    ['exposure', plain(exposure), plain(limits?.max_exposure)],
+    ['position', plain(position), plain(largestPosition)],
+    ['open trades', open_trades?.toString(), limits?.max_open_trades],
+    ['profit of the day', plain(daily_pnl), drawdowns.filter(Boolean).join(' or ') || undefined],
+  ] as const;
+  return numbers.flatMap(([name, value, limit]) =>
+    value === undefined ? [] : [[name, limit === undefined ? value : `${value}, limit ${limit}`]],
+  );
 }
+
+/** A decimal without the zeros that its column gave it. */
+const plain = (decimal: string | null | undefined): string | undefined =>
+  decimal == null ? undefined : trimDecimal(decimal);
 
 /** Each state with its time and actor. Only moves are kept as history: the placing stands with the order. */
 function statesOf({ status, created_at, decision, history }: Order): string[] {
@@ -163,14 +172,19 @@ function tradeText(trade: Trade): string[] {
   const lines: [string, string][] = [['entry', `${entry_price}, ${toIso(entry_timestamp)}`]];
   if (trade.exit_price !== null && trade.exit_timestamp !== null) {
     lines.push(['exit', `${trade.exit_price}, ${toIso(trade.exit_timestamp)}`]);
-    const net =
-      trade.pnl_net === null
-        ? 'net not known without its commission'
-        : `${trade.pnl_net} net of ${trade.commission} commission`;
-    lines.push(['profit', `${trade.pnl} gross (${trade.pnl_pct} %), ${net}`]);
+    lines.push(['profit', profitText(trade)]);
   }
   const head = `Trade ${trade_id ?? id}: ${side} ${quantity} ${symbol}, ${status}`;
   return [head, ...indented(list(lines).split('\n'))];
+}
+
+function profitText({ pnl, pnl_pct, pnl_net, commission }: Trade): string {
+  const percent = pnl_pct === null ? '' : ` (${plain(pnl_pct)} %)`;
+  const net =
+    pnl_net === null
+      ? 'net not known without its commission'
+      : `${plain(pnl_net)} net of ${plain(commission)} commission`;
+  return `${plain(pnl) ?? 'unknown'} gross${percent}, ${net}`;
 }
 
 const eventText = ({ event_type, reason, details, timestamp }: Chain['risk_events'][number]): string =>

@@ -26,11 +26,11 @@ const show = defineCommand({
   ],
   async run(invocation) {
     const { globals, out } = invocation;
-    const [limits, state] = await withBook(invocation, 'claire', (claire) =>
-      Promise.all([claire.limits(), claire.riskState()]),
+    const [limits, state, [capital]] = await withBook(invocation, 'claire', (claire) =>
+      Promise.all([claire.limits(), claire.riskState(), claire.capital({ limit: 1 })]),
     );
-    out.answer({ book: globals.book, limits, state }, () =>
-      [...limits.map((row) => limitsText(row, globals.book)), countedText(state)].join('\n\n'),
+    out.answer({ book: globals.book, limits, state, capital: capital ?? null }, () =>
+      [...limits.map((row) => limitsText(row, globals.book)), countedText(state, capital)].join('\n\n'),
     );
     return undefined;
   },

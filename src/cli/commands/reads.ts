@@ -50,11 +50,14 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
   profit: [['profit --since 2024-01-01 --until 2025-01-01', 'what a year brought']],
 };
 
+/** Of a state, when it was recorded is what people ask. */
+const APPEARANCES: Record<string, Partial<Appearance>> = { orderHistory: { hidden: ['id'] } };
+
 /** A command for each read of the registry: its filters become flags, its row becomes the columns. */
 export const reads: AddCommand = (parent, runtime) => {
   for (const [name, operation] of Object.entries(operations as Record<string, AnyOperation>)) {
     if (operation.kind !== 'read' || ELSEWHERE.includes(name)) continue;
-    readCommand(name as keyof Operations)(parent, runtime);
+    readCommand(name as keyof Operations, APPEARANCES[name])(parent, runtime);
   }
 };
 
