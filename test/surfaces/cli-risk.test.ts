@@ -179,7 +179,9 @@ describe('a halt', () => {
     expect(await json(...on('status'))).toMatchObject({
       risk: { halted: true, halt: { reason: 'late prices', actor: 'claire_operator' } },
     });
-    expect((await ask(...on('up', '--exit-when-done'))).stdout).toMatch(/^trading is HALTED since .*prices$/m);
+    expect((await ask(...on('up', '--exit-when-done'))).stdout).toMatch(
+      /^trading is HALTED since .*prices$/m,
+    );
     expect((await ask(...on('halts', '--limit', '1'))).stdout).toMatch(/^halt +hand +late prices /m);
     const resume = operator('resume', '--reason', 'prices are back');
     expect((await ask(...resume)).stdout).toBe('Book desk trades again.\n');
