@@ -413,7 +413,7 @@ create table risk (
   decided bigint not null default 0,
   despite_until bigint,
   halt_id bigint,
-  id smallint not null default 1,
+  id bigint not null default 1,
   profit_at bigint,
   window_pnl numeric,
   constraint risk_id_check CHECK (id = 1),
