@@ -244,16 +244,16 @@ begin
     raise exception '% is no time zone', after.time_zone
       using errcode = 'check_violation', constraint = 'limits_time_zone', table = 'limits';
   end if;
-  if after.max_drawdown_pct is not null and not exists (select from capital) then
-    raise exception 'of what max_drawdown_pct is the percentage is not known'
-      using errcode = 'check_violation', constraint = 'limits_capital', table = 'limits';
-  end if;
   after.version := nextval('limits_version_seq');
   after.symbol := for_symbol;
   after.reason := why;
   after.actor := session_user;
   after.created_at := timezone('UTC', now());
   insert into limits select (after).*;
+  if after.max_drawdown_pct is not null and not exists (select from capital) then
+    raise exception 'of what max_drawdown_pct is the percentage is not known'
+      using errcode = 'check_violation', constraint = 'limits_capital', table = 'limits';
+  end if;
   update risk set profit_at = null;
   return after.version;
 end;

@@ -104,16 +104,6 @@ for each statement execute function refuse_update();
 create or replace trigger order_history_refuse_removal before delete or truncate on order_history
 for each statement execute function refuse_removal();
 
--- Orders that reserve, or did not let go of what they reserved: who grows old here needs somebody to look.
-create or replace view reservations as
-select
-  d.order_id, d.signal_id, d.symbol, d.side, o.status, d.decision, d.reduces,
-  coalesce(d.reserved_quantity, o.quantity) as quantity,
-  case when d.reduces then 0 else coalesce(d.reserved_quantity, o.quantity) * d.price end as notional,
-  d.timestamp, d.created_at
-from decisions as d join orders as o on o.order_id = d.order_id
-where d.reserved_quantity is distinct from 0;
-
 -- What the changed orders reserve now, beside what was summed: an opening order what no trade of it stands for yet, until
 -- it is cancelled or rejected; a closing one its quantity while it is PENDING.
 create or replace view changed_reservations as
@@ -131,6 +121,17 @@ select d.order_id, d.symbol, d.side, d.reduces, coalesce(d.price, 0) as price,
 from (select distinct order_id from reservation_changes) as c
 join decisions as d on d.order_id = c.order_id
 left join orders as o on o.order_id = c.order_id;
+
+-- Orders that reserve: who grows old here needs somebody to look.
+create or replace view reservations as
+select
+  d.order_id, d.signal_id, d.symbol, d.side, o.status, d.decision, d.reduces, r.quantity,
+  case when d.reduces then 0 else r.quantity * d.price end as notional, d.timestamp, d.created_at
+from decisions as d
+join orders as o on o.order_id = d.order_id
+left join changed_reservations as c on c.order_id = d.order_id
+cross join lateral (select coalesce(c.is_now, d.reserved_quantity) as quantity) as r
+where d.reserved_quantity is distinct from 0 and r.quantity > 0;
 
 -- Everything that counts toward exposure, in parts that add up. Read in one statement it is of one moment: a fill is in
 -- the trades or still reserved, never both and never neither.

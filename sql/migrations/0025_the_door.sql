@@ -130,7 +130,7 @@ end;
 $$;
 
 -- A fill is a fact and never refused. One of more than was reserved for it may break a limit: then that is told.
-create or replace function tell_overrun(wanted text[], opened numeric[], at bigint) returns void
+create or replace function tell_overrun(wanted text[], opened numeric[], at bigint, filled_order text) returns void
 language plpgsql security definer set search_path from current as $$
 declare
   l constant limits := book_limits();
@@ -138,6 +138,7 @@ declare
   of_symbol integer;
   total numeric;
   largest numeric;
+  of_order constant jsonb := jsonb_strip_nulls(jsonb_build_object('order_id', filled_order));
 begin
   held := held_exposure(wanted);
   if held.gross > l.max_exposure then
@@ -145,7 +146,7 @@ begin
     select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
       'Exposure limit exceeded by a fill',
       jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
-        'new_position', trim_scale(sum(x))), at
+        'new_position', trim_scale(sum(x))) || of_order, at
     from unnest(opened) as x;
   end if;
   for place in 1..cardinality(wanted) loop
@@ -156,13 +157,13 @@ begin
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
       values ('evt-' || gen_random_uuid(), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
         jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
-          'new_position', trim_scale(opened[place])), at);
+          'new_position', trim_scale(opened[place])) || of_order, at);
     end if;
   end loop;
 end;
 $$;
 
-revoke execute on function tell_overrun(text[], numeric[], bigint) from public;
+revoke execute on function tell_overrun(text[], numeric[], bigint, text) from public;
 
 create or replace function follow_trades() returns trigger
 language plpgsql security definer set search_path from current as $$
@@ -178,11 +179,14 @@ begin
     insert into reservation_changes (order_id)
     select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
     where d.reserved_quantity is distinct from 0;
+    -- One order in nearly all cases; of a batch it is not told which one it was.
     select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
+      case when min(order_id) = max(last_order) then min(order_id) end as order_id,
       bool_or(notional > released) as is_more
     into filled
     from (
       select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
+        min(n.order_id) as order_id, max(n.order_id) as last_order,
         coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
       from new_rows as n left join decisions as d on d.order_id = n.order_id
       where n.status = 'OPEN'
@@ -191,7 +195,7 @@ begin
     if filled.is_more and exists (
       select from limits where num_nonnulls(max_exposure, max_position) > 0
     ) then
-      perform tell_overrun(filled.symbols, filled.opened, filled.entered);
+      perform tell_overrun(filled.symbols, filled.opened, filled.entered, filled.order_id);
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts

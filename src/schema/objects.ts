@@ -124,7 +124,7 @@ export const FUNCTIONS: readonly Named[] = [
     'hold_the_door()',
     'follow_orders()',
     'lock_risk_of_trades()',
-    'tell_overrun(text[], numeric[], bigint)',
+    'tell_overrun(text[], numeric[], bigint, text)',
     'follow_trades()',
     'as_ms(timestamp without time zone)',
     'why(text)',
