@@ -41,10 +41,12 @@ begin
     r.profit_at := at;
   elsif at > r.profit_at then
     -- Not by the function: its call would take longer than the sum, for each decision under the lock.
-    select coalesce(sum(pnl), 0) into gained from trades
-    where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at;
-    select coalesce(sum(pnl), 0) into fallen_out from trades
-    where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms;
+    select
+      (select coalesce(sum(pnl), 0) from trades
+       where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at),
+      (select coalesce(sum(pnl), 0) from trades
+       where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms)
+    into gained, fallen_out;
     r.day_pnl := r.day_pnl + gained;
     r.window_pnl := r.window_pnl + gained - fallen_out;
     r.profit_at := at;

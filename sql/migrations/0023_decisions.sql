@@ -118,9 +118,11 @@ select d.order_id, d.symbol, d.side, d.reduces, coalesce(d.price, 0) as price,
     ))
     else 0
   end as is_now
+-- Order by order (offset 0 keeps it so): the queue is short, but was never counted when a plan is made, and the tables
+-- are long.
 from (select distinct order_id from reservation_changes) as c
-join decisions as d on d.order_id = c.order_id
-left join orders as o on o.order_id = c.order_id;
+cross join lateral (select * from decisions as x where x.order_id = c.order_id offset 0) as d
+left join lateral (select x.status, x.quantity from orders as x where x.order_id = c.order_id offset 0) as o on true;
 
 -- Orders that reserve: who grows old here needs somebody to look.
 create or replace view reservations as
@@ -158,7 +160,8 @@ begin
   gone as (delete from reservation_changes returning order_id),
   written as (
     update decisions as d set reserved_quantity = f.is_now from found as f
-    where d.order_id = f.order_id and d.reserved_quantity is distinct from f.is_now
+    where d.order_id = any (array(select order_id from found)) and d.order_id = f.order_id
+      and d.reserved_quantity is distinct from f.is_now
   ),
   summed as (
     insert into reservation_totals as t (symbol, side, closing, notional, num_orders)

@@ -44,7 +44,7 @@ begin
     -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
     update risk set decided = decided + 1 returning * into r;
   end if;
-  judged := array(select j from judge_orders(candidates, r, l) as j);
+  judged := judge_orders(candidates, r, l);
   insert into decisions select j.* from unnest(judged) as j;
   insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
   for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop

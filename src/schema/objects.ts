@@ -47,6 +47,7 @@ export const ROW_FUNCTIONS: readonly Named[] = since(
   'halt_at(risk, bigint)',
   'numbers_of(decisions, limits, jsonb)',
   'limits_broken(decisions, limits)',
+  'follow_decisions(decisions[])',
   'judge_orders(decisions[], risk, limits)',
   'candidates_of(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[], limits)',
   'decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[])',
