@@ -78,7 +78,7 @@ test('a replay that is ended between moments again and again leaves the undistur
   const at = await desk();
   const seed = randomInt(1000);
   let ended = 0;
-  for (let calls = 1 + (seed % 10); ; calls += 4 + ((seed * calls) % 11)) {
+  for (let calls = 1 + (seed % 10); ; calls += 2 + ((seed * calls) % 7)) {
     const ending = new AbortController();
     let left = calls;
     const connections = counting(at, () => {
@@ -97,7 +97,7 @@ test('a replay that dies at any call and is run again leaves the undisturbed rec
   const seed = randomInt(1000);
   let died = 0;
   // Each round dies a little later: in reads, in writes, inside transactions and before their commit.
-  for (let calls = 1 + (seed % 10); ; calls += 4 + ((seed * calls) % 11)) {
+  for (let calls = 1 + (seed % 10); ; calls += 2 + ((seed * calls) % 7)) {
     let left = calls;
     const connections = counting(at, () => {
       if (--left < 0) throw new Error('killed');
