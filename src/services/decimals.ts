@@ -3,7 +3,7 @@ import { Big } from 'big.js';
 /** A constructor of our own: its precision is ours and cannot be moved by another user of big.js in this process. */
 const Bounded = Big();
 // Prices have 8 decimals at most; 4 more keep rounding out of sight while values stay short after 10^6 candles.
-export const SCALE = 12;
+const SCALE = 12;
 Bounded.DP = SCALE;
 Bounded.RM = Big.roundHalfUp;
 

@@ -22,7 +22,7 @@ export interface Fills {
   closed: number;
 }
 
-export const noFills = (): Fills => ({ filled: 0, rejected: 0, opened: 0, closed: 0 });
+const noFills = (): Fills => ({ filled: 0, rejected: 0, opened: 0, closed: 0 });
 
 /**
  * Fills PENDING orders at the open of the next candle of their symbol. An order that was decided to close does so with
