@@ -252,7 +252,11 @@ for each statement execute function follow_trades();
 
 -- Orders that wait already reserve from now on. The triggers stand, so none is missed; those that they have seen are there.
 insert into decisions (order_id, signal_id, symbol, side, decision, reduces, timestamp, quantity, price, notional, actor)
-select o.order_id, o.signal_id, o.symbol, o.side, 'direct', false,
+select o.order_id, o.signal_id, o.symbol, o.side, 'direct',
+  -- In turn, as if each had been judged when it came.
+  coalesce(sum(o.quantity) over (partition by o.symbol, o.side order by o.id) <= (
+    select sum(t.quantity) from trades as t where t.symbol = o.symbol and t.side <> o.side and t.status = 'OPEN'
+  ), false),
   usable_time(o.timestamp, case when isfinite(o.created_at) then usable_time(as_ms(o.created_at), now_ms()) else now_ms() end),
   o.quantity,
   coalesce(o.price, s.price), o.quantity * coalesce(o.price, s.price), 'from before 1.3'

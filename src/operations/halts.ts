@@ -89,12 +89,18 @@ export const halt: Operation<typeof haltInput, z.output<typeof halted>> = {
   kind: 'write',
   input: haltInput,
   result: halted,
-  async run({ database, book }, { reason, at, until, cancel_pending }) {
+  async run({ database, book, inTransaction }, { reason, at, until, cancel_pending }) {
+    // Who fills an order takes its row before the risk row: so must a transaction that takes both.
+    if (inTransaction && cancel_pending) {
+      await database.query(
+        `select from ${book}.orders where status = 'PENDING' order by id for no key update`,
+      );
+    }
     const [row] = await database.query<{ halt_id: string }>(
       `select ${book}.halt_trading($1, $2, $3)::text as halt_id`,
       [reason, at ?? null, until ?? null],
     );
-    // After the halt and not with it: an order's row is taken before the risk row everywhere, and here none comes anew.
+    // Alone, after the halt and not with it: the risk row is free again, and no order comes anew.
     const cancelled = cancel_pending
       ? await database.query<{ order_id: string }>(
           `update ${book}.orders set status = 'CANCELLED', rejection_reason = $1

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
+import type { Claire } from '../../src/index.js';
 import { type Desk, deadlocks, T, useDesks } from './ground.js';
 
 const { desk } = useDesks();
@@ -182,7 +183,14 @@ describe('two sessions', () => {
     await expect(open('u', 1)).resolves.toBeDefined();
   });
 
-  test('a fill that goes on to close, against a halt that cancels: no ring', async () => {
+  test.each([
+    ['alone', (claire: Claire) => claire.halt({ reason: 'all out', at: T, cancel_pending: true })],
+    [
+      'of a transaction',
+      (claire: Claire) =>
+        claire.transaction((t) => t.halt({ reason: 'all out', at: T, cancel_pending: true })),
+    ],
+  ])('a fill that goes on to close, against a halt %s that cancels: no ring', async (_, halt) => {
     const bench = await desk({ max_drawdown: -100_000 });
     const { claire, decide, open, broken } = bench;
     await decide('a', 1);
@@ -197,7 +205,7 @@ describe('two sessions', () => {
       await t.closeTrade(exit);
     });
     await filled.reached;
-    const two = other.halt({ reason: 'all out', at: T, cancel_pending: true });
+    const two = halt(other);
     await somebodyWaits(bench);
     halted.done();
     await Promise.all([one, two]);
