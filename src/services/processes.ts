@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Milliseconds } from '../domain/time.js';
 import type { Claire } from '../index.js';
+import { MOST } from './book-state.js';
 import { mergeCandles, readCandles, recordedSteps } from './candles/index.js';
 import { type ExecutionOptions, ExecutionService } from './execution-service.js';
 import { RiskManager, type RiskOptions } from './risk-manager.js';
@@ -34,26 +36,67 @@ export async function runSignalEngine(
   return { ...result, finished: true };
 }
 
-/** Decides the signals that have no order yet, oldest market time first, until it is told to end. */
+export interface RiskProcessOptions extends PollOptions, RiskOptions {
+  /** How long the next signal of a symbol waits for a MARKET order of it to be filled. Default 2,000; 0 does not wait. */
+  fillMilliseconds?: number;
+}
+
+/**
+ * Decides the signals that have no order yet, oldest market time first, until it is told to end. Those of one symbol in
+ * turn: decided before the last order of it was filled, one against what that opens would open too, and not close.
+ */
 export async function runRiskManager(
   claire: Claire,
-  { pollMilliseconds = 200, signal, ...options }: PollOptions & RiskOptions,
+  { pollMilliseconds = 200, fillMilliseconds = 2000, signal, ...options }: RiskProcessOptions,
 ): Promise<{ decided: number }> {
   const risk = new RiskManager(claire, options);
   const look = undecidedSignals(claire);
+  const turns = new Turns(fillMilliseconds);
   let decided = 0;
   await poll(pollMilliseconds, signal, async () => {
     const open = await look();
-    for (let from = 0; from < open.length && !signal.aborted; from += AT_ONCE) {
-      decided += (await risk.decide(open.slice(from, from + AT_ONCE))).length;
-    }
-    return open.length > 0;
+    const waiting = open.length > 0 ? await claire.orders({ status: 'PENDING', limit: MOST }) : [];
+    const due = turns.of(open, waiting).slice(0, AT_ONCE);
+    if (due.length === 0 || signal.aborted) return false;
+    decided += (await risk.decide(due)).length;
+    return true;
   });
   return { decided };
 }
 
 /** Decisions of one statement: what an end has to wait for. */
 const AT_ONCE = 100;
+
+type Waiting = Pick<Awaited<ReturnType<Claire['orders']>>[number], 'order_id' | 'symbol' | 'price'>;
+
+/** Whose turn it is: of each symbol the signals of one moment, once no fresh MARKET order of it waits. */
+class Turns {
+  readonly #patience: number;
+  /** When orders that wait were seen first: an execution service that is away must not keep signals for ever. */
+  #seen = new Map<string, number>();
+
+  constructor(patience: number) {
+    this.#patience = patience;
+  }
+
+  of<Found extends { symbol: string; timestamp: Milliseconds }>(
+    open: readonly Found[],
+    waiting: readonly Waiting[],
+  ) {
+    if (this.#patience === 0) return open;
+    const now = performance.now();
+    this.#seen = new Map(waiting.map(({ order_id }) => [order_id, this.#seen.get(order_id) ?? now]));
+    const isFresh = ({ order_id, price }: Waiting) =>
+      price === null && now - this.#seen.get(order_id)! < this.#patience;
+    const moments = new Map<string, Milliseconds | undefined>(
+      waiting.filter(isFresh).map(({ symbol }) => [symbol, undefined]),
+    );
+    return open.filter(({ symbol, timestamp }) => {
+      if (!moments.has(symbol)) moments.set(symbol, timestamp);
+      return moments.get(symbol) === timestamp;
+    });
+  }
+}
 
 /** Fills PENDING orders from the recorded candles until it is told to end. */
 export async function runExecutionService(

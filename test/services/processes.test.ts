@@ -51,13 +51,13 @@ const poll = { pollMilliseconds: 20 };
 test('three processes that meet in the record only decide every signal and fill every order, once', async () => {
   const at = await desk();
   await at.limit(LIMITS);
-  const candles = [await marketFile('SYNTH-A', 250), await marketFile('SYNTH-B', 200)];
+  const candles = [await marketFile('SYNTH-A', 120), await marketFile('SYNTH-B', 80)];
   const services = [
-    (signal: AbortSignal) => runRiskManager(at.riskManager, { ...poll, signal }),
+    (signal: AbortSignal) => runRiskManager(at.riskManager, { ...poll, fillMilliseconds: 300, signal }),
     (signal: AbortSignal) => runExecutionService(at.executionService, { ...poll, signal }),
   ];
   const engine = await runSignalEngine(at.signalEngine, candles);
-  expect(engine).toMatchObject({ finished: true, candles: 450 });
+  expect(engine).toMatchObject({ finished: true, candles: 200 });
   await runUntil(() => isSettled(at), services);
   const before = await checksums(at.book, true);
   expect(before.orders!.rows).toBe(engine.signals.recorded);
@@ -76,7 +76,10 @@ test('a risk manager that starts later decides the signals of before, in market 
     signal('z-early'),
     signal('rejected', { confidence: '0' }),
   );
-  await runUntil(() => isSettled(at), [(signal) => runRiskManager(at.riskManager, { ...poll, signal })]);
+  await runUntil(
+    () => isSettled(at),
+    [(signal) => runRiskManager(at.riskManager, { ...poll, fillMilliseconds: 0, signal })],
+  );
   const orders = (await at.claire.orders()).reverse();
   expect(orders.map(({ signal_id, status }) => [signal_id, status])).toEqual([
     ['rejected', 'REJECTED'],
@@ -126,7 +129,11 @@ test('a service ends with the error of the record, and does not go on without it
 test('signals that come late, however old their market time, are decided all the same', async () => {
   const at = await desk();
   const ending = new AbortController();
-  const manager = runRiskManager(at.riskManager, { pollMilliseconds: 1, signal: ending.signal });
+  const manager = runRiskManager(at.riskManager, {
+    pollMilliseconds: 1,
+    fillMilliseconds: 0,
+    signal: ending.signal,
+  });
   const decided = (late: number) => async () => {
     await at.signalEngine.recordSignal(signal(`late-${late}`, { timestamp: T0 - late }));
     await expect.poll(() => isSettled(at), { timeout: 30_000 }).toBe(true);
