@@ -4,7 +4,7 @@
  * Run: npm run docs. A test holds the files to it.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
@@ -89,24 +89,45 @@ async function commandPage() {
   return `# Command\n\n\`\`\`text\n${top}\n\`\`\`\n\n${sections.join('\n\n')}\n`;
 }
 
-async function benchmarksPage() {
-  const report = JSON.parse(await readFile(`${root}docs/benchmarks.json`, 'utf8'));
-  const { about, workloads } = tablesOf(report);
-  const tableOf = ({ head, rows }) => table(head, rows);
-  const sections = workloads.map(({ workload, figures, facts, bars, notes }) =>
-    [
-      `## ${workload}`,
-      tableOf(figures),
-      ...(bars ? ['Bars:', tableOf(bars)] : []),
-      ...(facts ? ['What explains the figures:', tableOf(facts)] : []),
-      ...(notes.length > 0 ? [notes.map((note) => `- ${note}`).join('\n')] : []),
-    ].join('\n\n'),
+/** Reports of runs, the oldest first. A workload is told of by the newest run that has it. */
+async function benchmarkReports() {
+  const names = (await readdir(`${root}docs/benchmarks`)).sort();
+  const reports = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      report: JSON.parse(await readFile(`${root}docs/benchmarks/${name}`, 'utf8')),
+    })),
   );
+  const seen = new Set();
+  const newestFirst = reports.toReversed().map(({ name, report }) => {
+    const results = report.results.filter(({ workload }) => !seen.has(workload));
+    for (const { workload } of results) seen.add(workload);
+    return { name, report: { ...report, results } };
+  });
+  return newestFirst.filter(({ report }) => report.results.length > 0);
+}
+
+async function benchmarksPage() {
+  const tableOf = ({ head, rows }) => table(head, rows);
+  const parts = (await benchmarkReports()).map(({ name, report }) => {
+    const { about, workloads } = tablesOf(report);
+    const sections = workloads.map(({ workload, figures, facts, bars, notes }) =>
+      [
+        `## ${workload}`,
+        tableOf(figures),
+        ...(bars ? ['Bars:', tableOf(bars)] : []),
+        ...(facts ? ['What explains the figures:', tableOf(facts)] : []),
+        ...(notes.length > 0 ? [notes.map((note) => `- ${note}`).join('\n')] : []),
+      ].join('\n\n'),
+    );
+    const of = `Of the run in [${name}](benchmarks/${name}):`;
+    return [of, table(['', ''], about), ...sections].join('\n\n');
+  });
   const intro =
-    'Made from [benchmarks.json](benchmarks.json), which the command below wrote with `--output docs/benchmarks.json` on the\n' +
-    'machine below; plans are in there too. How each figure is made: [bench](../bench/README.md). Compare the ratios, which are of\n' +
-    'one run; milliseconds are of one machine.';
-  return `# Benchmarks\n\n${intro}\n\n${table(['', ''], about)}\n\n${sections.join('\n\n')}\n`;
+    'Made from the reports in [benchmarks](benchmarks), which the commands named here wrote with `--output`; plans are in there\n' +
+    'too. A workload is told of by the newest run that has it. How each figure is made: [bench](../bench/README.md). Compare the\n' +
+    'ratios, which are of one run; milliseconds are of one machine.';
+  return `# Benchmarks\n\n${intro}\n\n${parts.join('\n\n')}\n`;
 }
 
 /** Pages by their path. */

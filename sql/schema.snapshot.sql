@@ -614,8 +614,39 @@ create view changed_reservations as
         END AS is_now
    FROM ( SELECT DISTINCT reservation_changes.order_id
            FROM reservation_changes) c
-     JOIN decisions d ON d.order_id::text = c.order_id::text
-     LEFT JOIN orders o ON o.order_id::text = c.order_id::text;
+     CROSS JOIN LATERAL ( SELECT x.order_id,
+            x.signal_id,
+            x.symbol,
+            x.side,
+            x.decision,
+            x.reduces,
+            x."timestamp",
+            x.quantity,
+            x.price,
+            x.notional,
+            x.reason,
+            x.broken,
+            x.details,
+            x.limits_version,
+            x.exposure,
+            x."position",
+            x.open_trades,
+            x.daily_pnl,
+            x.asked_quantity,
+            x.asked_notional,
+            x.asked_price,
+            x.reserved_quantity,
+            x.released_reason,
+            x.actor,
+            x.created_at
+           FROM decisions x
+          WHERE x.order_id::text = c.order_id::text
+         OFFSET 0) d
+     LEFT JOIN LATERAL ( SELECT x.status,
+            x.quantity
+           FROM orders x
+          WHERE x.order_id::text = c.order_id::text
+         OFFSET 0) o ON true;
 
 -- exposure --------------------------------------------------------------------------------------------
 
@@ -765,16 +796,18 @@ create view reservations as
     o.status,
     d.decision,
     d.reduces,
-    COALESCE(d.reserved_quantity, o.quantity) AS quantity,
+    r.quantity,
         CASE
             WHEN d.reduces THEN 0::numeric
-            ELSE COALESCE(d.reserved_quantity, o.quantity) * d.price
+            ELSE r.quantity * d.price
         END AS notional,
     d."timestamp",
     d.created_at
    FROM decisions d
      JOIN orders o ON o.order_id::text = d.order_id::text
-  WHERE d.reserved_quantity IS DISTINCT FROM 0::numeric;
+     LEFT JOIN changed_reservations c ON c.order_id::text = d.order_id::text
+     CROSS JOIN LATERAL ( SELECT COALESCE(c.is_now, d.reserved_quantity) AS quantity) r
+  WHERE d.reserved_quantity IS DISTINCT FROM 0::numeric AND r.quantity > 0::numeric;
 
 -- untraded_signals ------------------------------------------------------------------------------------
 
@@ -1131,6 +1164,8 @@ declare
   r risk;
   l limits;
   candidates decisions[];
+  judged decisions[];
+  newest bigint;
   taken text[];
 begin
   -- What can be read before the lock is, so that others wait for less.
@@ -1138,18 +1173,23 @@ begin
   candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
   -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
   update risk set decided = risk.decided + 1 returning * into r;
-  if l.version is distinct from (select max(x.version) from limits as x where x.symbol is null) then
+  select (select max(x.version) from limits as x where x.symbol is null),
+    array(select o.order_id from orders as o where o.order_id = any (order_ids))
+  into newest, taken;
+  if l.version is distinct from newest then
     select * into l from limits where symbol is null order by version desc limit 1;
     candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
   end if;
-  taken := array(select o.order_id from orders as o where o.order_id = any (order_ids));
   if cardinality(taken) > 0 then
     candidates := array(select c from unnest(candidates) as c where c.order_id <> all (taken));
   end if;
   -- The profit that everybody goes on from moves on once a minute, not with each decision; back to an earlier day, as a
   -- replay begins; and never to a time that is still to come.
-  if (candidates[1].timestamp > r.profit_at + 60000 or candidates[1].timestamp < r.day_from)
-    and candidates[1].timestamp <= now_ms() + 60000 and limits_problem(l) is null
+  if num_nonnulls(l.max_drawdown, l.max_drawdown_pct) > 0 and limits_problem(l) is null
+    and (
+      r.profit_at is null or candidates[1].timestamp > r.profit_at + 60000 or candidates[1].timestamp < r.day_from
+    )
+    and candidates[1].timestamp <= now_ms() + 60000
   then
     r := risk_at(r, l, candidates[1].timestamp);
     update risk set
@@ -1160,41 +1200,16 @@ begin
   if exists (select from reservation_changes) then
     perform sum_reservations();
   end if;
-  -- Of a rejection there are two events where the limit that names it has a type of its own: one is of the signal, as in
-  -- the seed's example, one of the limit.
+  judged := judge_orders(candidates, r, l);
+  insert into decisions select j.* from unnest(judged) as j;
+  insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
+  select j.order_id, j.signal_id, j.symbol, j.side, j.quantity, j.asked_price,
+    case j.decision when 'rejected' then 'REJECTED' else 'PENDING' end, j.reason, j.timestamp
+  from unnest(judged) as j;
+  perform follow_decisions(judged);
   return query
-  with judged as materialized (select * from judge_orders(candidates, r, l)),
-  recorded as (insert into decisions as n select * from judged returning n.order_id, n as decided),
-  placed as (
-    insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
-    select j.order_id, j.signal_id, j.symbol, j.side, j.quantity, j.asked_price,
-      case j.decision when 'rejected' then 'REJECTED' else 'PENDING' end, j.reason, j.timestamp
-    from judged as j
-  ),
-  told as (
-    insert into risk_events (event_id, event_type, signal_id, symbol, reason, details, timestamp)
-    select 'evt-' || md5(e.event_type || j.order_id), e.event_type, j.signal_id, j.symbol, j.reason, j.details, j.timestamp
-    from judged as j
-    cross join lateral (values ('signal_rejected'), (event_type_of(j.broken[1]))) as e (event_type)
-    where j.decision = 'rejected' and e.event_type is not null
-  ),
-  reserved as (
-    insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
-    select j.symbol, j.side,
-      coalesce(sum(j.quantity) filter (where j.reduces), 0),
-      coalesce(sum(j.notional) filter (where not j.reduces), 0),
-      count(*) filter (where not j.reduces)
-    from judged as j
-    where j.decision <> 'rejected'
-    group by j.symbol, j.side
-    order by j.symbol, j.side
-    on conflict (symbol, side) do update set
-      closing = t.closing + excluded.closing,
-      notional = t.notional + excluded.notional,
-      num_orders = t.num_orders + excluded.num_orders
-  )
-  select i.place, 'recorded', '{}'::text[], n.decided
-  from recorded as n join unnest(order_ids) with ordinality as i (order_id, place) on i.order_id = n.order_id;
+  select i.place, 'recorded', '{}'::text[], j
+  from unnest(judged) as j join unnest(order_ids) with ordinality as i (order_id, place) on i.order_id = j.order_id;
   if cardinality(candidates) < cardinality(order_ids) then
     return query select * from answers_of(order_ids, signal_ids, quantities, notionals, prices, candidates);
   end if;
@@ -1366,6 +1381,47 @@ $function$;
 
 revoke execute on function fold_reservation_changes() from public;
 
+CREATE OR REPLACE FUNCTION follow_decisions(judged decisions[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  d decisions;
+  num_rejected integer := 0;
+begin
+  foreach d in array judged loop
+    num_rejected := num_rejected + (d.decision = 'rejected')::int;
+  end loop;
+  if num_rejected > 0 then
+    -- Two where the limit that names the reason has a type of its own: one is of the signal, as in the seed's example,
+    -- one of the limit.
+    insert into risk_events (event_id, event_type, signal_id, symbol, reason, details, timestamp)
+    select 'evt-' || md5(e.event_type || j.order_id), e.event_type, j.signal_id, j.symbol, j.reason, j.details, j.timestamp
+    from unnest(judged) as j
+    cross join lateral (values ('signal_rejected'), (event_type_of(j.broken[1]))) as e (event_type)
+    where j.decision = 'rejected' and e.event_type is not null;
+  end if;
+  if num_rejected < cardinality(judged) then
+    insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
+    select j.symbol, j.side,
+      coalesce(sum(j.quantity) filter (where j.reduces), 0),
+      coalesce(sum(j.notional) filter (where not j.reduces), 0),
+      count(*) filter (where not j.reduces)
+    from unnest(judged) as j
+    where j.decision <> 'rejected'
+    group by j.symbol, j.side
+    order by j.symbol, j.side
+    on conflict (symbol, side) do update set
+      closing = t.closing + excluded.closing,
+      notional = t.notional + excluded.notional,
+      num_orders = t.num_orders + excluded.num_orders;
+  end if;
+end;
+$function$;
+
+revoke execute on function follow_decisions(decisions[]) from public;
+
 CREATE OR REPLACE FUNCTION follow_orders()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1465,11 +1521,14 @@ begin
     insert into reservation_changes (order_id)
     select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
     where d.reserved_quantity is distinct from 0;
+    -- One order in nearly all cases; of a batch it is not told which one it was.
     select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
+      case when min(order_id) = max(last_order) then min(order_id) end as order_id,
       bool_or(notional > released) as is_more
     into filled
     from (
       select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
+        min(n.order_id) as order_id, max(n.order_id) as last_order,
         coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
       from new_rows as n left join decisions as d on d.order_id = n.order_id
       where n.status = 'OPEN'
@@ -1478,7 +1537,7 @@ begin
     if filled.is_more and exists (
       select from limits where num_nonnulls(max_exposure, max_position) > 0
     ) then
-      perform tell_overrun(filled.symbols, filled.opened, filled.entered);
+      perform tell_overrun(filled.symbols, filled.opened, filled.entered, filled.order_id);
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts
@@ -1700,7 +1759,7 @@ begin
     -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
     update risk set decided = decided + 1 returning * into r;
   end if;
-  judged := array(select j from judge_orders(candidates, r, l) as j);
+  judged := judge_orders(candidates, r, l);
   insert into decisions select j.* from unnest(judged) as j;
   insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
   for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop
@@ -1769,7 +1828,7 @@ AS $function$
 $function$;
 
 CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, l limits)
- RETURNS SETOF decisions
+ RETURNS decisions[]
  LANGUAGE plpgsql
  STABLE
  SET search_path TO {book}, 'pg_temp'
@@ -1777,9 +1836,11 @@ AS $function$
 declare
   problem constant text := limits_problem(l);
   is_minute_limited constant boolean := l.max_orders_per_minute is not null;
+  judged decisions[] := '{}';
   held record;
   d decisions;
   of_symbol limits := l;
+  moment bigint;
   breach jsonb;
   halted halts;
   at integer;
@@ -1802,12 +1863,16 @@ begin
     if d.reduces then
       d.broken := '{}';
     else
-      if problem is null then
-        r := risk_at(r, l, d.timestamp);
-        breach := case when d.timestamp >= coalesce(r.despite_until, 0) then drawdown_breach(r, l) end;
-        d.daily_pnl := case when r.profit_at is not null then r.day_pnl end;
+      -- A batch is of few moments, mostly of one.
+      if d.timestamp is distinct from moment then
+        moment := d.timestamp;
+        if problem is null then
+          r := risk_at(r, l, moment);
+          breach := case when moment >= coalesce(r.despite_until, 0) then drawdown_breach(r, l) end;
+        end if;
+        halted := case when r.halt_id is not null then halt_at(r, moment) end;
       end if;
-      halted := case when r.halt_id is not null then halt_at(r, d.timestamp) end;
+      d.daily_pnl := case when r.profit_at is not null then r.day_pnl end;
       of_symbol.max_position := coalesce(held.max_positions[at], l.max_position);
       of_symbol.max_order_size := coalesce(held.max_order_sizes[at], l.max_order_size);
       -- In the order of precedence: the first one names the reason.
@@ -1846,8 +1911,9 @@ begin
     else
       held.closing_sells[at] := held.closing_sells[at] + d.quantity;
     end if;
-    return next d;
+    judged := judged || d;
   end loop;
+  return judged;
 end;
 $function$;
 
@@ -2070,7 +2136,9 @@ AS $function$
         'decision', d.decision, 'reduces', d.reduces, 'timestamp', d.timestamp, 'quantity', d.quantity::text,
         'price', d.price::text, 'notional', d.notional::text, 'reason', d.reason, 'broken', d.broken,
         'details', d.details, 'exposure', d.exposure::text, 'position', d.position::text,
-        'open_trades', d.open_trades, 'daily_pnl', d.daily_pnl::text, 'reserved_quantity', d.reserved_quantity::text,
+        'open_trades', d.open_trades, 'daily_pnl', d.daily_pnl::text, 'reserved_quantity', coalesce(
+          (select r.quantity::text from reservations as r where r.order_id = d.order_id), '0'
+        ),
         'released_reason', d.released_reason, 'actor', d.actor, 'created_at', as_ms(d.created_at),
         'limits', (select limits_as_json(l) from limits as l where l.version = d.limits_version),
         'symbol_limits', (
@@ -2491,10 +2559,12 @@ begin
     r.profit_at := at;
   elsif at > r.profit_at then
     -- Not by the function: its call would take longer than the sum, for each decision under the lock.
-    select coalesce(sum(pnl), 0) into gained from trades
-    where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at;
-    select coalesce(sum(pnl), 0) into fallen_out from trades
-    where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms;
+    select
+      (select coalesce(sum(pnl), 0) from trades
+       where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at),
+      (select coalesce(sum(pnl), 0) from trades
+       where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms)
+    into gained, fallen_out;
     r.day_pnl := r.day_pnl + gained;
     r.window_pnl := r.window_pnl + gained - fallen_out;
     r.profit_at := at;
@@ -2595,16 +2665,16 @@ begin
     raise exception '% is no time zone', after.time_zone
       using errcode = 'check_violation', constraint = 'limits_time_zone', table = 'limits';
   end if;
-  if after.max_drawdown_pct is not null and not exists (select from capital) then
-    raise exception 'of what max_drawdown_pct is the percentage is not known'
-      using errcode = 'check_violation', constraint = 'limits_capital', table = 'limits';
-  end if;
   after.version := nextval('limits_version_seq');
   after.symbol := for_symbol;
   after.reason := why;
   after.actor := session_user;
   after.created_at := timezone('UTC', now());
   insert into limits select (after).*;
+  if after.max_drawdown_pct is not null and not exists (select from capital) then
+    raise exception 'of what max_drawdown_pct is the percentage is not known'
+      using errcode = 'check_violation', constraint = 'limits_capital', table = 'limits';
+  end if;
   update risk set profit_at = null;
   return after.version;
 end;
@@ -2625,7 +2695,8 @@ begin
   gone as (delete from reservation_changes returning order_id),
   written as (
     update decisions as d set reserved_quantity = f.is_now from found as f
-    where d.order_id = f.order_id and d.reserved_quantity is distinct from f.is_now
+    where d.order_id = any (array(select order_id from found)) and d.order_id = f.order_id
+      and d.reserved_quantity is distinct from f.is_now
   ),
   summed as (
     insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
@@ -2649,7 +2720,7 @@ $function$;
 
 revoke execute on function sum_reservations() from public;
 
-CREATE OR REPLACE FUNCTION tell_overrun(wanted text[], opened numeric[], at bigint)
+CREATE OR REPLACE FUNCTION tell_overrun(wanted text[], opened numeric[], at bigint, filled_order text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2661,6 +2732,7 @@ declare
   of_symbol integer;
   total numeric;
   largest numeric;
+  of_order constant jsonb := jsonb_strip_nulls(jsonb_build_object('order_id', filled_order));
 begin
   held := held_exposure(wanted);
   if held.gross > l.max_exposure then
@@ -2668,7 +2740,7 @@ begin
     select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
       'Exposure limit exceeded by a fill',
       jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
-        'new_position', trim_scale(sum(x))), at
+        'new_position', trim_scale(sum(x))) || of_order, at
     from unnest(opened) as x;
   end if;
   for place in 1..cardinality(wanted) loop
@@ -2679,13 +2751,13 @@ begin
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
       values ('evt-' || gen_random_uuid(), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
         jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
-          'new_position', trim_scale(opened[place])), at);
+          'new_position', trim_scale(opened[place])) || of_order, at);
     end if;
   end loop;
 end;
 $function$;
 
-revoke execute on function tell_overrun(text[], numeric[], bigint) from public;
+revoke execute on function tell_overrun(text[], numeric[], bigint, text) from public;
 
 CREATE OR REPLACE FUNCTION trade_as_json(t trades)
  RETURNS jsonb
@@ -2795,7 +2867,14 @@ AS $function$
         'event_id', e.event_id, 'event_type', e.event_type, 'reason', e.reason, 'details', e.details,
         'timestamp', e.timestamp
       ) order by e.id)
-      from risk_events as e where e.signal_id = (select signal_id from chain)
+      from risk_events as e
+      where e.signal_id = (select signal_id from chain)
+        -- Those of an order by plain SQL, and of a fill over a limit.
+        or e.id in (
+          select x.id from found cross join lateral (
+            select y.id from risk_events as y where y.details @> jsonb_build_object('order_id', (o).order_id)
+          ) as x
+        )
     ), '[]')
   )
   where exists (select from signal) or exists (select from found) or exists (select from trade);
