@@ -3,8 +3,8 @@ select r.profit_at, r.day_pnl, r.window_pnl, t.day_pnl as day_of_trades, t.windo
 from {book}.risk as r
 cross join lateral (
   select
-    coalesce(sum(pnl) filter (where exit_timestamp >= r.day_from), 0) as day_pnl,
-    coalesce(sum(pnl) filter (where exit_timestamp > r.profit_at - 86400000), 0) as window_pnl
+    coalesce(sum(pnl) filter (where pnl <> 'NaN' and exit_timestamp >= r.day_from), 0) as day_pnl,
+    coalesce(sum(pnl) filter (where pnl <> 'NaN' and exit_timestamp > r.profit_at - 86400000), 0) as window_pnl
   from {book}.trades
   where status = 'CLOSED' and exit_timestamp <= r.profit_at
     and exit_timestamp >= least(r.day_from, r.profit_at - 86400000)

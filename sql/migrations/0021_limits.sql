@@ -119,13 +119,10 @@ create table if not exists halts (
   created_at timestamp not null default timezone('UTC', now())
 );
 
--- One row: the lock on which decisions meet, the halt in force, and the profit of the day and of 24 hours up to
--- profit_at, so that neither is added up anew for each decision. NULL in profit_at: add it up.
+-- One row: the lock on which decisions meet, and the profit of the day and of 24 hours up to profit_at, so that neither is
+-- added up anew for each decision. NULL in profit_at: add it up.
 create table if not exists risk (
   id bigint primary key default 1 constraint risk_id_check check (id = 1),
-  halt_id bigint,
-  -- A drawdown that somebody resumed from does not halt again before.
-  despite_until bigint,
   profit_at bigint,
   day_from bigint,
   day_until bigint,
@@ -134,7 +131,19 @@ create table if not exists risk (
   decided bigint not null default 0
 ) with (fillfactor = 10);
 
+-- One row: the halt in force. Who brings an order in holds it shared until his commit, so that a halt waits for orders in
+-- flight and for nobody else; and an older moment than the last halt cannot be decided by. Taken after risk.
+create table if not exists halt_gate (
+  id bigint primary key default 1 constraint halt_gate_id_check check (id = 1),
+  halt_id bigint,
+  -- A drawdown that somebody resumed from, of this day, does not halt again.
+  despite_from bigint,
+  despite_until bigint
+) with (fillfactor = 10);
+
 insert into risk (id) values (1) on conflict do nothing;
+
+insert into halt_gate (id) values (1) on conflict do nothing;
 
 insert into limits (time_zone, enforce_halts, enforce_limits, breaker_halts, reason)
 select 'UTC', 'on', 'warn', 'until_resumed', 'the first version: nothing is limited yet'
@@ -213,10 +222,7 @@ declare
   after limits;
   wrong text;
 begin
-  before := book_limits();
-  if for_symbol is null and changes ?| array['max_drawdown', 'max_drawdown_pct']
-    and num_nonnulls(before.max_drawdown, before.max_drawdown_pct) = 0
-  then
+  if for_symbol is null and changes ?| array['max_drawdown', 'max_drawdown_pct'] then
     -- From here on whoever closes a trade adds to the day's profit; this waits for those that began without.
     lock table trades in share row exclusive mode;
   end if;

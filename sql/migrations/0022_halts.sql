@@ -4,18 +4,20 @@
 -- transaction: yes
 -- locks: none on what exists; creates functions
 
+-- The bounds of the day in a zone. Where clocks are set back over midnight the hour that comes twice is of the day before.
 create or replace function market_day(at bigint, zone text, out day_from bigint, out day_until bigint)
 language sql stable as $$
   select
-    floor(extract(epoch from timezone(zone, local_day)) * 1000)::bigint,
-    floor(extract(epoch from timezone(zone, local_day + interval '1 day')) * 1000)::bigint
-  from date_trunc('day', timezone(zone, to_timestamp(at / 1000.0))) as local_day;
+    floor(extract(epoch from timezone(zone, case when is_early then local_day - interval '1 day' else local_day end)) * 1000)::bigint,
+    floor(extract(epoch from timezone(zone, case when is_early then local_day else local_day + interval '1 day' end)) * 1000)::bigint
+  from date_trunc('day', timezone(zone, to_timestamp(at / 1000.0))) as local_day,
+    lateral (select timezone(zone, local_day) > to_timestamp(at / 1000.0) as is_early) as e;
 $$;
 
 -- Gross profit of the trades that ended after one moment and up to another.
 create or replace function profit_between(after_time bigint, up_to bigint) returns numeric
 language sql stable set search_path from current as $$
-  select coalesce(sum(pnl), 0) from trades
+  select coalesce(sum(pnl) filter (where pnl <> 'NaN'), 0) from trades
   where status = 'CLOSED' and exit_timestamp > after_time and exit_timestamp <= up_to;
 $$;
 
@@ -42,9 +44,9 @@ begin
   elsif at > r.profit_at then
     -- Not by the function: its call would take longer than the sum, for each decision under the lock.
     select
-      (select coalesce(sum(pnl), 0) from trades
+      (select coalesce(sum(pnl) filter (where pnl <> 'NaN'), 0) from trades
        where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at),
-      (select coalesce(sum(pnl), 0) from trades
+      (select coalesce(sum(pnl) filter (where pnl <> 'NaN'), 0) from trades
        where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms)
     into gained, fallen_out;
     r.day_pnl := r.day_pnl + gained;
@@ -68,10 +70,12 @@ begin
   end if;
   balance := balance_of(r.day_from);
   lowest := greatest(l.max_drawdown, l.max_drawdown_pct * balance / 100);
-  if l.max_drawdown_pct is not null and balance is null then
+  if r.day_pnl < lowest or r.window_pnl < lowest then
+    null;
+  elsif l.max_drawdown_pct is not null and balance is null then
+    -- Not known to be kept; nothing to trip the breaker by.
     return '{"reason": "No capital is recorded for this day", "details": {}}';
-  end if;
-  if r.day_pnl >= lowest and r.window_pnl >= lowest then
+  else
     return null;
   end if;
   told := coalesce(trim_scale(round(lowest / balance * 100, 2)) || '%', trim_scale(lowest)::text);
@@ -85,9 +89,27 @@ end;
 $$;
 
 -- The halt in force at a moment; NULL where there is none.
-create or replace function halt_at(r risk, at bigint) returns halts
+create or replace function halt_at(g halt_gate, at bigint) returns halts
 language sql stable set search_path from current as $$
-  select * from halts where id = r.halt_id and (until is null or until > at);
+  select * from halts where id = g.halt_id and (until is null or until > at);
+$$;
+
+-- What stands over the limit at a moment and was not resumed from.
+create or replace function standing_breach(g halt_gate, r risk, l limits, at bigint) returns jsonb
+language plpgsql stable set search_path from current as $$
+begin
+  return case when not coalesce(at >= g.despite_from and at < g.despite_until, false) then drawdown_breach(r, l) end;
+end;
+$$;
+
+create or replace function refuse_time_to_come(at bigint) returns void
+language plpgsql set search_path from current as $$
+begin
+  if at > now_ms() + 60000 then
+    raise exception '% is still to come', at
+      using errcode = 'check_violation', constraint = 'risk_time_to_come';
+  end if;
+end;
 $$;
 
 -- Writes a halt with its events, in the transaction of the caller, who holds the risk row; gives its id.
@@ -117,21 +139,23 @@ create or replace function halt_trading(
   why text, at bigint default null, until_time bigint default null
 ) returns bigint
 language plpgsql security definer set search_path from current
--- Who decides and does not commit keeps everybody from deciding; that it is so must be said, and not waited for.
+-- An order that was brought in and is not committed cannot be told from one that never will be; that it is so must be
+-- said, and not waited for.
 set lock_timeout to '10s' as $$
 declare
   moment constant bigint := coalesce(at, now_ms());
-  r risk;
+  g halt_gate;
   present halts;
 begin
-  select * into r from risk for update;
-  present := halt_at(r, moment);
+  perform refuse_time_to_come(moment);
+  select * into g from halt_gate for update;
+  present := halt_at(g, moment);
   if present.id is not null and (present.until is null or present.until >= until_time) then
     return present.id;
   end if;
-  r.halt_id := record_halt(why, 'hand', moment, until_time, jsonb_build_object('actor', session_user));
-  update risk set halt_id = r.halt_id;
-  return r.halt_id;
+  g.halt_id := record_halt(why, 'hand', moment, until_time, jsonb_build_object('actor', session_user));
+  update halt_gate set halt_id = g.halt_id;
+  return g.halt_id;
 end;
 $$;
 
@@ -142,19 +166,23 @@ revoke execute on function halt_trading(text, bigint, bigint) from public;
 create or replace function resume_trading(
   why text, despite boolean default false, at bigint default null
 ) returns bigint
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path from current set lock_timeout to '10s' as $$
 declare
   moment constant bigint := coalesce(at, now_ms());
   l constant limits := book_limits();
+  g halt_gate;
   r risk;
   breach jsonb;
   written bigint;
 begin
-  select * into r from risk for update;
-  if (halt_at(r, moment)).id is null then
+  perform refuse_time_to_come(moment);
+  select * into g from halt_gate for update;
+  if (halt_at(g, moment)).id is null then
     return null;
   end if;
-  r := risk_at(r, l, moment);
+  select * into r from risk;
+  -- What is known later counts: else any earlier day would do.
+  r := risk_at(r, l, greatest(moment, r.profit_at));
   breach := drawdown_breach(r, l);
   if breach is not null and not despite then
     raise exception '%: %', breach ->> 'reason', breach ->> 'details'
@@ -163,16 +191,40 @@ begin
   insert into halts (action, cause, reason, timestamp, despite_limit, details)
   values ('resume', 'hand', why, moment, breach is not null, breach -> 'details')
   returning id into written;
-  r.halt_id := null;
-  r.despite_until := case when breach is not null then r.day_until end;
-  update risk set
-    (halt_id, despite_until, profit_at, day_from, day_until, day_pnl, window_pnl) =
-    (r.halt_id, r.despite_until, r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
+  update halt_gate set
+    halt_id = null,
+    despite_from = case when breach is not null then r.day_from end,
+    despite_until = case when breach is not null then r.day_until end;
   return written;
 end;
 $$;
 
 revoke execute on function resume_trading(text, boolean, bigint) from public;
+
+-- Trips the breaker where the drawdown is over its limit at a moment, by the sums of r, whose row the caller holds. A halt
+-- that ends before this one would is no reason not to.
+create or replace function trip_breaker(r risk, l limits, at bigint) returns void
+language plpgsql set search_path from current as $$
+declare
+  ends constant bigint := case l.breaker_halts when 'until_next_day' then r.day_until end;
+  breach jsonb;
+  g halt_gate;
+  present halts;
+begin
+  breach := drawdown_breach(r, l);
+  if breach is null or breach -> 'details' = '{}' then
+    return;
+  end if;
+  select * into g from halt_gate for update;
+  present := halt_at(g, at);
+  if standing_breach(g, r, l, at) is null or present.id is not null and (present.until is null or present.until >= ends) then
+    return;
+  end if;
+  update halt_gate set halt_id = record_halt(breach ->> 'reason', 'drawdown', at, ends, breach -> 'details');
+end;
+$$;
+
+revoke execute on function trip_breaker(risk, limits, bigint) from public;
 
 -- What trades that ended, or were corrected, add to the profit of the day; trips the breaker where that is over the
 -- limit, at the first moment at which it is. A close of a day before the record's counts within its 24 hours only.
@@ -181,7 +233,6 @@ language plpgsql security definer set search_path from current as $$
 declare
   l constant limits := book_limits();
   r risk;
-  breach jsonb;
   moment bigint;
   added record;
 begin
@@ -195,9 +246,14 @@ begin
     into added
     from unnest(ended, amounts) as e (at, amount)
     -- Later ones are read from the trades below, where they stand already.
-    where at <= r.profit_at;
+    where at <= r.profit_at and amount <> 'NaN';
     r.day_pnl := r.day_pnl + added.day_pnl;
     r.window_pnl := r.window_pnl + added.window_pnl;
+    if exists (
+      select from unnest(ended) as e (at) where at < r.day_from and at > r.profit_at - 86400000
+    ) then
+      perform trip_breaker(r, l, r.profit_at);
+    end if;
   end if;
   for moment in select distinct at from unnest(ended) as e (at)
     -- A time that is still to come is a slip of somebody's clock, and must not move the record's.
@@ -205,19 +261,11 @@ begin
     order by at
   loop
     r := risk_at(r, l, moment);
-    if r.halt_id is null or (halt_at(r, moment)).id is null then
-      breach := drawdown_breach(r, l);
-      if breach -> 'details' <> '{}' and moment >= coalesce(r.despite_until, 0) then
-        r.halt_id := record_halt(
-          breach ->> 'reason', 'drawdown', moment,
-          case l.breaker_halts when 'until_next_day' then r.day_until end, breach -> 'details'
-        );
-      end if;
-    end if;
+    perform trip_breaker(r, l, moment);
   end loop;
   update risk set
-    (halt_id, profit_at, day_from, day_until, day_pnl, window_pnl) =
-    (r.halt_id, r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
+    (profit_at, day_from, day_until, day_pnl, window_pnl) =
+    (r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
 end;
 $$;
 

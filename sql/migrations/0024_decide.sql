@@ -77,18 +77,19 @@ begin
 end;
 $$;
 
--- Whether another opening order at this moment is one too many for its minute: those recorded, and those of this batch.
+-- Whether another opening order at this moment is one too many for its minute, before it or after it: of those recorded,
+-- and those of this batch.
 create or replace function is_minute_full(at bigint, accepted bigint[], most bigint) returns boolean
 language sql stable set search_path from current as $$
   select count(*) >= most
   from (
     select from (
       select from decisions
-      where decision in ('opening', 'direct') and not reduces and timestamp > at - 60000 and timestamp <= at
+      where decision in ('opening', 'direct') and not reduces and timestamp > at - 60000 and timestamp < at + 60000
       limit most
     ) as recorded
     union all
-    select from unnest(accepted) as a (moment) where moment > at - 60000 and moment <= at
+    select from unnest(accepted) as a (moment) where moment > at - 60000 and moment < at + 60000
   ) as orders;
 $$;
 
@@ -110,15 +111,18 @@ create or replace function held_exposure(
   wanted text[],
   out gross numeric, out num_trades bigint,
   out symbols text[], out notionals numeric[], out longs numeric[], out shorts numeric[],
-  out closing_buys numeric[], out closing_sells numeric[], out max_positions numeric[], out max_order_sizes numeric[]
+  out closing_buys numeric[], out closing_sells numeric[], out max_positions numeric[], out max_order_sizes numeric[],
+  out are_unsound boolean[]
 )
 language plpgsql stable set search_path from current as $$
 begin
   select
     sum(s.notional), sum(s.num_trades),
     array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
-    array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
-  into gross, num_trades, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions, max_order_sizes
+    array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size),
+    array_agg(not is_amount(coalesce(o.max_position, 1)) or not is_amount(coalesce(o.max_order_size, 1)))
+  into gross, num_trades, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions, max_order_sizes,
+    are_unsound
   from (
     select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
       coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
@@ -145,10 +149,10 @@ $$;
 -- Decides orders one after another, each seeing the ones before it. A candidate comes with what is known of it: what was
 -- asked, its price, what its signal breaks, `closing` as its decision where it may close all that is open on the other
 -- side, and `direct` where the order stands already. Only for who holds the risk row is it sure that nothing comes between.
-create or replace function judge_orders(candidates decisions[], r risk, l limits) returns decisions[]
+create or replace function judge_orders(candidates decisions[], r risk, g halt_gate, l limits) returns decisions[]
 language plpgsql stable set search_path from current as $$
 declare
-  problem constant text := limits_problem(l);
+  problem text;
   is_minute_limited constant boolean := l.max_orders_per_minute is not null;
   judged decisions[] := '{}';
   held record;
@@ -164,8 +168,11 @@ begin
   held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c));
   foreach d in array candidates loop
     at := array_position(held.symbols, d.symbol);
+    problem := coalesce(limits_problem(l), case when held.are_unsound[at] then d.symbol end);
+    -- Where both sides are open, closing one makes the net position larger: that is for who asks to close, and means it.
     closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
-      else held.longs[at] - held.closing_sells[at] end;
+      else held.longs[at] - held.closing_sells[at] end
+      - case when d.decision = 'closing' then 0 when d.side = 'BUY' then held.longs[at] else held.shorts[at] end;
     d.quantity := case when d.decision = 'closing' and closable > 0 then closable
       else coalesce(d.asked_quantity, trunc(d.asked_notional / d.price, 8)) end;
     d.notional := d.quantity * d.price;
@@ -182,9 +189,9 @@ begin
         moment := d.timestamp;
         if problem is null then
           r := risk_at(r, l, moment);
-          breach := case when moment >= coalesce(r.despite_until, 0) then drawdown_breach(r, l) end;
+          breach := standing_breach(g, r, l, moment);
         end if;
-        halted := case when r.halt_id is not null then halt_at(r, moment) end;
+        halted := case when g.halt_id is not null then halt_at(g, moment) end;
       end if;
       d.daily_pnl := case when r.profit_at is not null then r.day_pnl end;
       of_symbol.max_position := coalesce(held.max_positions[at], l.max_position);
@@ -231,6 +238,30 @@ begin
 end;
 $$;
 
+-- What a signal breaks by itself, at a moment.
+create or replace function signal_broken(s signals, at bigint, l limits) returns text[]
+language sql immutable as $$
+  select array_remove(array[
+    case when s.timestamp > at + 5000 then 'signal_from_future' end,
+    case when s.timestamp < at - l.max_signal_age_ms then 'max_signal_age_ms' end,
+    case when s.confidence < l.min_confidence then 'min_confidence' end
+  ], null);
+$$;
+
+create or replace function signal_numbers(s signals, at bigint, l limits) returns jsonb
+language sql immutable as $$
+  select case when s.confidence < l.min_confidence then jsonb_build_object(
+      'confidence', trim_scale(s.confidence), 'min_confidence', trim_scale(l.min_confidence)) else '{}' end
+    || case when s.timestamp > at + 5000 or s.timestamp < at - l.max_signal_age_ms then jsonb_build_object(
+      'signal_age_ms', at - s.timestamp, 'max_signal_age_ms', l.max_signal_age_ms) else '{}' end;
+$$;
+
+-- What an order is valued at: a limit to sell may be filled far above it.
+create or replace function price_of(side text, limit_price numeric, last_price numeric) returns numeric
+language sql immutable as $$
+  select case side when 'SELL' then greatest(limit_price, last_price) else coalesce(limit_price, last_price) end;
+$$;
+
 -- Signals as candidates for judge_orders, with what is asked of them and what they break by themselves.
 create or replace function candidates_of(
   order_ids text[], signal_ids text[], quantities numeric[], notionals numeric[], prices numeric[], ats bigint[],
@@ -243,16 +274,7 @@ begin
   return array(
     select row(
       i.order_id, i.signal_id, s.symbol, s.side, case when i.closes_opposed then 'closing' else 'opening' end, false,
-      i.at, 0, coalesce(i.price, s.price), 0, null,
-      array_remove(array[
-        case when s.timestamp > i.at + 5000 then 'signal_from_future' end,
-        case when s.timestamp < i.at - l.max_signal_age_ms then 'max_signal_age_ms' end,
-        case when s.confidence < l.min_confidence then 'min_confidence' end
-      ], null),
-      case when s.confidence < l.min_confidence then jsonb_build_object(
-        'confidence', trim_scale(s.confidence), 'min_confidence', trim_scale(l.min_confidence)) else '{}' end
-      || case when s.timestamp > i.at + 5000 or s.timestamp < i.at - l.max_signal_age_ms then jsonb_build_object(
-        'signal_age_ms', i.at - s.timestamp, 'max_signal_age_ms', l.max_signal_age_ms) else '{}' end,
+      i.at, 0, price_of(s.side, i.price, s.price), 0, null, signal_broken(s, i.at, l), signal_numbers(s, i.at, l),
       null, null, null, null, null, i.quantity, i.notional, i.price, null, null, session_user,
       timezone('UTC', now())
     )::decisions
@@ -268,6 +290,18 @@ begin
 end;
 $$;
 
+-- A transaction that reads an older moment would decide by it.
+create or replace function refuse_older_moment() returns void
+language plpgsql set search_path from current as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'the transaction is %', current_setting('transaction_isolation')
+      using errcode = 'active_sql_transaction', constraint = 'decide_reads_committed',
+        hint = 'Decide in a transaction of READ COMMITTED, which is the default.';
+  end if;
+end;
+$$;
+
 -- Decides recorded signals, in order. What was decided before under an order's id is answered as it was then. One row an
 -- order, in any order: `outcome` is recorded, already_recorded, conflict (`differing` says in what) or signal_unknown.
 create or replace function decide_orders(
@@ -279,19 +313,27 @@ language plpgsql security definer set search_path from current
 set plan_cache_mode to force_generic_plan as $$
 declare
   r risk;
+  g halt_gate;
   l limits;
   candidates decisions[];
   judged decisions[];
   newest bigint;
   taken text[];
 begin
+  perform refuse_older_moment();
+  perform refuse_time_to_come((select max(at) from unnest(ats) as at));
   -- What can be read before the lock is, so that others wait for less.
   select * into l from limits where symbol is null order by version desc limit 1;
   candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
-  -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
   update risk set decided = risk.decided + 1 returning * into r;
+  select * into g from halt_gate for share;
   select (select max(x.version) from limits as x where x.symbol is null),
-    array(select o.order_id from orders as o where o.order_id = any (order_ids))
+    array(
+      select o.order_id from orders as o where o.order_id = any (order_ids)
+      union all
+      -- In quarantine an order keeps its decision.
+      select d.order_id from decisions as d where d.order_id = any (order_ids)
+    )
   into newest, taken;
   if l.version is distinct from newest then
     select * into l from limits where symbol is null order by version desc limit 1;
@@ -301,12 +343,11 @@ begin
     candidates := array(select c from unnest(candidates) as c where c.order_id <> all (taken));
   end if;
   -- The profit that everybody goes on from moves on once a minute, not with each decision; back to an earlier day, as a
-  -- replay begins; and never to a time that is still to come.
+  -- replay begins.
   if num_nonnulls(l.max_drawdown, l.max_drawdown_pct) > 0 and limits_problem(l) is null
     and (
       r.profit_at is null or candidates[1].timestamp > r.profit_at + 60000 or candidates[1].timestamp < r.day_from
     )
-    and candidates[1].timestamp <= now_ms() + 60000
   then
     r := risk_at(r, l, candidates[1].timestamp);
     update risk set
@@ -317,7 +358,7 @@ begin
   if exists (select from reservation_changes) then
     perform sum_reservations();
   end if;
-  judged := judge_orders(candidates, r, l);
+  judged := judge_orders(candidates, r, g, l);
   insert into decisions select j.* from unnest(judged) as j;
   insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
   select j.order_id, j.signal_id, j.symbol, j.side, j.quantity, j.asked_price,

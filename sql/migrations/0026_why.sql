@@ -190,3 +190,26 @@ begin
   return quarantined;
 end;
 $$;
+
+-- The row as it stands, locked until the end of the transaction.
+create or replace function lock_record(what text, wanted_id bigint) returns jsonb
+language plpgsql set search_path from current as $$
+declare
+  stored jsonb;
+begin
+  if what not in ('signals', 'orders', 'trades', 'risk_events') then
+    raise exception '% is not signals, orders, trades or risk_events', what
+      using errcode = 'check_violation', constraint = 'corrections_table';
+  end if;
+  -- As every other change of a trade takes it: the risk row first.
+  if what = 'trades' then
+    perform lock_risk();
+  end if;
+  execute format('select to_jsonb(t) from %I as t where id = $1 for update', what) into stored using wanted_id;
+  if stored is null then
+    raise exception 'there is no row % in %', wanted_id, what
+      using errcode = 'check_violation', constraint = 'corrections_row';
+  end if;
+  return stored;
+end;
+$$;

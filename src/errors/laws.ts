@@ -169,6 +169,8 @@ export const laws = {
       'halts_pkey',
       'risk_pkey',
       'risk_id_check',
+      'halt_gate_pkey',
+      'halt_gate_id_check',
       'decisions_pkey',
       'reservation_totals_pkey',
       'order_history_pkey',
@@ -324,6 +326,16 @@ export const laws = {
     sentence: 'A halt ends after it begins.',
     remedy: 'Give an `until` that is later than now (or than `at`).',
     constraints: ['halts_until_check', 'halts_action_check', 'halts_cause_check'],
+  },
+  time_to_come: {
+    sentence: 'A decision, a halt or a resumption is of now or of before.',
+    remedy: 'Check the clock and the unit of `at`: Unix milliseconds, at most a minute ahead of the server.',
+    constraints: ['risk_time_to_come'],
+  },
+  decision_needs_read_committed: {
+    sentence: 'Limits are not decided by an older moment than the present.',
+    remedy: 'Decide, and place orders that limits may refuse, in a transaction of READ COMMITTED.',
+    constraints: ['decide_reads_committed'],
   },
   reservation_stays: {
     sentence: 'What this order reserves cannot be released.',

@@ -50,9 +50,9 @@ export const riskState: Operation<typeof stateInput, z.output<typeof state>> = {
     const halt = Object.keys(row.shape).map((column) => (column === 'id' ? 'h.id::text' : `h.${column}`));
     const [found] = await database.query<Halt & Omit<z.output<typeof state>, 'halted' | 'halt'>>(
       `select ${halt.join(', ')}, held.*
-       from ${book}.risk as r
+       from ${book}.halt_gate as g
        left join ${book}.halts as h
-         on h.id = r.halt_id and (h.until is null or h.until > coalesce($1::bigint, ${book}.now_ms()))
+         on h.id = g.halt_id and (h.until is null or h.until > coalesce($1::bigint, ${book}.now_ms()))
        cross join (select
          p.exposure, e.total - p.exposure as reserved, e.open_trades,
          (select max(version) from ${book}.limits) as limits_version
@@ -90,7 +90,7 @@ export const halt: Operation<typeof haltInput, z.output<typeof halted>> = {
   input: haltInput,
   result: halted,
   async run({ database, book, inTransaction }, { reason, at, until, cancel_pending }) {
-    // Who fills an order takes its row before the risk row: so must a transaction that takes both.
+    // Who fills an order and then closes takes the order's row first: so must a transaction that takes both.
     if (inTransaction && cancel_pending) {
       await database.query(
         `select from ${book}.orders where status = 'PENDING' order by id for no key update`,
