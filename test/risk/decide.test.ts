@@ -118,6 +118,28 @@ describe('each limit', () => {
     expect((await decide('four', 1, { at: T + 60_000 })).decision).toBe('opening');
   });
 
+  test('orders a minute hold in a batch, and for a moment before others', async () => {
+    const { signal, decide, claire } = await desk({ max_orders_per_minute: 2 });
+    for (const id of ['a', 'b', 'c']) await signal(id);
+    const batch = await claire.decideAll(
+      ['a', 'b', 'c'].map((signal_id) => ({ signal_id, quantity: 1, at: T })),
+    );
+    expect(batch.map((one) => 'decision' in one && one.decision)).toEqual(['opening', 'opening', 'rejected']);
+    expect((await decide('before', 1, { at: T - 100 })).broken).toEqual(['max_orders_per_minute']);
+  });
+
+  test('a limit to sell is valued at what the market pays', async () => {
+    const { decide } = await desk({ max_order_size: 500 });
+    expect(await decide('cheap', 1000, { side: 'SELL', price: '100' })).toMatchObject({
+      decision: 'rejected',
+    });
+    const { signal, claire } = await desk({ max_order_size: 500 });
+    await signal('s', { side: 'SELL' });
+    expect(await claire.decide({ signal_id: 's', quantity: 1000, price: '0.01', at: T })).toMatchObject({
+      ...{ decision: 'rejected', notional: '100000', broken: ['max_order_size'] },
+    });
+  });
+
   test('a symbol may have limits of its own, tighter or wider', async () => {
     const { decide, claire } = await desk({ max_position: 1000 });
     await claire.setLimits({ changes: { max_position: 500 }, symbol: 'ETH', new_symbol: true, reason: 'r' });
@@ -182,6 +204,24 @@ describe('what only reduces risk', () => {
     expect((await decide('more', 5, { side: 'SELL' })).decision).toBe('rejected');
     expect((await decide('rest', 4, { side: 'SELL' })).decision).toBe('closing');
     expect((await decide('same side', 1)).decision).toBe('rejected');
+  });
+
+  test('of a batch is used up once', async () => {
+    const { signal, open, claire } = await desk({ max_exposure: 600 });
+    await open('short', 5, { side: 'SELL' });
+    for (const id of ['a', 'b']) await signal(id);
+    const batch = await claire.decideAll(['a', 'b'].map((signal_id) => ({ signal_id, quantity: 3, at: T })));
+    expect(batch.map((one) => 'decision' in one && one.decision)).toEqual(['closing', 'rejected']);
+  });
+
+  test('of both sides is nothing, unless closing is asked for', async () => {
+    const { open, signal, decide, claire } = await desk({ max_exposure: 1 });
+    await open('long', 10);
+    await open('short', 10, { side: 'SELL' });
+    expect((await decide('out', 10, { side: 'SELL' })).decision).toBe('rejected');
+    await signal('asked', { side: 'SELL' });
+    const asked = { signal_id: 'asked', quantity: 10, at: T, close_opposed: true };
+    expect((await claire.decide(asked)).decision).toBe('closing');
   });
 
   test('close_opposed closes all of the position, whatever was wanted', async () => {

@@ -102,6 +102,36 @@ describe('an order by plain SQL', () => {
     expect([await notional('of signal'), await notional('of symbol')]).toEqual(['500', '700']);
   });
 
+  test('is held to what is asked of its signal', async () => {
+    const { sql, signal } = await desk({ min_confidence: '0.95', enforce_limits: 'on' });
+    await signal('weak');
+    const weak = `insert into orders (order_id, signal_id, symbol, side, quantity, price, status, timestamp)
+      values ('o', 'weak', 'BTCUSDT', 'BUY', 1, 100, 'PENDING', ${T})`;
+    await expect(sql(weak)).rejects.toMatchObject({ code: 'order_over_limits' });
+  });
+
+  test('that is not decided has its states with their actor, one after the other', async () => {
+    const { sql, claire } = await desk();
+    await sql(order('o', 1));
+    await sql(order('f', 1).replace('PENDING', 'FILLED'));
+    await claire.fillOrder({ order_id: 'o' });
+    expect(await claire.orderHistory({ order_id: 'o' })).toMatchObject([
+      { from_status: 'PENDING', to_status: 'FILLED', actor: 'postgres' },
+      { from_status: null, to_status: 'PENDING', actor: 'postgres' },
+    ]);
+    expect(await claire.orderHistory({ order_id: 'f' })).toMatchObject([
+      { from_status: null, to_status: 'FILLED' },
+    ]);
+  });
+
+  test('is not brought back to PENDING by a correction', async () => {
+    const { decide, claire, broken } = await desk({ max_order_size: 1 });
+    await decide('a', 1);
+    const back = claire.correct({ what: 'order', id: 'ord-a', changes: { status: 'PENDING' }, reason: 'r' });
+    expect((await refusal(back)).law).toBe('orders_final_state');
+    expect(await broken()).toEqual([]);
+  });
+
   test('cannot be passed off as decided by a login that may insert orders', async () => {
     const { sql } = await desk();
     const rights = await sql<{ table_name: string }>(
@@ -150,6 +180,19 @@ describe('what an order reserves', () => {
     expect(await claire.reservations()).toEqual([]);
     expect((await claire.orderHistory({ order_id: 'ord-a' }))[0]).toMatchObject({ reason: 'closed a short' });
     expect((await decide('b', 10)).decision).toBe('opening');
+    expect(await broken()).toEqual([]);
+  });
+
+  test('goes with it into quarantine, and comes back', async () => {
+    const { decide, claire, sql, broken } = await desk({ max_exposure: 1000 });
+    await decide('a', 10);
+    await sql(`select quarantine_row('orders', (select id from orders), '{law}', 'r')`);
+    expect((await claire.riskState()).reserved).toBe('0');
+    expect((await refusal(claire.decide({ signal_id: 'a', quantity: 11, at: T }))).code).toBe('id_conflict');
+    await sql('select fold_reservation_changes()');
+    await sql(`select release_row((select id from quarantine), '{}', 'r')`);
+    expect((await claire.riskState()).reserved).toBe('1000');
+    expect((await decide('b', 1)).decision).toBe('rejected');
     expect(await broken()).toEqual([]);
   });
 

@@ -75,6 +75,54 @@ describe('the circuit breaker', () => {
     expect(await broken()).toEqual([]);
   });
 
+  test('a close of yesterday that comes late trips it within its 24 hours', async () => {
+    const { open, close, claire, broken } = await desk({ max_drawdown: -500 });
+    for (const id of ['a', 'b']) await open(id, 10, { entry_timestamp: T - 9 * DAY });
+    await close('a', '1', DAWN + 1);
+    await close('b', '-900', DAWN - 1);
+    expect(await claire.halts()).toMatchObject([{ details: { rolling_pnl: -899 } }]);
+    expect(await broken()).toEqual([]);
+  });
+
+  test('a halt that ends sooner does not hide it, one that stands does', async () => {
+    const { open, close, decide, claire } = await desk({ max_drawdown: -500 });
+    for (const id of ['a', 'b']) await open(id, 10);
+    await claire.halt({ reason: 'coffee', at: T - 1, until: T + 1000 });
+    await close('a', '-900', T);
+    expect(await claire.halts()).toMatchObject([{ cause: 'drawdown', until: null }, { cause: 'hand' }]);
+    await close('b', '-900', T + 1);
+    expect(await claire.halts()).toHaveLength(2);
+    expect((await decide('x', 1, { at: T + 5000 })).broken[0]).toBe('halted');
+  });
+
+  test('an amount counts where the capital of the day is not known', async () => {
+    const { open, close, claire } = await desk();
+    await claire.setCapital({ amount: 10_000, since: T + 9 * DAY, reason: 'later' });
+    await claire.setLimits({ changes: { max_drawdown: -500, max_drawdown_pct: -5 }, reason: 'both' });
+    await open('a', 10);
+    await close('a', '-900');
+    expect(await claire.halts()).toMatchObject([{ reason: 'Daily drawdown exceeded -500' }]);
+  });
+
+  test('what is set of an old trade, other than its profit, trips nothing', async () => {
+    const { open, close, sql, claire } = await desk();
+    await open('a', 10, { entry_timestamp: T - 300 * DAY });
+    await close('a', '-900', T - 299 * DAY);
+    await claire.setLimits({ changes: { max_drawdown: -500 }, reason: 'from now on' });
+    await sql(`update trades set commission = 1 where trade_id = 'a'`);
+    expect(await claire.halts()).toEqual([]);
+  });
+
+  test('a trade that goes into quarantine takes its profit with it', async () => {
+    const { open, close, sql, broken } = await desk({ max_drawdown: -500 });
+    for (const id of ['a', 'b']) await open(id, 10);
+    await close('a', '-100');
+    await close('b', '-100');
+    await sql(`select quarantine_row('trades', (select id from trades where trade_id = 'a'), '{law}', 'r')`);
+    expect(await sql('select day_pnl from risk')).toEqual([{ day_pnl: '-100' }]);
+    expect(await broken()).toEqual([]);
+  });
+
   test('a corrected profit is the profit of the day', async () => {
     const { open, close, claire, broken } = await desk({ max_drawdown: -500 });
     await open('a', 10);
@@ -134,6 +182,13 @@ describe('the day', () => {
     expect(await claire.halts()).toEqual([]);
   });
 
+  test('that comes twice at midnight, when clocks are set back, is of the day before', async () => {
+    const { open, close, claire } = await desk({ max_drawdown: -500, time_zone: 'Atlantic/Azores' });
+    await open('a', 10);
+    await close('a', '-900', Date.UTC(2025, 9, 26, 0, 30));
+    expect(await claire.halts()).toMatchObject([{ reason: 'Daily drawdown exceeded -500' }]);
+  });
+
   test('is that of `at`: an earlier day is asked for its own profit', async () => {
     const { open, close, decide, broken } = await desk({ max_drawdown: -500 });
     for (const id of ['a', 'b']) await open(id, 10, { entry_timestamp: T - 9 * DAY });
@@ -147,12 +202,13 @@ describe('the day', () => {
 
   test('the percentage is of the capital that the day began with', async () => {
     const { open, close, claire } = await desk({ max_drawdown_pct: -5 });
-    await claire.setCapital({ amount: 100_000, since: DAWN + DAY, reason: 'deposit' });
+    await claire.setCapital({ amount: 100_000, since: DAWN + 2 * DAY, reason: 'deposit' });
     for (const id of ['a', 'b']) await open(id, 10);
-    await close('a', '-501', T + DAY);
-    expect(await claire.halts()).toEqual([]);
-    await close('b', '-600', T);
-    expect(await claire.halts()).toMatchObject([]);
+    await close('a', '-501', T);
+    expect(await claire.halts()).toMatchObject([{ details: { balance: 10_000, max_drawdown: -500 } }]);
+    await claire.resume({ reason: 'next', at: T + 2 * DAY });
+    await close('b', '-600', T + 2 * DAY);
+    expect(await claire.halts()).toHaveLength(2);
     expect((await claire.capital()).map(({ amount }) => amount)).toEqual(['100000', '10000']);
   });
 });
@@ -162,7 +218,11 @@ describe("the record's clock", () => {
     const { open, close, decide, claire, broken } = await desk({ max_drawdown: -500 });
     for (const id of ['a', 'b', 'c']) await open(id, 10);
     const later = Date.now() + 400 * DAY;
-    await decide('typed wrong', 1, { at: later, timestamp: later });
+    const wrong = await refusal(decide('typed wrong', 1, { at: later, timestamp: later }));
+    expect(wrong).toMatchObject({ code: 'time_to_come', law: 'risk_time_to_come' });
+    for (const call of [claire.halt, claire.resume]) {
+      expect((await refusal(call({ reason: 'typed wrong', at: later }))).code).toBe('time_to_come');
+    }
     await close('a', '-1', later);
     const now = Date.now();
     await close('b', '-600', now);
@@ -260,6 +320,27 @@ describe('resuming', () => {
     await close('c', '-1', DAWN + DAY + HOUR);
     expect(await claire.halts()).toHaveLength(3);
     expect(await broken()).toEqual([]);
+  });
+
+  test('despite the limit of one day says nothing of another', async () => {
+    const { open, close, decide, claire } = await desk({ max_drawdown: -500 });
+    for (const id of ['a', 'b']) await open(id, 10, { entry_timestamp: T - 300 * DAY });
+    await close('a', '-600');
+    await claire.resume({ reason: 'on', at: T, despite_limit: true });
+    const past = T - 100 * DAY;
+    await decide('replayed', 1, { at: past, timestamp: past });
+    await close('b', '-900', past + 1);
+    const at = { at: past + 2, timestamp: past + 2 };
+    expect(await decide('no', 1, at)).toMatchObject({ decision: 'rejected', daily_pnl: '-900' });
+  });
+
+  test('at an earlier day is judged by what is known now', async () => {
+    const { open, close, claire } = await desk({ max_drawdown: -500 });
+    await open('a', 10);
+    await close('a', '-600');
+    expect((await refusal(claire.resume({ reason: 'on', at: T - 9 * DAY }))).code).toBe(
+      'drawdown_still_broken',
+    );
   });
 
   test('despite_limit is not recorded where no limit was broken', async () => {

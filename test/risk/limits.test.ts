@@ -111,6 +111,15 @@ describe('limits', () => {
     ).rejects.toMatchObject({ code: 'order_over_limits' });
   });
 
+  test('of a symbol that make no sense fail closed for that symbol', async () => {
+    const { decide, claire, sql } = await desk();
+    await claire.setLimits({ changes: { max_position: 5 }, symbol: 'ETH', new_symbol: true, reason: 'r' });
+    await sql(`begin; set local session_replication_role = replica;
+      alter table limits drop constraint limits_max_position_check; update limits set max_position = 'NaN' where symbol = 'ETH'; commit`);
+    expect((await decide('e', 1, { symbol: 'ETH' })).broken).toEqual(['limits_unreadable']);
+    expect((await decide('b', 1)).decision).toBe('opening');
+  });
+
   test('set while a decision is under way hold for the next one', async () => {
     const { decide, signal, claire } = await desk({ max_exposure: 5000 });
     await signal('a');

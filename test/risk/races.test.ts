@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
 import type { Claire } from '../../src/index.js';
-import { type Desk, deadlocks, T, useDesks } from './ground.js';
+import { DAY, type Desk, deadlocks, T, useDesks } from './ground.js';
 
 const { desk } = useDesks();
 
@@ -100,6 +100,28 @@ describe('two sessions', () => {
       await somebodyWaits(bench);
     });
     expect((await decided)!.broken).toEqual(['halted', 'max_drawdown']);
+    expect(await broken()).toEqual([]);
+  });
+
+  test('two who close the same trades crosswise: one waits before it has any', async () => {
+    const bench = await desk({ max_drawdown: -100_000 });
+    const { claire, open, broken } = bench;
+    for (const id of ['a', 'b']) await open(id, 1);
+    const other = await bench.connect();
+    const close = (t: Pick<Claire, 'closeTrade'>, trade_id: string) =>
+      t.closeTrade({ trade_id, exit_price: 90, exit_timestamp: T });
+    let second: Promise<unknown> | undefined;
+    await claire.transaction(async (t) => {
+      await close(t, 'a');
+      second = other.transaction(async (u) => {
+        await close(u, 'b');
+        await close(u, 'a');
+      });
+      await somebodyWaits(bench);
+      await close(t, 'b');
+    });
+    await expect(second).resolves.toBeUndefined();
+    expect(await deadlocks(bench)).toBe(0);
     expect(await broken()).toEqual([]);
   });
 
@@ -215,44 +237,78 @@ describe('two sessions', () => {
   });
 });
 
-describe('an older moment', () => {
-  test.each(['repeatable read', 'serializable'] as const)(
-    'of a %s transaction is not decided by: it is tried again with what stands',
-    async (isolation) => {
-      const bench = await desk({ max_exposure: 1000 });
-      const { claire, signal, decide, broken } = bench;
-      await signal('old');
-      const other = await bench.connect();
-      let tries = 0;
-      const decided = await other.transaction(
-        async (t) => {
-          await t.signals({ limit: 1 });
-          if (tries++ === 0) await decide('meanwhile', 6);
-          return t.decide({ signal_id: 'old', quantity: 6, at: T });
-        },
-        { isolation },
-      );
-      expect([tries, decided.decision]).toEqual([2, 'rejected']);
-      expect(await claire.orders({ status: 'PENDING' })).toHaveLength(1);
-      expect(await broken()).toEqual([]);
-    },
-  );
+describe('a kill switch', () => {
+  const order = (id: string) =>
+    `insert into main.orders (order_id, symbol, side, quantity, price, status) values ('${id}', 'X', 'BUY', 1, 100, 'PENDING')`;
 
-  test('of plain SQL over enforced limits is refused as well', async () => {
-    const bench = await desk({ max_exposure: 1000, enforce_limits: 'on' });
+  test('waits for an order in flight by plain SQL, so that cancelling finds it', async () => {
+    const bench = await desk();
     const client = new Database({ databaseUrl: bench.url, applicationName: 'tests', connections: 1 });
-    const place = (id: string) =>
-      `insert into main.orders (order_id, symbol, side, quantity, price, status) values ('${id}', 'X', 'BUY', 6, 100, 'PENDING')`;
+    let halted: ReturnType<Claire['halt']> | undefined;
+    await client.transaction(async (t) => {
+      await t.query(order('in flight'));
+      halted = bench.claire.halt({ reason: 'stop', at: T, cancel_pending: true });
+      await somebodyWaits(bench);
+    });
+    expect((await halted)!.cancelled).toEqual(['in flight']);
+    await client.close();
+  });
+
+  test('does not wait for somebody who closes and goes to lunch', async () => {
+    const bench = await desk({ max_drawdown: -500 });
+    await bench.open('t', 1);
+    const client = new Database({ databaseUrl: bench.url, applicationName: 'tests', connections: 1 });
+    await client.transaction(async (t) => {
+      await t.query(`update main.trades set commission = 1 where trade_id = 't'`);
+      await bench.claire.halt({ reason: 'stop', at: T });
+    });
+    expect((await bench.claire.riskState()).halted).toBe(true);
+    await client.close();
+  });
+
+  test('is seen by an order of a transaction that reads an older moment', async () => {
+    const bench = await desk();
+    const client = new Database({ databaseUrl: bench.url, applicationName: 'tests', connections: 1 });
     const late = client.transaction(
       async (t) => {
         await t.query('select from main.orders');
-        await bench.sql(place('first'));
-        await t.query(place('late'));
+        await bench.claire.halt({ reason: 'stop', at: T });
+        await t.query(order('late'));
       },
       { isolation: 'repeatable read', attempts: 1 },
     );
     await expect(late).rejects.toMatchObject({ code: 'transaction_conflict' });
+    expect(await bench.claire.orders()).toEqual([]);
     await client.close();
-    expect(await bench.broken()).toEqual([]);
   });
+
+  test('is not passed by an order of a time that is still to come', async () => {
+    const { claire, sql } = await desk();
+    await claire.halt({ reason: 'lunch', until: Date.now() + 3_600_000 });
+    const later = order('later')
+      .replace('status)', 'status, timestamp)')
+      .replace(`'PENDING')`, `'PENDING', ${Date.now() + DAY})`);
+    await expect(sql(later)).rejects.toMatchObject({ code: 'trading_halted' });
+  });
+});
+
+describe('an older moment', () => {
+  test.each(['repeatable read', 'serializable'] as const)(
+    'of a %s transaction is not decided by',
+    async (isolation) => {
+      const bench = await desk({ max_exposure: 1000 });
+      await bench.signal('old');
+      const decided = bench.claire.transaction((t) => t.decide({ signal_id: 'old', quantity: 1, at: T }), {
+        isolation,
+      });
+      await expect(decided).rejects.toMatchObject({ code: 'decision_needs_read_committed' });
+      const enforced = await desk({ max_exposure: 1000, enforce_limits: 'on' });
+      const placed = enforced.claire.transaction(
+        (t) => t.placeOrder({ order_id: 'o', symbol: 'X', side: 'BUY', quantity: 1, price: 1 }),
+        { isolation },
+      );
+      await expect(placed).rejects.toMatchObject({ code: 'decision_needs_read_committed' });
+      expect(await enforced.claire.orders()).toEqual([]);
+    },
+  );
 });

@@ -40,7 +40,7 @@ const statements: Record<string, string> = {
   fund: `select set_capital(10000, 'r')`,
   'forge a decision': `insert into decisions (order_id, symbol, side, decision, reduces, timestamp, quantity) values ('f', 'X', 'BUY', 'opening', true, ${T}, 1)`,
   'free exposure': `delete from reservation_totals`,
-  'lift a halt': `update risk set halt_id = null`,
+  'lift a halt': `update halt_gate set halt_id = null`,
   'read risk': `select * from limits, capital, halts, risk, decisions, order_history, reservations, untraded_signals limit 1`,
   why: `select why('known')`,
   discard: `select discard_row((select min(id) from quarantine where state = 'held'), 'r')`,
@@ -95,6 +95,15 @@ describe.each(LOGINS)('%s', (login) => {
     if (allowed[login]!.includes(name)) await run;
     else expect((await refusal(run)).code).toBe('right_missing');
   });
+});
+
+test('nobody may call or hang up what works with the rights of the owner, but for what looks up a permit', async () => {
+  const open = await book.sql(
+    `select proname from pg_proc p
+     where pronamespace = 'main'::regnamespace and prosecdef
+       and exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee = 0 and privilege_type = 'EXECUTE')`,
+  );
+  expect(open).toEqual([{ proname: 'has_permit' }]);
 });
 
 test("rights on what is not Claire's are neither given nor taken", async () => {
