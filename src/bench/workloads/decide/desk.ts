@@ -11,6 +11,9 @@ const SIGNALS = 5000;
 /** What stands in every book at least. */
 export const LEAST = { closed: 1000, open: 1000 };
 
+/** Orders that were decided before and wait. */
+const BEFORE = 2000;
+
 const DAY = 86_400_000;
 
 export interface Trades {
@@ -69,7 +72,10 @@ export async function makeDesk(options: WorkloadOptions, name: string, trades: T
   // After the trades: with a drawdown each close would be followed at its own moment.
   await book.claire.setCapital({ amount: '1000000000', reason: 'bench' });
   await book.claire.setLimits({ changes: LIMITS, reason: 'bench' });
+  // Statistics of empty tables would have them read from end to end for as long as a plan is kept.
+  await book.claire.decideAll(wantedFrom('before_', 0, BEFORE));
   await fold(book);
+  await book.bare.query('vacuum (analyze)');
   return book;
 }
 
