@@ -8,7 +8,7 @@ const POSTGRESQL_15 = '/usr/lib/postgresql/15';
 const onServer = (name: string) => ({
   test: {
     name,
-    include: ['test/{sql,operations,races,model,schema,services}/**/*.test.ts'],
+    include: ['test/{sql,operations,races,model,schema,services,risk}/**/*.test.ts'],
     globalSetup: ['test/harness/server.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,4 +1,4 @@
-"""A service on plain SQL: SQLAlchemy with the pool of the seed, and the seed's own statements.
+"""A service on plain SQL: SQLAlchemy with the pool of the seed, and the seed's own statements, with one call to `decide`.
 
     DATABASE_URL=postgresql://claire@127.0.0.1:5432/claire_de_binare?passfile=.claire/pgpass python3 service.py
 """
@@ -26,9 +26,9 @@ signal = text(
     "INSERT INTO signals (signal_id, symbol, side, price, confidence, timestamp) "
     "VALUES (:id, 'BTCUSDT', 'BUY', :price, 0.85, 1705072800000) ON CONFLICT (signal_id) DO NOTHING"
 )
-order = text(
-    "INSERT INTO orders (order_id, signal_id, symbol, side, quantity, status) "
-    "VALUES ('py_order', 'py_signal', 'BTCUSDT', 'BUY', :quantity, 'PENDING') ON CONFLICT (order_id) DO NOTHING"
+# The limits of the book decide: a PENDING order, or a REJECTED one with its reason. Sent again, the same answer.
+decide = text(
+    "SELECT decision, reason FROM decide('py_signal', :quantity, 'py_order', at => 1705072800000)"
 )
 trade = text(
     "INSERT INTO trades (order_id, symbol, side, quantity, entry_price, entry_timestamp, status) "
@@ -42,7 +42,9 @@ close = text(
 
 with engine.begin() as connection:
     connection.execute(signal, {"id": "py_signal", "price": Decimal("43250.50")})
-    connection.execute(order, {"quantity": Decimal("0.0231")})
+    decided = connection.execute(decide, {"quantity": Decimal("0.0231")}).one()
+if decided.decision == "rejected":
+    raise SystemExit(f"not traded: {decided.reason}")
 with engine.begin() as connection:
     connection.execute(trade, {"quantity": Decimal("0.0231"), "price": Decimal("43250.50")})
     connection.execute(text("UPDATE orders SET status = 'FILLED' WHERE order_id = 'py_order'"))

@@ -6,7 +6,9 @@ const at = Date.UTC(2024, 0, 12, 15, 20);
 const what = { symbol: 'BTCUSDT', side: 'BUY', timestamp: at } as const;
 
 await claire.recordSignal({ ...what, signal_id: 'sig_001', price: '43250.50', confidence: 0.85 });
-await claire.placeOrder({ ...what, order_id: 'order_001', signal_id: 'sig_001', quantity: '0.0231' });
+// The limits of the book decide: it is a PENDING order now, or a REJECTED one with its reason.
+const decided = await claire.decide({ signal_id: 'sig_001', order_id: 'order_001', quantity: '0.0231', at });
+if (decided.decision === 'rejected') throw new Error(`not traded: ${decided.reason}`);
 await claire.transaction(async (t) => {
   await t.fillOrder({ order_id: 'order_001' });
   await t.openTrade({

@@ -5,9 +5,9 @@ insert into signals (signal_id, symbol, side, price, confidence, timestamp)
 values ('psql_signal', 'ETHUSDT', 'SELL', 2485.30, 0.75, 1705076400000)
 on conflict (signal_id) do nothing;
 
-insert into orders (order_id, signal_id, symbol, side, quantity, status)
-values ('psql_order', 'psql_signal', 'ETHUSDT', 'SELL', 0.8, 'FILLED')
-on conflict (order_id) do nothing;
+-- The limits of the book decide: a PENDING order, or a REJECTED one with its reason.
+select decision, reason from decide('psql_signal', 0.8, 'psql_order', at => 1705076400000);
+update orders set status = 'FILLED' where order_id = 'psql_order';
 
 insert into trades (trade_id, order_id, symbol, side, quantity, entry_price, entry_timestamp, status)
 values ('psql_trade', 'psql_order', 'ETHUSDT', 'SELL', 0.8, 2485.30, 1705076400000, 'OPEN')

@@ -287,6 +287,8 @@ CREATE TRIGGER orders_agree_insert AFTER INSERT ON orders REFERENCING NEW TABLE 
 
 CREATE TRIGGER orders_door_insert AFTER INSERT ON orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION hold_the_door();
 
+CREATE TRIGGER orders_follow_delete AFTER DELETE ON orders REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION follow_orders();
+
 CREATE TRIGGER orders_follow_update AFTER UPDATE ON orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION follow_orders();
 
 CREATE TRIGGER orders_refuse_removal BEFORE DELETE OR TRUNCATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
@@ -411,7 +413,7 @@ create table risk (
   decided bigint not null default 0,
   despite_until bigint,
   halt_id bigint,
-  id smallint not null default 1,
+  id bigint not null default 1,
   profit_at bigint,
   window_pnl numeric,
   constraint risk_id_check CHECK (id = 1),
@@ -592,6 +594,29 @@ CREATE TRIGGER trigger_calculate_pnl BEFORE INSERT OR UPDATE ON trades FOR EACH 
 
 CREATE TRIGGER z_guard_trade_update BEFORE UPDATE ON trades FOR EACH ROW EXECUTE FUNCTION guard_trade_update();
 
+-- changed_reservations --------------------------------------------------------------------------------
+
+create view changed_reservations as
+-- order_id character varying(50), symbol character varying(20), side character varying(10), reduces boolean, price numeric, was numeric, is_now numeric
+ SELECT d.order_id,
+    d.symbol,
+    d.side,
+    d.reduces,
+    COALESCE(d.price, 0::numeric) AS price,
+    COALESCE(d.reserved_quantity, 0::numeric) AS was,
+        CASE
+            WHEN d.released_reason IS NOT NULL THEN 0::numeric
+            WHEN o.quantity = 'NaN'::numeric OR o.quantity = 'Infinity'::numeric OR d.price = 'NaN'::numeric OR d.price = 'Infinity'::numeric THEN 0::numeric
+            WHEN o.status::text = 'PENDING'::text OR o.status::text = 'FILLED'::text AND NOT d.reduces THEN GREATEST(0::numeric, o.quantity - (( SELECT COALESCE(sum(t.quantity), 0::numeric) AS "coalesce"
+               FROM trades t
+              WHERE t.order_id::text = d.order_id::text)))
+            ELSE 0::numeric
+        END AS is_now
+   FROM ( SELECT DISTINCT reservation_changes.order_id
+           FROM reservation_changes) c
+     JOIN decisions d ON d.order_id::text = c.order_id::text
+     LEFT JOIN orders o ON o.order_id::text = c.order_id::text;
+
 -- exposure --------------------------------------------------------------------------------------------
 
 create view exposure as
@@ -634,7 +659,24 @@ UNION ALL
     reservation_totals.notional,
     reservation_totals.num_orders AS num_trades,
     reservation_totals.closing
-   FROM reservation_totals;
+   FROM reservation_totals
+UNION ALL
+ SELECT changed_reservations.symbol,
+    changed_reservations.side,
+    0 AS quantity,
+        CASE
+            WHEN changed_reservations.reduces THEN 0::numeric
+            ELSE (changed_reservations.is_now - changed_reservations.was) * changed_reservations.price
+        END AS notional,
+        CASE
+            WHEN changed_reservations.reduces THEN 0
+            ELSE (changed_reservations.is_now > 0::numeric)::integer - (changed_reservations.was > 0::numeric)::integer
+        END AS num_trades,
+        CASE
+            WHEN changed_reservations.reduces THEN changed_reservations.is_now - changed_reservations.was
+            ELSE 0::numeric
+        END AS closing
+   FROM changed_reservations;
 
 -- limits_in_force -------------------------------------------------------------------------------------
 
@@ -793,7 +835,10 @@ begin
     raise exception 'order %: %', d.order_id, d.reason
       using errcode = 'check_violation', constraint = 'orders_wait_while_halted', table = 'orders';
   end if;
-  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on' then
+  -- Limits that cannot be read are not known to be kept.
+  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on'
+    or 'limits_unreadable' = any (over) and l.enforce_limits = 'warn'
+  then
     raise exception 'order %: %, %', d.order_id, refusal_of(over[1], d.reason), d.details
       using errcode = 'check_violation', constraint = 'orders_within_limits', table = 'orders';
   end if;
@@ -1101,17 +1146,24 @@ begin
   if cardinality(taken) > 0 then
     candidates := array(select c from unnest(candidates) as c where c.order_id <> all (taken));
   end if;
-  -- The profit that everybody goes on from moves on once a minute, not with each decision.
-  if candidates[1].timestamp > r.profit_at + 60000 and limits_problem(l) is null then
+  -- The profit that everybody goes on from moves on once a minute, not with each decision; back to an earlier day, as a
+  -- replay begins; and never to a time that is still to come.
+  if (candidates[1].timestamp > r.profit_at + 60000 or candidates[1].timestamp < r.day_from)
+    and candidates[1].timestamp <= now_ms() + 60000 and limits_problem(l) is null
+  then
     r := risk_at(r, l, candidates[1].timestamp);
     update risk set
       (profit_at, day_from, day_until, day_pnl, window_pnl) =
       (r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
   end if;
+  -- What has changed is moved into the totals where it is found, so that nobody reads it twice.
+  if exists (select from reservation_changes) then
+    perform sum_reservations();
+  end if;
   -- Of a rejection there are two events where the limit that names it has a type of its own: one is of the signal, as in
   -- the seed's example, one of the limit.
   return query
-  with judged as materialized (select * from judge_orders(candidates, r, l, true)),
+  with judged as materialized (select * from judge_orders(candidates, r, l)),
   recorded as (insert into decisions as n select * from judged returning n.order_id, n as decided),
   placed as (
     insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
@@ -1303,7 +1355,11 @@ begin
   if not exists (select from reservation_changes) then
     return 0;
   end if;
-  perform from risk for update;
+  -- Whoever holds it does this for himself, or keeps it for long: nothing else of the upkeep should wait for him.
+  perform from risk for update skip locked;
+  if not found then
+    return 0;
+  end if;
   return sum_reservations();
 end;
 $function$;
@@ -1317,6 +1373,12 @@ CREATE OR REPLACE FUNCTION follow_orders()
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
+  if tg_op = 'DELETE' then
+    insert into reservation_changes (order_id)
+    select o.order_id from old_rows as o join decisions as d on d.order_id = o.order_id
+    where d.reserved_quantity is distinct from 0;
+    return null;
+  end if;
   insert into order_history (order_id, from_status, to_status, reason)
   select n.order_id, o.status, n.status, n.rejection_reason
   from new_rows as n join old_rows as o on o.id = n.id
@@ -1326,7 +1388,10 @@ begin
   select n.order_id
   from new_rows as n join old_rows as o on o.id = n.id
   where (n.status, n.quantity) is distinct from (o.status, o.quantity)
-    and exists (select from decisions as d where d.order_id = n.order_id and d.reserved_quantity is distinct from 0);
+    and exists (
+      select from decisions as d
+      where d.order_id = n.order_id and (d.reserved_quantity is distinct from 0 or n.status = 'PENDING')
+    );
   return null;
 end;
 $function$;
@@ -1359,13 +1424,14 @@ begin
     r.window_pnl := r.window_pnl + added.window_pnl;
   end if;
   for moment in select distinct at from unnest(ended) as e (at)
-    where r.profit_at is null or at >= r.day_from
+    -- A time that is still to come is a slip of somebody's clock, and must not move the record's.
+    where (r.profit_at is null or at >= r.day_from) and at <= now_ms() + 60000
     order by at
   loop
     r := risk_at(r, l, moment);
     if r.halt_id is null or (halt_at(r, moment)).id is null then
       breach := drawdown_breach(r, l);
-      if breach is not null and moment >= coalesce(r.despite_until, 0) then
+      if breach -> 'details' <> '{}' and moment >= coalesce(r.despite_until, 0) then
         r.halt_id := record_halt(
           breach ->> 'reason', 'drawdown', moment,
           case l.breaker_halts when 'until_next_day' then r.day_until end, breach -> 'details'
@@ -1399,8 +1465,8 @@ begin
     insert into reservation_changes (order_id)
     select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
     where d.reserved_quantity is distinct from 0;
-    select array_agg(symbol) as symbols, array_agg(notional) as opened, array_agg(released) as released,
-      max(entered) as entered, bool_or(notional > released) as is_more
+    select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
+      bool_or(notional > released) as is_more
     into filled
     from (
       select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
@@ -1412,7 +1478,7 @@ begin
     if filled.is_more and exists (
       select from limits where num_nonnulls(max_exposure, max_position) > 0
     ) then
-      perform tell_overrun(filled.symbols, filled.opened, filled.released, filled.entered);
+      perform tell_overrun(filled.symbols, filled.opened, filled.entered);
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts
@@ -1421,9 +1487,17 @@ begin
       union all
       select n.exit_timestamp, n.pnl from new_rows as n where n.status = 'CLOSED'
     ) as moved;
+    -- Of a corrected trade the order may reserve again.
+    insert into reservation_changes (order_id)
+    select d.order_id
+    from old_rows as o join new_rows as n on n.id = o.id
+    join decisions as d on d.order_id in (o.order_id, n.order_id)
+    where (o.order_id, o.quantity) is distinct from (n.order_id, n.quantity);
   else
     select array_agg(o.exit_timestamp), array_agg(-o.pnl) into ended, amounts
     from old_rows as o where o.status = 'CLOSED';
+    insert into reservation_changes (order_id)
+    select d.order_id from old_rows as o join decisions as d on d.order_id = o.order_id;
   end if;
   if ended is not null then
     perform follow_profit(ended, amounts);
@@ -1517,6 +1591,7 @@ CREATE OR REPLACE FUNCTION halt_trading(why text, at bigint DEFAULT NULL::bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
+ SET lock_timeout TO '10s'
 AS $function$
 declare
   moment constant bigint := coalesce(at, now_ms());
@@ -1549,47 +1624,40 @@ AS $function$
   );
 $function$;
 
-CREATE OR REPLACE FUNCTION held_exposure(wanted text[], is_locked boolean, OUT gross numeric, OUT num_trades bigint, OUT is_changed boolean, OUT symbols text[], OUT notionals numeric[], OUT longs numeric[], OUT shorts numeric[], OUT closing_buys numeric[], OUT closing_sells numeric[], OUT max_positions numeric[], OUT max_order_sizes numeric[])
+CREATE OR REPLACE FUNCTION held_exposure(wanted text[], OUT gross numeric, OUT num_trades bigint, OUT symbols text[], OUT notionals numeric[], OUT longs numeric[], OUT shorts numeric[], OUT closing_buys numeric[], OUT closing_sells numeric[], OUT max_positions numeric[], OUT max_order_sizes numeric[])
  RETURNS record
  LANGUAGE plpgsql
+ STABLE
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
-  for attempt in 1..10 loop
-    -- One statement, so one moment: a fill is in the trades or still reserved, never both and never neither.
-    select
-      sum(s.notional), sum(s.num_trades), exists (select from reservation_changes),
-      array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
-      array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
-    into gross, num_trades, is_changed, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions,
-      max_order_sizes
+  select
+    sum(s.notional), sum(s.num_trades),
+    array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
+    array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
+  into gross, num_trades, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions, max_order_sizes
+  from (
+    select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
+      coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
+      coalesce(sum(p.quantity) filter (where p.side = 'SELL'), 0) as short,
+      coalesce(sum(p.closing) filter (where p.side = 'BUY'), 0) as closing_buy,
+      coalesce(sum(p.closing) filter (where p.side = 'SELL'), 0) as closing_sell
     from (
-      select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
-        coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
-        coalesce(sum(p.quantity) filter (where p.side = 'SELL'), 0) as short,
-        coalesce(sum(p.closing) filter (where p.side = 'BUY'), 0) as closing_buy,
-        coalesce(sum(p.closing) filter (where p.side = 'SELL'), 0) as closing_sell
-      from (
-        -- The symbols that nobody asked for are one.
-        select case when e.symbol = any (wanted) then e.symbol end as symbol,
-          e.side, e.quantity, e.notional, e.num_trades, e.closing
-        from exposure_parts as e
-        union all
-        select w, 'BUY', 0, 0, 0, 0 from unnest(wanted) as w
-      ) as p
-      group by p.symbol
-    ) as s
-    left join lateral (
-      select x.max_position, x.max_order_size from limits as x
-      where x.symbol = s.symbol order by x.version desc limit 1
-    ) as o on true;
-    exit when not is_changed or not is_locked;
-    perform sum_reservations();
-  end loop;
+      -- The symbols that nobody asked for are one.
+      select case when e.symbol = any (wanted) then e.symbol end as symbol,
+        e.side, e.quantity, e.notional, e.num_trades, e.closing
+      from exposure_parts as e
+      union all
+      select w, 'BUY', 0, 0, 0, 0 from unnest(wanted) as w
+    ) as p
+    group by p.symbol
+  ) as s
+  left join lateral (
+    select x.max_position, x.max_order_size from limits as x
+    where x.symbol = s.symbol order by x.version desc limit 1
+  ) as o on true;
 end;
 $function$;
-
-revoke execute on function held_exposure(text[], boolean) from public;
 
 CREATE OR REPLACE FUNCTION hold_the_door()
  RETURNS trigger
@@ -1602,7 +1670,6 @@ declare
   candidates decisions[];
   l limits;
   r risk;
-  is_locked boolean;
   judged decisions[];
   broken decisions;
 begin
@@ -1615,7 +1682,7 @@ begin
   end if;
   candidates := array(
     select row(
-      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, coalesce(n.timestamp, moment), 0,
+      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, usable_time(n.timestamp, moment), 0,
       coalesce(n.price, s.price, (
         select x.price from signals as x where x.symbol = n.symbol order by x.timestamp desc limit 1
       )),
@@ -1627,14 +1694,13 @@ begin
     order by n.id
   );
   l := book_limits();
-  is_locked := l.enforce_limits = 'on';
-  if is_locked then
+  select * into r from risk;
+  -- Where it is refused it must be sure; where it is only told nobody waits for it.
+  if l.enforce_limits = 'on' or (halt_at(r, moment)).id is not null then
     -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
     update risk set decided = decided + 1 returning * into r;
-  else
-    select * into r from risk;
   end if;
-  judged := array(select j from judge_orders(candidates, r, l, is_locked) as j);
+  judged := array(select j from judge_orders(candidates, r, l) as j);
   insert into decisions select j.* from unnest(judged) as j;
   insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
   for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop
@@ -1702,9 +1768,10 @@ AS $function$
   select things > 0;
 $function$;
 
-CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, l limits, is_locked boolean)
+CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, l limits)
  RETURNS SETOF decisions
  LANGUAGE plpgsql
+ STABLE
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
@@ -1719,7 +1786,7 @@ declare
   closable numeric;
   accepted bigint[] := '{}';
 begin
-  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c), is_locked);
+  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c));
   foreach d in array candidates loop
     at := array_position(held.symbols, d.symbol);
     closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
@@ -1783,8 +1850,6 @@ begin
   end loop;
 end;
 $function$;
-
-revoke execute on function judge_orders(decisions[], risk, limits, boolean) from public;
 
 CREATE OR REPLACE FUNCTION limits_as_json(l limits)
  RETURNS jsonb
@@ -2491,6 +2556,7 @@ CREATE OR REPLACE FUNCTION set_limits(changes jsonb, why text, for_symbol text D
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 declare
   meta constant text[] := array['version', 'symbol', 'reason', 'actor', 'created_at'];
@@ -2555,21 +2621,8 @@ AS $function$
 declare
   looked_at bigint;
 begin
-  with changed as (delete from reservation_changes returning order_id),
-  found as (
-    select d.order_id, d.symbol, d.side, d.reduces, coalesce(d.price, 0) as price,
-      coalesce(d.reserved_quantity, 0) as was,
-      case
-        when d.released_reason is not null then 0
-        when o.status = 'PENDING' or (o.status = 'FILLED' and not d.reduces) then greatest(0, o.quantity - (
-          select coalesce(sum(t.quantity), 0) from trades as t where t.order_id = d.order_id
-        ))
-        else 0
-      end as is_now
-    from (select distinct order_id from changed) as c
-    join decisions as d on d.order_id = c.order_id
-    left join orders as o on o.order_id = c.order_id
-  ),
+  with found as materialized (select * from changed_reservations),
+  gone as (delete from reservation_changes returning order_id),
   written as (
     update decisions as d set reserved_quantity = f.is_now from found as f
     where d.order_id = f.order_id and d.reserved_quantity is distinct from f.is_now
@@ -2589,14 +2642,14 @@ begin
       notional = t.notional + excluded.notional,
       num_orders = t.num_orders + excluded.num_orders
   )
-  select count(*) into looked_at from changed;
+  select count(*) into looked_at from gone;
   return looked_at;
 end;
 $function$;
 
 revoke execute on function sum_reservations() from public;
 
-CREATE OR REPLACE FUNCTION tell_overrun(wanted text[], opened numeric[], released numeric[], at bigint)
+CREATE OR REPLACE FUNCTION tell_overrun(wanted text[], opened numeric[], at bigint)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2609,19 +2662,18 @@ declare
   total numeric;
   largest numeric;
 begin
-  held := held_exposure(wanted, false);
-  total := held.gross - (select coalesce(sum(x), 0) from unnest(released) as x);
-  if total > l.max_exposure then
+  held := held_exposure(wanted);
+  if held.gross > l.max_exposure then
     insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
     select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
       'Exposure limit exceeded by a fill',
-      jsonb_build_object('current_exposure', trim_scale(total - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
+      jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
         'new_position', trim_scale(sum(x))), at
     from unnest(opened) as x;
   end if;
   for place in 1..cardinality(wanted) loop
     of_symbol := array_position(held.symbols, wanted[place]);
-    total := held.notionals[of_symbol] - released[place];
+    total := held.notionals[of_symbol];
     largest := coalesce(held.max_positions[of_symbol], l.max_position);
     if total > largest then
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
@@ -2633,7 +2685,7 @@ begin
 end;
 $function$;
 
-revoke execute on function tell_overrun(text[], numeric[], numeric[], bigint) from public;
+revoke execute on function tell_overrun(text[], numeric[], bigint) from public;
 
 CREATE OR REPLACE FUNCTION trade_as_json(t trades)
  RETURNS jsonb
@@ -2693,6 +2745,14 @@ CREATE OR REPLACE FUNCTION trimmed(found text)
  IMMUTABLE
 AS $function$
   select coalesce(nullif(btrim(found, e' \t\n\r'), ''), found);
+$function$;
+
+CREATE OR REPLACE FUNCTION usable_time(market_time bigint, otherwise bigint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case when market_time >= 1e11::bigint and market_time < 1e14::bigint then market_time else otherwise end;
 $function$;
 
 CREATE OR REPLACE FUNCTION why(wanted text)

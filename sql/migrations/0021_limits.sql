@@ -122,7 +122,7 @@ create table if not exists halts (
 -- One row: the lock on which decisions meet, the halt in force, and the profit of the day and of 24 hours up to
 -- profit_at, so that neither is added up anew for each decision. NULL in profit_at: add it up.
 create table if not exists risk (
-  id smallint primary key default 1 constraint risk_id_check check (id = 1),
+  id bigint primary key default 1 constraint risk_id_check check (id = 1),
   halt_id bigint,
   -- A drawdown that somebody resumed from does not halt again before.
   despite_until bigint,
@@ -177,6 +177,17 @@ language sql volatile as $$
   select floor(extract(epoch from clock_timestamp()) * 1000)::bigint;
 $$;
 
+create or replace function as_ms(recorded timestamp) returns bigint
+language sql immutable as $$
+  select floor(extract(epoch from recorded) * 1000)::bigint;
+$$;
+
+-- Rows from before the law have times that are none.
+create or replace function usable_time(market_time bigint, otherwise bigint) returns bigint
+language sql immutable as $$
+  select case when market_time >= 1e11::bigint and market_time < 1e14::bigint then market_time else otherwise end;
+$$;
+
 create or replace function book_limits() returns limits
 language sql stable set search_path from current as $$
   select * from limits where symbol is null order by version desc limit 1;
@@ -193,7 +204,9 @@ $$;
 create or replace function set_limits(
   changes jsonb, why text, for_symbol text default null, new_symbol boolean default false
 ) returns bigint
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path from current
+-- While it waits for the lock below, everybody who trades waits behind it.
+set lock_timeout to '2s' as $$
 declare
   meta constant text[] := array['version', 'symbol', 'reason', 'actor', 'created_at'];
   before limits;
@@ -231,16 +244,16 @@ begin
     raise exception '% is no time zone', after.time_zone
       using errcode = 'check_violation', constraint = 'limits_time_zone', table = 'limits';
   end if;
-  if after.max_drawdown_pct is not null and not exists (select from capital) then
-    raise exception 'of what max_drawdown_pct is the percentage is not known'
-      using errcode = 'check_violation', constraint = 'limits_capital', table = 'limits';
-  end if;
   after.version := nextval('limits_version_seq');
   after.symbol := for_symbol;
   after.reason := why;
   after.actor := session_user;
   after.created_at := timezone('UTC', now());
   insert into limits select (after).*;
+  if after.max_drawdown_pct is not null and not exists (select from capital) then
+    raise exception 'of what max_drawdown_pct is the percentage is not known'
+      using errcode = 'check_violation', constraint = 'limits_capital', table = 'limits';
+  end if;
   update risk set profit_at = null;
   return after.version;
 end;

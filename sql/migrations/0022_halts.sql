@@ -41,10 +41,12 @@ begin
     r.profit_at := at;
   elsif at > r.profit_at then
     -- Not by the function: its call would take longer than the sum, for each decision under the lock.
-    select coalesce(sum(pnl), 0) into gained from trades
-    where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at;
-    select coalesce(sum(pnl), 0) into fallen_out from trades
-    where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms;
+    select
+      (select coalesce(sum(pnl), 0) from trades
+       where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at),
+      (select coalesce(sum(pnl), 0) from trades
+       where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms)
+    into gained, fallen_out;
     r.day_pnl := r.day_pnl + gained;
     r.window_pnl := r.window_pnl + gained - fallen_out;
     r.profit_at := at;
@@ -114,7 +116,9 @@ revoke execute on function record_halt(text, text, bigint, bigint, jsonb) from p
 create or replace function halt_trading(
   why text, at bigint default null, until_time bigint default null
 ) returns bigint
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path from current
+-- Who decides and does not commit keeps everybody from deciding; that it is so must be said, and not waited for.
+set lock_timeout to '10s' as $$
 declare
   moment constant bigint := coalesce(at, now_ms());
   r risk;
@@ -171,7 +175,7 @@ $$;
 revoke execute on function resume_trading(text, boolean, bigint) from public;
 
 -- What trades that ended, or were corrected, add to the profit of the day; trips the breaker where that is over the
--- limit, at the first moment at which it is. A close of an earlier day counts within its 24 hours only.
+-- limit, at the first moment at which it is. A close of a day before the record's counts within its 24 hours only.
 create or replace function follow_profit(ended bigint[], amounts numeric[]) returns void
 language plpgsql security definer set search_path from current as $$
 declare
@@ -196,13 +200,14 @@ begin
     r.window_pnl := r.window_pnl + added.window_pnl;
   end if;
   for moment in select distinct at from unnest(ended) as e (at)
-    where r.profit_at is null or at >= r.day_from
+    -- A time that is still to come is a slip of somebody's clock, and must not move the record's.
+    where (r.profit_at is null or at >= r.day_from) and at <= now_ms() + 60000
     order by at
   loop
     r := risk_at(r, l, moment);
     if r.halt_id is null or (halt_at(r, moment)).id is null then
       breach := drawdown_breach(r, l);
-      if breach is not null and moment >= coalesce(r.despite_until, 0) then
+      if breach -> 'details' <> '{}' and moment >= coalesce(r.despite_until, 0) then
         r.halt_id := record_halt(
           breach ->> 'reason', 'drawdown', moment,
           case l.breaker_halts when 'until_next_day' then r.day_until end, breach -> 'details'

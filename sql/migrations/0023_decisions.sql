@@ -104,49 +104,64 @@ for each statement execute function refuse_update();
 create or replace trigger order_history_refuse_removal before delete or truncate on order_history
 for each statement execute function refuse_removal();
 
--- Orders that reserve, or did not let go of what they reserved: who grows old here needs somebody to look.
+-- What the changed orders reserve now, beside what was summed: an opening order what no trade of it stands for yet, until
+-- it is cancelled or rejected; a closing one its quantity while it is PENDING.
+create or replace view changed_reservations as
+select d.order_id, d.symbol, d.side, d.reduces, coalesce(d.price, 0) as price,
+  coalesce(d.reserved_quantity, 0) as was,
+  case
+    when d.released_reason is not null then 0
+    -- One from before 1.2 that is no number stays outside, as in positions.
+    when o.quantity = 'NaN' or o.quantity = 'Infinity' or d.price = 'NaN' or d.price = 'Infinity' then 0
+    when o.status = 'PENDING' or (o.status = 'FILLED' and not d.reduces) then greatest(0, o.quantity - (
+      select coalesce(sum(t.quantity), 0) from trades as t where t.order_id = d.order_id
+    ))
+    else 0
+  end as is_now
+-- Order by order (offset 0 keeps it so): the queue is short, but was never counted when a plan is made, and the tables
+-- are long.
+from (select distinct order_id from reservation_changes) as c
+cross join lateral (select * from decisions as x where x.order_id = c.order_id offset 0) as d
+left join lateral (select x.status, x.quantity from orders as x where x.order_id = c.order_id offset 0) as o on true;
+
+-- Orders that reserve: who grows old here needs somebody to look.
 create or replace view reservations as
 select
-  d.order_id, d.signal_id, d.symbol, d.side, o.status, d.decision, d.reduces,
-  coalesce(d.reserved_quantity, o.quantity) as quantity,
-  case when d.reduces then 0 else coalesce(d.reserved_quantity, o.quantity) * d.price end as notional,
-  d.timestamp, d.created_at
-from decisions as d join orders as o on o.order_id = d.order_id
-where d.reserved_quantity is distinct from 0;
+  d.order_id, d.signal_id, d.symbol, d.side, o.status, d.decision, d.reduces, r.quantity,
+  case when d.reduces then 0 else r.quantity * d.price end as notional, d.timestamp, d.created_at
+from decisions as d
+join orders as o on o.order_id = d.order_id
+left join changed_reservations as c on c.order_id = d.order_id
+cross join lateral (select coalesce(c.is_now, d.reserved_quantity) as quantity) as r
+where d.reserved_quantity is distinct from 0 and r.quantity > 0;
 
--- Everything that counts toward exposure, in parts that add up.
+-- Everything that counts toward exposure, in parts that add up. Read in one statement it is of one moment: a fill is in
+-- the trades or still reserved, never both and never neither.
 create or replace view exposure_parts as
 select symbol, side, quantity, notional, num_trades, 0::numeric as closing from position_totals
 union all
 select symbol, side, quantity, notional, num_trades, 0 from position_changes
 union all
-select symbol, side, 0, notional, num_orders, closing from reservation_totals;
+select symbol, side, 0, notional, num_orders, closing from reservation_totals
+union all
+select symbol, side, 0,
+  case when reduces then 0 else (is_now - was) * price end,
+  case when reduces then 0 else (is_now > 0)::int - (was > 0)::int end,
+  case when reduces then is_now - was else 0 end
+from changed_reservations;
 
--- Brings the totals to what the changed orders reserve now: an opening order what no trade of it stands for yet, until
--- it is cancelled or rejected; a closing one its quantity while it is PENDING. The caller holds the risk row.
+-- Moves what has changed into the totals. The caller holds the risk row.
 create or replace function sum_reservations() returns bigint
 language plpgsql security definer set search_path from current as $$
 declare
   looked_at bigint;
 begin
-  with changed as (delete from reservation_changes returning order_id),
-  found as (
-    select d.order_id, d.symbol, d.side, d.reduces, coalesce(d.price, 0) as price,
-      coalesce(d.reserved_quantity, 0) as was,
-      case
-        when d.released_reason is not null then 0
-        when o.status = 'PENDING' or (o.status = 'FILLED' and not d.reduces) then greatest(0, o.quantity - (
-          select coalesce(sum(t.quantity), 0) from trades as t where t.order_id = d.order_id
-        ))
-        else 0
-      end as is_now
-    from (select distinct order_id from changed) as c
-    join decisions as d on d.order_id = c.order_id
-    left join orders as o on o.order_id = c.order_id
-  ),
+  with found as materialized (select * from changed_reservations),
+  gone as (delete from reservation_changes returning order_id),
   written as (
     update decisions as d set reserved_quantity = f.is_now from found as f
-    where d.order_id = f.order_id and d.reserved_quantity is distinct from f.is_now
+    where d.order_id = any (array(select order_id from found)) and d.order_id = f.order_id
+      and d.reserved_quantity is distinct from f.is_now
   ),
   summed as (
     insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
@@ -163,7 +178,7 @@ begin
       notional = t.notional + excluded.notional,
       num_orders = t.num_orders + excluded.num_orders
   )
-  select count(*) into looked_at from changed;
+  select count(*) into looked_at from gone;
   return looked_at;
 end;
 $$;
@@ -177,7 +192,11 @@ begin
   if not exists (select from reservation_changes) then
     return 0;
   end if;
-  perform from risk for update;
+  -- Whoever holds it does this for himself, or keeps it for long: nothing else of the upkeep should wait for him.
+  perform from risk for update skip locked;
+  if not found then
+    return 0;
+  end if;
   return sum_reservations();
 end;
 $$;

@@ -105,72 +105,63 @@ language sql immutable as $$
   ], null);
 $$;
 
--- What is held: of the book, and of each wanted symbol, at its place of the arrays. Whoever is_locked holds the risk row
--- and brings the reservations up to date first.
+-- What is held: of the book, and of each wanted symbol, at its place of the arrays.
 create or replace function held_exposure(
-  wanted text[], is_locked boolean,
-  out gross numeric, out num_trades bigint, out is_changed boolean,
+  wanted text[],
+  out gross numeric, out num_trades bigint,
   out symbols text[], out notionals numeric[], out longs numeric[], out shorts numeric[],
   out closing_buys numeric[], out closing_sells numeric[], out max_positions numeric[], out max_order_sizes numeric[]
 )
-language plpgsql set search_path from current as $$
+language plpgsql stable set search_path from current as $$
 begin
-  for attempt in 1..10 loop
-    -- One statement, so one moment: a fill is in the trades or still reserved, never both and never neither.
-    select
-      sum(s.notional), sum(s.num_trades), exists (select from reservation_changes),
-      array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
-      array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
-    into gross, num_trades, is_changed, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions,
-      max_order_sizes
+  select
+    sum(s.notional), sum(s.num_trades),
+    array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
+    array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
+  into gross, num_trades, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions, max_order_sizes
+  from (
+    select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
+      coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
+      coalesce(sum(p.quantity) filter (where p.side = 'SELL'), 0) as short,
+      coalesce(sum(p.closing) filter (where p.side = 'BUY'), 0) as closing_buy,
+      coalesce(sum(p.closing) filter (where p.side = 'SELL'), 0) as closing_sell
     from (
-      select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
-        coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
-        coalesce(sum(p.quantity) filter (where p.side = 'SELL'), 0) as short,
-        coalesce(sum(p.closing) filter (where p.side = 'BUY'), 0) as closing_buy,
-        coalesce(sum(p.closing) filter (where p.side = 'SELL'), 0) as closing_sell
-      from (
-        -- The symbols that nobody asked for are one.
-        select case when e.symbol = any (wanted) then e.symbol end as symbol,
-          e.side, e.quantity, e.notional, e.num_trades, e.closing
-        from exposure_parts as e
-        union all
-        select w, 'BUY', 0, 0, 0, 0 from unnest(wanted) as w
-      ) as p
-      group by p.symbol
-    ) as s
-    left join lateral (
-      select x.max_position, x.max_order_size from limits as x
-      where x.symbol = s.symbol order by x.version desc limit 1
-    ) as o on true;
-    exit when not is_changed or not is_locked;
-    perform sum_reservations();
-  end loop;
+      -- The symbols that nobody asked for are one.
+      select case when e.symbol = any (wanted) then e.symbol end as symbol,
+        e.side, e.quantity, e.notional, e.num_trades, e.closing
+      from exposure_parts as e
+      union all
+      select w, 'BUY', 0, 0, 0, 0 from unnest(wanted) as w
+    ) as p
+    group by p.symbol
+  ) as s
+  left join lateral (
+    select x.max_position, x.max_order_size from limits as x
+    where x.symbol = s.symbol order by x.version desc limit 1
+  ) as o on true;
 end;
 $$;
 
-revoke execute on function held_exposure(text[], boolean) from public;
-
 -- Decides orders one after another, each seeing the ones before it. A candidate comes with what is known of it: what was
 -- asked, its price, what its signal breaks, `closing` as its decision where it may close all that is open on the other
--- side, and `direct` where the order stands already. Whoever is_locked holds the risk row: what he reads is what there is.
-create or replace function judge_orders(
-  candidates decisions[], r risk, l limits, is_locked boolean
-) returns setof decisions
-language plpgsql set search_path from current as $$
+-- side, and `direct` where the order stands already. Only for who holds the risk row is it sure that nothing comes between.
+create or replace function judge_orders(candidates decisions[], r risk, l limits) returns decisions[]
+language plpgsql stable set search_path from current as $$
 declare
   problem constant text := limits_problem(l);
   is_minute_limited constant boolean := l.max_orders_per_minute is not null;
+  judged decisions[] := '{}';
   held record;
   d decisions;
   of_symbol limits := l;
+  moment bigint;
   breach jsonb;
   halted halts;
   at integer;
   closable numeric;
   accepted bigint[] := '{}';
 begin
-  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c), is_locked);
+  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c));
   foreach d in array candidates loop
     at := array_position(held.symbols, d.symbol);
     closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
@@ -186,12 +177,16 @@ begin
     if d.reduces then
       d.broken := '{}';
     else
-      if problem is null then
-        r := risk_at(r, l, d.timestamp);
-        breach := case when d.timestamp >= coalesce(r.despite_until, 0) then drawdown_breach(r, l) end;
-        d.daily_pnl := case when r.profit_at is not null then r.day_pnl end;
+      -- A batch is of few moments, mostly of one.
+      if d.timestamp is distinct from moment then
+        moment := d.timestamp;
+        if problem is null then
+          r := risk_at(r, l, moment);
+          breach := case when moment >= coalesce(r.despite_until, 0) then drawdown_breach(r, l) end;
+        end if;
+        halted := case when r.halt_id is not null then halt_at(r, moment) end;
       end if;
-      halted := case when r.halt_id is not null then halt_at(r, d.timestamp) end;
+      d.daily_pnl := case when r.profit_at is not null then r.day_pnl end;
       of_symbol.max_position := coalesce(held.max_positions[at], l.max_position);
       of_symbol.max_order_size := coalesce(held.max_order_sizes[at], l.max_order_size);
       -- In the order of precedence: the first one names the reason.
@@ -230,12 +225,11 @@ begin
     else
       held.closing_sells[at] := held.closing_sells[at] + d.quantity;
     end if;
-    return next d;
+    judged := judged || d;
   end loop;
+  return judged;
 end;
 $$;
-
-revoke execute on function judge_orders(decisions[], risk, limits, boolean) from public;
 
 -- Signals as candidates for judge_orders, with what is asked of them and what they break by themselves.
 create or replace function candidates_of(
@@ -287,6 +281,8 @@ declare
   r risk;
   l limits;
   candidates decisions[];
+  judged decisions[];
+  newest bigint;
   taken text[];
 begin
   -- What can be read before the lock is, so that others wait for less.
@@ -294,56 +290,43 @@ begin
   candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
   -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
   update risk set decided = risk.decided + 1 returning * into r;
-  if l.version is distinct from (select max(x.version) from limits as x where x.symbol is null) then
+  select (select max(x.version) from limits as x where x.symbol is null),
+    array(select o.order_id from orders as o where o.order_id = any (order_ids))
+  into newest, taken;
+  if l.version is distinct from newest then
     select * into l from limits where symbol is null order by version desc limit 1;
     candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
   end if;
-  taken := array(select o.order_id from orders as o where o.order_id = any (order_ids));
   if cardinality(taken) > 0 then
     candidates := array(select c from unnest(candidates) as c where c.order_id <> all (taken));
   end if;
-  -- The profit that everybody goes on from moves on once a minute, not with each decision.
-  if candidates[1].timestamp > r.profit_at + 60000 and limits_problem(l) is null then
+  -- The profit that everybody goes on from moves on once a minute, not with each decision; back to an earlier day, as a
+  -- replay begins; and never to a time that is still to come.
+  if num_nonnulls(l.max_drawdown, l.max_drawdown_pct) > 0 and limits_problem(l) is null
+    and (
+      r.profit_at is null or candidates[1].timestamp > r.profit_at + 60000 or candidates[1].timestamp < r.day_from
+    )
+    and candidates[1].timestamp <= now_ms() + 60000
+  then
     r := risk_at(r, l, candidates[1].timestamp);
     update risk set
       (profit_at, day_from, day_until, day_pnl, window_pnl) =
       (r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
   end if;
-  -- Of a rejection there are two events where the limit that names it has a type of its own: one is of the signal, as in
-  -- the seed's example, one of the limit.
+  -- What has changed is moved into the totals where it is found, so that nobody reads it twice.
+  if exists (select from reservation_changes) then
+    perform sum_reservations();
+  end if;
+  judged := judge_orders(candidates, r, l);
+  insert into decisions select j.* from unnest(judged) as j;
+  insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
+  select j.order_id, j.signal_id, j.symbol, j.side, j.quantity, j.asked_price,
+    case j.decision when 'rejected' then 'REJECTED' else 'PENDING' end, j.reason, j.timestamp
+  from unnest(judged) as j;
+  perform follow_decisions(judged);
   return query
-  with judged as materialized (select * from judge_orders(candidates, r, l, true)),
-  recorded as (insert into decisions as n select * from judged returning n.order_id, n as decided),
-  placed as (
-    insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
-    select j.order_id, j.signal_id, j.symbol, j.side, j.quantity, j.asked_price,
-      case j.decision when 'rejected' then 'REJECTED' else 'PENDING' end, j.reason, j.timestamp
-    from judged as j
-  ),
-  told as (
-    insert into risk_events (event_id, event_type, signal_id, symbol, reason, details, timestamp)
-    select 'evt-' || md5(e.event_type || j.order_id), e.event_type, j.signal_id, j.symbol, j.reason, j.details, j.timestamp
-    from judged as j
-    cross join lateral (values ('signal_rejected'), (event_type_of(j.broken[1]))) as e (event_type)
-    where j.decision = 'rejected' and e.event_type is not null
-  ),
-  reserved as (
-    insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
-    select j.symbol, j.side,
-      coalesce(sum(j.quantity) filter (where j.reduces), 0),
-      coalesce(sum(j.notional) filter (where not j.reduces), 0),
-      count(*) filter (where not j.reduces)
-    from judged as j
-    where j.decision <> 'rejected'
-    group by j.symbol, j.side
-    order by j.symbol, j.side
-    on conflict (symbol, side) do update set
-      closing = t.closing + excluded.closing,
-      notional = t.notional + excluded.notional,
-      num_orders = t.num_orders + excluded.num_orders
-  )
-  select i.place, 'recorded', '{}'::text[], n.decided
-  from recorded as n join unnest(order_ids) with ordinality as i (order_id, place) on i.order_id = n.order_id;
+  select i.place, 'recorded', '{}'::text[], j
+  from unnest(judged) as j join unnest(order_ids) with ordinality as i (order_id, place) on i.order_id = j.order_id;
   if cardinality(candidates) < cardinality(order_ids) then
     return query select * from answers_of(order_ids, signal_ids, quantities, notionals, prices, candidates);
   end if;
@@ -351,6 +334,45 @@ end;
 $$;
 
 revoke execute on function decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[]) from public;
+
+-- The events of what was rejected, and what the others reserve.
+create or replace function follow_decisions(judged decisions[]) returns void
+language plpgsql set search_path from current as $$
+declare
+  d decisions;
+  num_rejected integer := 0;
+begin
+  foreach d in array judged loop
+    num_rejected := num_rejected + (d.decision = 'rejected')::int;
+  end loop;
+  if num_rejected > 0 then
+    -- Two where the limit that names the reason has a type of its own: one is of the signal, as in the seed's example,
+    -- one of the limit.
+    insert into risk_events (event_id, event_type, signal_id, symbol, reason, details, timestamp)
+    select 'evt-' || md5(e.event_type || j.order_id), e.event_type, j.signal_id, j.symbol, j.reason, j.details, j.timestamp
+    from unnest(judged) as j
+    cross join lateral (values ('signal_rejected'), (event_type_of(j.broken[1]))) as e (event_type)
+    where j.decision = 'rejected' and e.event_type is not null;
+  end if;
+  if num_rejected < cardinality(judged) then
+    insert into reservation_totals as t (symbol, side, closing, notional, num_orders)
+    select j.symbol, j.side,
+      coalesce(sum(j.quantity) filter (where j.reduces), 0),
+      coalesce(sum(j.notional) filter (where not j.reduces), 0),
+      count(*) filter (where not j.reduces)
+    from unnest(judged) as j
+    where j.decision <> 'rejected'
+    group by j.symbol, j.side
+    order by j.symbol, j.side
+    on conflict (symbol, side) do update set
+      closing = t.closing + excluded.closing,
+      notional = t.notional + excluded.notional,
+      num_orders = t.num_orders + excluded.num_orders;
+  end if;
+end;
+$$;
+
+revoke execute on function follow_decisions(decisions[]) from public;
 
 -- What decide answers to what it did not decide just now.
 create or replace function answers_of(

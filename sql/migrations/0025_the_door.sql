@@ -14,7 +14,6 @@ declare
   candidates decisions[];
   l limits;
   r risk;
-  is_locked boolean;
   judged decisions[];
   broken decisions;
 begin
@@ -27,7 +26,7 @@ begin
   end if;
   candidates := array(
     select row(
-      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, coalesce(n.timestamp, moment), 0,
+      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, usable_time(n.timestamp, moment), 0,
       coalesce(n.price, s.price, (
         select x.price from signals as x where x.symbol = n.symbol order by x.timestamp desc limit 1
       )),
@@ -39,14 +38,13 @@ begin
     order by n.id
   );
   l := book_limits();
-  is_locked := l.enforce_limits = 'on';
-  if is_locked then
+  select * into r from risk;
+  -- Where it is refused it must be sure; where it is only told nobody waits for it.
+  if l.enforce_limits = 'on' or (halt_at(r, moment)).id is not null then
     -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
     update risk set decided = decided + 1 returning * into r;
-  else
-    select * into r from risk;
   end if;
-  judged := array(select j from judge_orders(candidates, r, l, is_locked) as j);
+  judged := judge_orders(candidates, r, l);
   insert into decisions select j.* from unnest(judged) as j;
   insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
   for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop
@@ -66,7 +64,10 @@ begin
     raise exception 'order %: %', d.order_id, d.reason
       using errcode = 'check_violation', constraint = 'orders_wait_while_halted', table = 'orders';
   end if;
-  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on' then
+  -- Limits that cannot be read are not known to be kept.
+  if cardinality(over) > 0 and coalesce(l.enforce_limits, 'on') = 'on'
+    or 'limits_unreadable' = any (over) and l.enforce_limits = 'warn'
+  then
     raise exception 'order %: %, %', d.order_id, refusal_of(over[1], d.reason), d.details
       using errcode = 'check_violation', constraint = 'orders_within_limits', table = 'orders';
   end if;
@@ -90,6 +91,12 @@ revoke execute on function answer_direct_order(decisions, limits) from public;
 create or replace function follow_orders() returns trigger
 language plpgsql security definer set search_path from current as $$
 begin
+  if tg_op = 'DELETE' then
+    insert into reservation_changes (order_id)
+    select o.order_id from old_rows as o join decisions as d on d.order_id = o.order_id
+    where d.reserved_quantity is distinct from 0;
+    return null;
+  end if;
   insert into order_history (order_id, from_status, to_status, reason)
   select n.order_id, o.status, n.status, n.rejection_reason
   from new_rows as n join old_rows as o on o.id = n.id
@@ -99,7 +106,10 @@ begin
   select n.order_id
   from new_rows as n join old_rows as o on o.id = n.id
   where (n.status, n.quantity) is distinct from (o.status, o.quantity)
-    and exists (select from decisions as d where d.order_id = n.order_id and d.reserved_quantity is distinct from 0);
+    and exists (
+      select from decisions as d
+      where d.order_id = n.order_id and (d.reserved_quantity is distinct from 0 or n.status = 'PENDING')
+    );
   return null;
 end;
 $$;
@@ -120,7 +130,7 @@ end;
 $$;
 
 -- A fill is a fact and never refused. One of more than was reserved for it may break a limit: then that is told.
-create or replace function tell_overrun(wanted text[], opened numeric[], released numeric[], at bigint) returns void
+create or replace function tell_overrun(wanted text[], opened numeric[], at bigint, filled_order text) returns void
 language plpgsql security definer set search_path from current as $$
 declare
   l constant limits := book_limits();
@@ -128,32 +138,32 @@ declare
   of_symbol integer;
   total numeric;
   largest numeric;
+  of_order constant jsonb := jsonb_strip_nulls(jsonb_build_object('order_id', filled_order));
 begin
-  held := held_exposure(wanted, false);
-  total := held.gross - (select coalesce(sum(x), 0) from unnest(released) as x);
-  if total > l.max_exposure then
+  held := held_exposure(wanted);
+  if held.gross > l.max_exposure then
     insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
     select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
       'Exposure limit exceeded by a fill',
-      jsonb_build_object('current_exposure', trim_scale(total - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
-        'new_position', trim_scale(sum(x))), at
+      jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
+        'new_position', trim_scale(sum(x))) || of_order, at
     from unnest(opened) as x;
   end if;
   for place in 1..cardinality(wanted) loop
     of_symbol := array_position(held.symbols, wanted[place]);
-    total := held.notionals[of_symbol] - released[place];
+    total := held.notionals[of_symbol];
     largest := coalesce(held.max_positions[of_symbol], l.max_position);
     if total > largest then
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
       values ('evt-' || gen_random_uuid(), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
         jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
-          'new_position', trim_scale(opened[place])), at);
+          'new_position', trim_scale(opened[place])) || of_order, at);
     end if;
   end loop;
 end;
 $$;
 
-revoke execute on function tell_overrun(text[], numeric[], numeric[], bigint) from public;
+revoke execute on function tell_overrun(text[], numeric[], bigint, text) from public;
 
 create or replace function follow_trades() returns trigger
 language plpgsql security definer set search_path from current as $$
@@ -169,11 +179,14 @@ begin
     insert into reservation_changes (order_id)
     select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
     where d.reserved_quantity is distinct from 0;
-    select array_agg(symbol) as symbols, array_agg(notional) as opened, array_agg(released) as released,
-      max(entered) as entered, bool_or(notional > released) as is_more
+    -- One order in nearly all cases; of a batch it is not told which one it was.
+    select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
+      case when min(order_id) = max(last_order) then min(order_id) end as order_id,
+      bool_or(notional > released) as is_more
     into filled
     from (
       select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
+        min(n.order_id) as order_id, max(n.order_id) as last_order,
         coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
       from new_rows as n left join decisions as d on d.order_id = n.order_id
       where n.status = 'OPEN'
@@ -182,7 +195,7 @@ begin
     if filled.is_more and exists (
       select from limits where num_nonnulls(max_exposure, max_position) > 0
     ) then
-      perform tell_overrun(filled.symbols, filled.opened, filled.released, filled.entered);
+      perform tell_overrun(filled.symbols, filled.opened, filled.entered, filled.order_id);
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts
@@ -191,9 +204,17 @@ begin
       union all
       select n.exit_timestamp, n.pnl from new_rows as n where n.status = 'CLOSED'
     ) as moved;
+    -- Of a corrected trade the order may reserve again.
+    insert into reservation_changes (order_id)
+    select d.order_id
+    from old_rows as o join new_rows as n on n.id = o.id
+    join decisions as d on d.order_id in (o.order_id, n.order_id)
+    where (o.order_id, o.quantity) is distinct from (n.order_id, n.quantity);
   else
     select array_agg(o.exit_timestamp), array_agg(-o.pnl) into ended, amounts
     from old_rows as o where o.status = 'CLOSED';
+    insert into reservation_changes (order_id)
+    select d.order_id from old_rows as o join decisions as d on d.order_id = o.order_id;
   end if;
   if ended is not null then
     perform follow_profit(ended, amounts);
@@ -208,6 +229,10 @@ for each statement execute function hold_the_door();
 
 create or replace trigger orders_follow_update after update on orders
 referencing old table as old_rows new table as new_rows
+for each statement execute function follow_orders();
+
+create or replace trigger orders_follow_delete after delete on orders
+referencing old table as old_rows
 for each statement execute function follow_orders();
 
 create or replace trigger trades_lock_risk before update or delete on trades
@@ -227,8 +252,13 @@ for each statement execute function follow_trades();
 
 -- Orders that wait already reserve from now on. The triggers stand, so none is missed; those that they have seen are there.
 insert into decisions (order_id, signal_id, symbol, side, decision, reduces, timestamp, quantity, price, notional, actor)
-select o.order_id, o.signal_id, o.symbol, o.side, 'direct', false,
-  coalesce(o.timestamp, floor(extract(epoch from o.created_at) * 1000)::bigint), o.quantity,
+select o.order_id, o.signal_id, o.symbol, o.side, 'direct',
+  -- In turn, as if each had been judged when it came.
+  coalesce(sum(o.quantity) over (partition by o.symbol, o.side order by o.id) <= (
+    select sum(t.quantity) from trades as t where t.symbol = o.symbol and t.side <> o.side and t.status = 'OPEN'
+  ), false),
+  usable_time(o.timestamp, case when isfinite(o.created_at) then usable_time(as_ms(o.created_at), now_ms()) else now_ms() end),
+  o.quantity,
   coalesce(o.price, s.price), o.quantity * coalesce(o.price, s.price), 'from before 1.3'
 from orders as o left join signals as s on s.signal_id = o.signal_id
 where o.status = 'PENDING'

@@ -4,11 +4,6 @@
 -- transaction: yes
 -- locks: none on what exists; creates views and functions
 
-create or replace function as_ms(recorded timestamp) returns bigint
-language sql immutable as $$
-  select floor(extract(epoch from recorded) * 1000)::bigint;
-$$;
-
 -- Signals that led to nothing: nobody decided them, or no order of theirs waits or was filled.
 create or replace view untraded_signals as
 select
@@ -64,7 +59,9 @@ language sql stable set search_path from current as $$
         'decision', d.decision, 'reduces', d.reduces, 'timestamp', d.timestamp, 'quantity', d.quantity::text,
         'price', d.price::text, 'notional', d.notional::text, 'reason', d.reason, 'broken', d.broken,
         'details', d.details, 'exposure', d.exposure::text, 'position', d.position::text,
-        'open_trades', d.open_trades, 'daily_pnl', d.daily_pnl::text, 'reserved_quantity', d.reserved_quantity::text,
+        'open_trades', d.open_trades, 'daily_pnl', d.daily_pnl::text, 'reserved_quantity', coalesce(
+          (select r.quantity::text from reservations as r where r.order_id = d.order_id), '0'
+        ),
         'released_reason', d.released_reason, 'actor', d.actor, 'created_at', as_ms(d.created_at),
         'limits', (select limits_as_json(l) from limits as l where l.version = d.limits_version),
         'symbol_limits', (
@@ -123,7 +120,14 @@ language sql stable set search_path from current as $$
         'event_id', e.event_id, 'event_type', e.event_type, 'reason', e.reason, 'details', e.details,
         'timestamp', e.timestamp
       ) order by e.id)
-      from risk_events as e where e.signal_id = (select signal_id from chain)
+      from risk_events as e
+      where e.signal_id = (select signal_id from chain)
+        -- Those of an order by plain SQL, and of a fill over a limit.
+        or e.id in (
+          select x.id from found cross join lateral (
+            select y.id from risk_events as y where y.details @> jsonb_build_object('order_id', (o).order_id)
+          ) as x
+        )
     ), '[]')
   )
   where exists (select from signal) or exists (select from found) or exists (select from trade);

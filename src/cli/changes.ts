@@ -5,11 +5,11 @@ import { ClaireError } from '../errors/index.js';
 const JSON_COLUMNS = ['metadata', 'details'];
 
 /** `COLUMN=VALUE` as columns and their values; nothing after the sign means NULL. */
-export function changesOf(given: string[]): Record<string, unknown> {
+export function changesOf(given: string[], form = 'COLUMN=VALUE'): Record<string, unknown> {
   const changes = new Map<string, unknown>();
   for (const change of given) {
     const at = change.indexOf('=');
-    if (at < 1) throw new ClaireError('input_invalid', { found: `changes: ${change} is not COLUMN=VALUE.` });
+    if (at < 1) throw new ClaireError('input_invalid', { found: `changes: ${change} is not ${form}.` });
     const column = change.slice(0, at);
     if (changes.has(column)) {
       throw new ClaireError('input_invalid', { found: `changes: ${column} is given twice.` });

@@ -3,12 +3,16 @@ import { packageVersion } from '../config.js';
 import type { Runtime } from './command.js';
 import { bench } from './commands/bench.js';
 import { book } from './commands/book.js';
+import { capital } from './commands/capital.js';
 import { correct } from './commands/correct.js';
+import { halt, resume } from './commands/halt.js';
 import { importCommand } from './commands/import.js';
+import { limits } from './commands/limits.js';
 import { migrate } from './commands/migrate.js';
 import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
+import { reservations } from './commands/reservations.js';
 import { schema } from './commands/schema.js';
 import { service } from './commands/service.js';
 import { status } from './commands/status.js';
@@ -16,6 +20,7 @@ import { stop } from './commands/stop.js';
 import { testData } from './commands/test-data.js';
 import { up } from './commands/up.js';
 import { verify } from './commands/verify.js';
+import { why } from './commands/why.js';
 import { exitCodesText } from './help.js';
 import { addGlobalOptions } from './options.js';
 
@@ -26,6 +31,12 @@ const COMMANDS = [
   replay,
   importCommand,
   reads,
+  why,
+  limits,
+  capital,
+  halt,
+  resume,
+  reservations,
   verify,
   correct,
   quarantine,

@@ -14,7 +14,7 @@ export interface Column {
 export const columnsOf = (shape: z.ZodObject): Column[] =>
   Object.entries(shape.shape).map(([name, field]) => ({
     name,
-    isTime: innermost(field as z.ZodType) === out.time,
+    isTime: isOf(field as z.ZodType, out.time),
   }));
 
 /** A value as people read it: times as ISO 8601 in UTC, money as it is stored, nothing where there is nothing. */
@@ -29,4 +29,11 @@ export function formatCell(column: Column, value: unknown): string {
 export function innermost(field: z.ZodType): z.ZodType {
   const wrapped = (field as z.ZodType & { unwrap?: () => z.ZodType }).unwrap?.();
   return wrapped ? innermost(wrapped) : field;
+}
+
+/** Whether a field is of a kind, whatever description it was given since, and also where it may be absent. */
+export function isOf(field: z.core.$ZodType, kind: z.core.$ZodType): boolean {
+  if (field === kind) return true;
+  const { parent, def } = field._zod as { parent?: z.core.$ZodType; def: { innerType?: z.core.$ZodType } };
+  return (parent !== undefined && isOf(parent, kind)) || (!!def.innerType && isOf(def.innerType, kind));
 }

@@ -255,7 +255,7 @@ export const laws = {
   },
   limit_makes_no_sense: {
     sentence:
-      'A limit is above 0 and finite, a confidence at most 1, a drawdown below 0, in percent not below -100.',
+      'A limit is above 0 and below 10^15, a confidence at most 1, a drawdown below 0, in percent not below -100.',
     remedy:
       'Write a drawdown as a loss (-500, or -5 for 5 %); leave out what is not limited, or set it to nothing.',
     constraints: [
@@ -327,7 +327,7 @@ export const laws = {
   },
   reservation_stays: {
     sentence: 'What this order reserves cannot be released.',
-    remedy: 'Cancel it while it is PENDING; `claire reservations` shows what is reserved.',
+    remedy: 'Cancel it while it is PENDING; `claire reservations list` shows what is reserved.',
     constraints: ['decisions_reservation', 'decisions_decision_check'],
   },
 } as const;

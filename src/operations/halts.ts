@@ -54,10 +54,14 @@ export const riskState: Operation<typeof stateInput, z.output<typeof state>> = {
        left join ${book}.halts as h
          on h.id = r.halt_id and (h.until is null or h.until > coalesce($1::bigint, ${book}.now_ms()))
        cross join (select
-         (select coalesce(sum(total_value_usd), 0) from ${book}.position_sums) as exposure,
-         (select coalesce(sum(notional), 0) from ${book}.reservation_totals) as reserved,
-         (select coalesce(sum(num_trades), 0)::bigint from ${book}.exposure_parts) as open_trades,
+         p.exposure, e.total - p.exposure as reserved, e.open_trades,
          (select max(version) from ${book}.limits) as limits_version
+         from (
+           select coalesce(sum(total_value_usd), 0) as exposure from ${book}.position_sums
+         ) as p, (
+           select coalesce(sum(notional), 0) as total, coalesce(sum(num_trades), 0)::bigint as open_trades
+           from ${book}.exposure_parts
+         ) as e
        ) as held`,
       [at ?? null],
     );
@@ -85,12 +89,18 @@ export const halt: Operation<typeof haltInput, z.output<typeof halted>> = {
   kind: 'write',
   input: haltInput,
   result: halted,
-  async run({ database, book }, { reason, at, until, cancel_pending }) {
+  async run({ database, book, inTransaction }, { reason, at, until, cancel_pending }) {
+    // Who fills an order takes its row before the risk row: so must a transaction that takes both.
+    if (inTransaction && cancel_pending) {
+      await database.query(
+        `select from ${book}.orders where status = 'PENDING' order by id for no key update`,
+      );
+    }
     const [row] = await database.query<{ halt_id: string }>(
       `select ${book}.halt_trading($1, $2, $3)::text as halt_id`,
       [reason, at ?? null, until ?? null],
     );
-    // After the halt and not with it: an order's row is taken before the risk row everywhere, and here none comes anew.
+    // Alone, after the halt and not with it: the risk row is free again, and no order comes anew.
     const cancelled = cancel_pending
       ? await database.query<{ order_id: string }>(
           `update ${book}.orders set status = 'CANCELLED', rejection_reason = $1

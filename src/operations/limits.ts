@@ -12,12 +12,14 @@ const ENFORCE = ['on', 'warn', 'off'] as const;
 /** What may be set, by name; null is no limit. The one list of which documents and commands are made. */
 export const LIMITS = {
   max_exposure: limit('Largest gross exposure: open trades at entry prices and PENDING openings'),
-  max_position: limit('The same for a symbol; may be set for one symbol'),
+  max_position: limit('Largest gross exposure of a symbol; may be set for one symbol'),
   max_order_size: limit('Largest value of an opening order; may be set for one symbol'),
   max_open_trades: most('Largest number of open trades and PENDING openings'),
   max_orders_per_minute: most('Largest number of opening orders in 60 seconds'),
   max_drawdown: limit('Largest loss of a day, and of 24 hours, as a negative amount'),
-  max_drawdown_pct: limit('The same in percent of the capital, below 0; the tighter of both counts'),
+  max_drawdown_pct: limit(
+    'Largest loss of a day, and of 24 hours, in percent of the capital, below 0; the tighter of both counts',
+  ),
   min_confidence: limit('Lowest confidence of a signal'),
   max_signal_age_ms: most('Oldest signal, in milliseconds'),
   time_zone: out.text.nullable().meta({ description: 'Zone in which a day begins, as Europe/Berlin' }),

@@ -9,7 +9,6 @@ export const decisions = defineRead({
   summary: 'What was decided of an order or a signal, and by which numbers.',
   from: 'decisions',
   row: decisionRow.extend({
-    reserved_quantity: out.decimal.nullable().meta({ description: 'What the order still reserves' }),
     actor: out.text,
     created_at: out.time,
   }),
@@ -25,7 +24,7 @@ export const decisions = defineRead({
 });
 
 export const orderHistory = defineRead({
-  summary: 'Each state that an order moved to, in order, with when and by whom.',
+  summary: 'Each state that an order moved to, the newest first, with when and by whom.',
   from: 'order_history',
   row: z.object({
     id: out.rowId,

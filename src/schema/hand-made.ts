@@ -60,6 +60,9 @@ const PIECES: readonly Piece[] = [
 const RELATIONS = PIECES.filter(({ what }) => what === 'relation').map(({ name }) => name);
 const FIRST = VERSIONS[0];
 
+/** SQL: a function of book $1 as objects.ts names it; a row of a table, as an argument, has the schema before its name. */
+export const SIGNATURE = `p.proname || '(' || replace(oidvectortypes(p.proargtypes), quote_ident($1) || '.', '') || ')'`;
+
 /** Reads the catalog only, so that it needs no right on the tables. */
 const LOOK = `
   with r as (
@@ -101,8 +104,7 @@ const LOOK = `
   union all
   select 'function', f.signature, null, null
   from (
-    -- A row of a table of the book, as an argument, has the schema before its name.
-    select p.proname || '(' || replace(oidvectortypes(p.proargtypes), quote_ident($1) || '.', '') || ')' as signature
+    select ${SIGNATURE} as signature
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = $1
   ) as f
   where f.signature = any ($3)`;

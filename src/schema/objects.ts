@@ -14,7 +14,14 @@ const since = (version: Version, ...names: string[]): Named[] =>
 
 /** In an order in which each can be dropped without CASCADE: what points to others comes first. */
 export const VIEWS: readonly Named[] = [
-  ...since('1.3', 'untraded_signals', 'reservations', 'limits_in_force', 'exposure_parts'),
+  ...since(
+    '1.3',
+    'untraded_signals',
+    'reservations',
+    'limits_in_force',
+    'exposure_parts',
+    'changed_reservations',
+  ),
   ...since('1.2', 'exposure', 'positions', 'position_sums'),
 ];
 
@@ -40,7 +47,8 @@ export const ROW_FUNCTIONS: readonly Named[] = since(
   'halt_at(risk, bigint)',
   'numbers_of(decisions, limits, jsonb)',
   'limits_broken(decisions, limits)',
-  'judge_orders(decisions[], risk, limits, boolean)',
+  'follow_decisions(decisions[])',
+  'judge_orders(decisions[], risk, limits)',
   'candidates_of(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[], limits)',
   'decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[])',
   'answers_of(text[], text[], numeric[], numeric[], numeric[], decisions[])',
@@ -96,6 +104,7 @@ export const FUNCTIONS: readonly Named[] = [
     'is_number_of(bigint)',
     'refuse_update()',
     'now_ms()',
+    'usable_time(bigint, bigint)',
     'balance_of(bigint)',
     'set_limits(jsonb, text, text, boolean)',
     'set_capital(numeric, text, bigint)',
@@ -112,11 +121,11 @@ export const FUNCTIONS: readonly Named[] = [
     'event_type_of(text)',
     'order_id_for(text)',
     'is_minute_full(bigint, bigint[], bigint)',
-    'held_exposure(text[], boolean)',
+    'held_exposure(text[])',
     'hold_the_door()',
     'follow_orders()',
     'lock_risk_of_trades()',
-    'tell_overrun(text[], numeric[], numeric[], bigint)',
+    'tell_overrun(text[], numeric[], bigint, text)',
     'follow_trades()',
     'as_ms(timestamp without time zone)',
     'why(text)',

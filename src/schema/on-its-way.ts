@@ -1,6 +1,7 @@
 import type { Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { FIRST_OF_OURS, isOurs, type Migration } from './files.js';
+import { SIGNATURE } from './hand-made.js';
 import { FUNCTIONS } from './objects.js';
 import type { BookState } from './recognise.js';
 
@@ -53,8 +54,8 @@ export async function foreignNames(
      select 'type ' || typname from pg_type
      where typnamespace = to_regnamespace(quote_ident($1)) and typname = any ($2) and typrelid = 0 and typcategory <> 'A'
      union all
-     select 'function ' || signature from unnest($5::text[]) as signature
-     where not $6 and to_regprocedure(quote_ident($1) || '.' || signature) is not null
+     select 'function ' || ${SIGNATURE} from pg_proc as p
+     where not $6 and p.pronamespace = to_regnamespace(quote_ident($1)) and ${SIGNATURE} = any ($5)
      order by 1`,
     [
       state.book,

@@ -1,10 +1,9 @@
 import { Big } from 'big.js';
-import { LosslessNumber } from '../index.js';
 
 /** A constructor of our own: its precision is ours and cannot be moved by another user of big.js in this process. */
 const Bounded = Big();
 // Prices have 8 decimals at most; 4 more keep rounding out of sight while values stay short after 10^6 candles.
-export const SCALE = 12;
+const SCALE = 12;
 Bounded.DP = SCALE;
 Bounded.RM = Big.roundHalfUp;
 
@@ -16,10 +15,6 @@ export const bounded = (value: Big): Big => value.round(SCALE, Big.roundHalfUp);
 
 /** Plain decimal text, never an exponent. */
 export const text = (value: Big): string => (value.eq(0) ? '0' : value.toFixed());
-
-/** A decimal as a JSON number that keeps every digit. */
-export const exact = (value: string | Big): LosslessNumber =>
-  new LosslessNumber(typeof value === 'string' ? value : text(value));
 
 export const sum = (values: Iterable<string | Big>): Big => {
   let total = decimal(0);

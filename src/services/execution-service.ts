@@ -22,12 +22,13 @@ export interface Fills {
   closed: number;
 }
 
-export const noFills = (): Fills => ({ filled: 0, rejected: 0, opened: 0, closed: 0 });
+const noFills = (): Fills => ({ filled: 0, rejected: 0, opened: 0, closed: 0 });
 
 /**
  * Fills PENDING orders at the open of the next candle of their symbol. An order that was decided to close does so with
- * all open trades against it, any other opens a trade; the trade and the state of the order move in one transaction. A limit order waits for an
- * open that is no worse than its price; an order without a market time has no next candle and is left alone.
+ * all open trades against it, or is rejected where they are not its quantity any more; any other opens a trade. The trade
+ * and the state of the order move in one transaction. A limit order waits for an open that is no worse than its price; an
+ * order without a market time has no next candle and is left alone.
  */
 export class ExecutionService {
   readonly #claire: Claire;
@@ -110,8 +111,9 @@ export class ExecutionService {
   }
 
   async #fill(order: Order, candle: Candle, fills: Fills): Promise<void> {
-    const against = (await this.#closes(order)) ? await openTradesAgainst(this.#claire, order) : [];
-    if (against.length === 0) {
+    const reduces = await this.#reduces(order);
+    const against = reduces ? await openTradesAgainst(this.#claire, order) : [];
+    if (!reduces) {
       await this.#open(order, candle);
       fills.opened++;
     } else if (sum(against.map(({ quantity }) => quantity)).eq(order.quantity)) {
@@ -126,10 +128,10 @@ export class ExecutionService {
     fills.filled++;
   }
 
-  /** Whether it was placed to close. One from before decisions were recorded closes what is there. */
-  async #closes({ order_id }: Order): Promise<boolean> {
+  /** Whether it was placed to close: what was decided stays, whatever was opened or closed since. */
+  async #reduces({ order_id }: Order): Promise<boolean> {
     const [decision] = await this.#claire.decisions({ order_id, limit: 1 });
-    return decision?.reduces ?? true;
+    return decision?.reduces ?? false;
   }
 
   #open({ order_id, symbol, side, quantity }: Order, candle: Candle) {

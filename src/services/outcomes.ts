@@ -2,17 +2,14 @@ import { entryOf } from '../errors/index.js';
 import { ClaireError, type Outcome } from '../index.js';
 
 /**
- * Gives how many items of a batch are new.
+ * Passes a batch of which every item stands in the record.
  * @throws ClaireError of the first item that does not stand in the record: id_conflict, or the law that refuses it.
  */
-export function requireRecorded(what: string, outcomes: readonly Outcome[]): number {
-  let recorded = 0;
+export function requireRecorded(what: string, outcomes: readonly Outcome[]): void {
   for (const outcome of outcomes) {
     const error = errorOf(what, outcome);
     if (error) throw error;
-    if (outcome.outcome === 'recorded') recorded++;
   }
-  return recorded;
 }
 
 /** What follows from candles alone: a conflict there is not about an id that somebody chose. */

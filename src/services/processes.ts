@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claire } from '../index.js';
-import { MOST } from './book-state.js';
 import { mergeCandles, readCandles, recordedSteps } from './candles/index.js';
 import { type ExecutionOptions, ExecutionService } from './execution-service.js';
 import { RiskManager, type RiskOptions } from './risk-manager.js';
 import { SignalEngine, type SignalEngineOptions } from './signal-engine.js';
+import { undecidedSignals } from './undecided.js';
 
 /**
  * Each service as a process of its own. They meet in the record only, so what they decide depends on how fast each of
@@ -40,7 +40,7 @@ export async function runRiskManager(
   { pollMilliseconds = 200, signal, ...options }: PollOptions & RiskOptions,
 ): Promise<{ decided: number }> {
   const risk = new RiskManager(claire, options);
-  const look = undecided(claire);
+  const look = undecidedSignals(claire);
   let decided = 0;
   await poll(pollMilliseconds, signal, async () => {
     const open = await look();
@@ -68,28 +68,6 @@ export async function runExecutionService(
     return fills.filled > 0;
   });
   return { filled };
-}
-
-/** How far before the newest signal that was seen a look begins, and after how many looks one goes over all. */
-const LATE_MS = 86_400_000;
-const LOOKS = 150;
-
-/**
- * Signals without an order, oldest market time first. Nearly all looks are at the newest market time only, because a look
- * at all grows with the record; one in many is, so that none is missed however late it came.
- */
-function undecided(claire: Claire) {
-  let newest = 0;
-  let looks = 0;
-  return async () => {
-    const isWhole = looks++ % LOOKS === 0;
-    const since = isWhole || newest < 2 * LATE_MS ? {} : { since: newest - LATE_MS };
-    const found = await claire.signals({ without_order: true, limit: MOST, ...since });
-    // What a look over all left behind is found by the next one.
-    if (isWhole && found.length === MOST) looks = 0;
-    for (const { timestamp } of found) newest = Math.max(newest, timestamp);
-    return found.sort((a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
-  };
 }
 
 async function poll(milliseconds: number, signal: AbortSignal, work: () => Promise<boolean>): Promise<void> {

@@ -4,6 +4,8 @@ import type { Claire } from '../index.js';
 import { errorOf } from './outcomes.js';
 import type { Signal } from './signal-engine.js';
 
+type Outcomes = Awaited<ReturnType<Claire['decideAll']>>;
+
 export interface RiskOptions {
   /** Value of an opening order, in quote units. Default 1,000. */
   orderSize?: Decimal;
@@ -14,7 +16,7 @@ export interface Decision {
   order_id: string;
   symbol: string;
   timestamp: Milliseconds;
-  /** `decided`: its order stood there already. */
+  /** `decided`: its order stood there already, whoever placed it and whatever was wanted then. */
   decision: 'opening' | 'closing' | 'rejected' | 'decided';
 }
 
@@ -23,10 +25,10 @@ export interface Decision {
  * that records the order, so a restart forgets nothing and two risk managers cannot pass a limit together.
  */
 export class RiskManager {
-  readonly #claire: Pick<Claire, 'decideAll'>;
+  readonly #claire: Pick<Claire, 'decideAll' | 'orders'>;
   readonly #orderSize: Decimal;
 
-  constructor(claire: Pick<Claire, 'decideAll'>, options: RiskOptions = {}) {
+  constructor(claire: Pick<Claire, 'decideAll' | 'orders'>, options: RiskOptions = {}) {
     this.#claire = claire;
     this.#orderSize = options.orderSize ?? '1000';
   }
@@ -45,14 +47,22 @@ export class RiskManager {
         close_opposed: true,
       })),
     );
-    return outcomes.map((outcome, at) => {
-      if (outcome.outcome !== 'recorded' && outcome.outcome !== 'already_recorded') {
-        throw errorOf('decision', outcome);
-      }
+    const decisions: Decision[] = [];
+    for (const [at, outcome] of outcomes.entries()) {
       const { signal_id, symbol, timestamp } = signals[at]!;
-      const { order_id, decision } = outcome;
-      const isNew = outcome.outcome === 'recorded' && decision !== 'direct';
-      return { signal_id, order_id, symbol, timestamp, decision: isNew ? decision : 'decided' };
-    });
+      const decision = await this.#decisionOf(outcome, signal_id);
+      decisions.push({ signal_id, order_id: outcome.id, symbol, timestamp, decision });
+    }
+    return decisions;
+  }
+
+  async #decisionOf(outcome: Outcomes[number], signal_id: string): Promise<Decision['decision']> {
+    if (outcome.outcome === 'already_recorded') return 'decided';
+    if (outcome.outcome === 'recorded') return outcome.decision as Decision['decision'];
+    // An order from before decisions were recorded, or one of another size: the signal has what it gets.
+    const standing =
+      outcome.outcome === 'conflict' ? await this.#claire.orders({ order_id: outcome.id }) : [];
+    if (standing[0]?.signal_id === signal_id) return 'decided';
+    throw errorOf('decision', outcome);
   }
 }

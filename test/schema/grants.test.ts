@@ -32,15 +32,41 @@ const statements: Record<string, string> = {
   remove: `delete from trades`,
   quarantine: `select quarantine_row('trades', (select min(id) from trades), '{some_law}', 'r')`,
   release: `select release_row((select min(id) from quarantine where state = 'held'), '{}', 'r')`,
+  decide: `select decide('known', 1, gen_random_uuid()::text)`,
+  // Over already, so that orders of others are taken.
+  halt: `select halt_trading('r', ${T}, ${T + 1})`,
+  resume: `select resume_trading('r', false, ${T})`,
+  limit: `select set_limits('{"max_open_trades": 1000000}', 'r')`,
+  fund: `select set_capital(10000, 'r')`,
+  'forge a decision': `insert into decisions (order_id, symbol, side, decision, reduces, timestamp, quantity) values ('f', 'X', 'BUY', 'opening', true, ${T}, 1)`,
+  'free exposure': `delete from reservation_totals`,
+  'lift a halt': `update risk set halt_id = null`,
+  'read risk': `select * from limits, capital, halts, risk, decisions, order_history, reservations, untraded_signals limit 1`,
+  why: `select why('known')`,
   discard: `select discard_row((select min(id) from quarantine where state = 'held'), 'r')`,
 };
 
+const READS = ['read', 'read risk', 'why'];
 const allowed: Record<string, string[]> = {
-  signal_engine: ['signal', 'read', 'fold'],
-  risk_manager: ['order', 'fill', 'event', 'read', 'fold'],
-  execution_service: ['fill', 'trade', 'close', 'read', 'fold'],
-  claire: ['signal', 'order', 'fill', 'trade', 'close', 'event', 'read', 'fold', 'refresh'],
-  claire_operator: ['fill', 'read', 'fold', 'correct', 'release', 'discard'],
+  signal_engine: ['signal', 'fold', ...READS],
+  risk_manager: ['order', 'fill', 'event', 'fold', 'decide', 'halt', ...READS],
+  execution_service: ['fill', 'trade', 'close', 'fold', ...READS],
+  claire: [
+    'signal',
+    'order',
+    'fill',
+    'trade',
+    'close',
+    'event',
+    'fold',
+    'refresh',
+    'decide',
+    'halt',
+    ...READS,
+  ],
+  claire_operator: [
+    ...['fill', 'fold', 'correct', 'release', 'discard', 'halt', 'resume', 'limit', 'fund', ...READS],
+  ],
 };
 
 beforeAll(async () => {
@@ -55,6 +81,7 @@ beforeAll(async () => {
   }
   await admin.close();
   await applyGrants(book.database, 'main');
+  await book.sql(statements.signal!.replace('gen_random_uuid()::text', `'known'`));
   for (const name of ['trade', 'quarantine', 'trade', 'quarantine', 'trade'])
     await book.sql(statements[name]!);
 });

@@ -122,6 +122,32 @@ test('constraints_hold_for_old_rows: a constraint that was never validated', asy
   ).toEqual(['constraints_hold_for_old_rows 1']);
 });
 
+test.each([
+  [
+    'reservations_equal_pending_orders: a sum that was changed',
+    'update reservation_totals set notional = notional - 1',
+  ],
+  ['reservations_equal_pending_orders: sums that are gone', 'delete from reservation_totals'],
+  [
+    'reservations_equal_pending_orders: an order that says something else',
+    'update decisions set reserved_quantity = 3',
+  ],
+  ['reservations_equal_pending_orders: a cancel that nobody saw', `update orders set status = 'CANCELLED'`],
+  ['decisions_have_their_orders: an order that is gone', 'delete from orders'],
+  ['decisions_have_their_orders: a rejection that waits', `update decisions set decision = 'rejected'`],
+  ['profit_of_the_day_is_what_trades_say: a day that was changed', 'update risk set day_pnl = 0'],
+  ['profit_of_the_day_is_what_trades_say: a window that was changed', 'update risk set window_pnl = 1'],
+])('%s', async (name, statement) => {
+  const broken = await damage(
+    `select set_limits('{"max_drawdown": "-500"}', 'r')`,
+    `insert into signals (signal_id, symbol, side, price, confidence, timestamp) values ('s', 'X', 'BUY', 100, 1, 1705072800000)`,
+    `select decide('s', 1, 'o', null, 1705072800000)`,
+    trade('CLOSED', 'SELL', ...exit),
+    `set session_replication_role = replica; ${statement}; reset session_replication_role`,
+  );
+  expect(broken.join()).toContain(name.split(':')[0]);
+});
+
 test('no law of sql/checks was left out here', async () => {
   const files = (await readdir('sql/checks')).map((name) => name.replace('.sql', ''));
   expect([...broken].sort()).toEqual(files.sort());

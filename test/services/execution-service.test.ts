@@ -132,24 +132,50 @@ test('an order without a market time is left alone', async () => {
   expect((await (await started(at)).onStep(step(candle('A', 1, '96')))).filled).toBe(0);
 });
 
-test('an opening that a later order closes survives the halt together with it', async () => {
+test('an order that was decided to open opens, whatever stands against it by then', async () => {
   const at = await desk();
-  const risk = new RiskManager(at.riskManager);
-  const lost = {
-    trade_id: 't',
-    symbol: 'B',
-    side: 'BUY',
-    quantity: '10',
-    entry_price: '100',
-    entry_timestamp: T0,
-  } as const;
-  await at.executionService.openTrade(lost);
-  await risk.decide(
-    await at.signals(signal('1', { symbol: 'A' }), signal('2', { symbol: 'A', side: 'SELL' })),
-  );
-  await at.executionService.closeTrade({ trade_id: 't', exit_price: '40', exit_timestamp: T0 });
-  expect(await risk.checkDrawdown(T0)).toEqual([]);
+  await place(at, 'ord-1', { quantity: '4' });
+  const trade = { trade_id: 't', symbol: 'A', side: 'SELL', quantity: '4' } as const;
+  await at.executionService.openTrade({ ...trade, entry_price: '100', entry_timestamp: T0 });
   const fills = await (await started(at)).onStep(step(candle('A', 1, '100')));
+  expect(fills).toEqual({ filled: 1, rejected: 0, opened: 1, closed: 0 });
+  expect(await at.claire.positions()).toHaveLength(2);
+});
+
+test('an order that was decided to close never opens: where nothing is left of it, it is rejected', async () => {
+  const at = await desk();
+  const trade = { trade_id: 't', symbol: 'A', side: 'BUY', quantity: '10' } as const;
+  await at.executionService.openTrade({ ...trade, entry_price: '100', entry_timestamp: T0 });
+  await place(at, 'ord-1', { side: 'SELL' });
+  await at.executionService.closeTrade({ trade_id: 't', exit_price: '90', exit_timestamp: T0 });
+  const fills = await (await started(at)).onStep(step(candle('A', 1, '100')));
+  expect(fills).toEqual({ filled: 0, rejected: 1, opened: 0, closed: 0 });
+  expect(await at.claire.orders()).toMatchObject([
+    { status: 'REJECTED', rejection_reason: 'The open trades against it are not its 10' },
+  ]);
+});
+
+test('what was placed before a halt is filled, to open and to close', async () => {
+  const at = await desk();
+  const trade = { trade_id: 't', symbol: 'B', side: 'BUY', quantity: '10' } as const;
+  await at.executionService.openTrade({ ...trade, entry_price: '100', entry_timestamp: T0 });
+  const risk = new RiskManager(at.riskManager);
+  await risk.decide(
+    await at.signals(signal('1', { symbol: 'A' }), signal('2', { symbol: 'B', side: 'SELL' })),
+  );
+  await at.claire.halt({ reason: 'by hand', at: T0 });
+  const fills = await (await started(at)).onStep(step(candle('A', 1, '100'), candle('B', 1, '100')));
   expect(fills).toEqual({ filled: 2, rejected: 0, opened: 1, closed: 1 });
-  expect(await at.claire.positions()).toEqual([]);
+});
+
+test('the fill of a closing order that loses too much halts together with it', async () => {
+  const at = await desk();
+  await at.limit({ max_drawdown: '-500' });
+  const trade = { trade_id: 't', symbol: 'B', side: 'BUY', quantity: '10' } as const;
+  await at.executionService.openTrade({ ...trade, entry_price: '100', entry_timestamp: T0 });
+  const risk = new RiskManager(at.riskManager);
+  await risk.decide(await at.signals(signal('1', { symbol: 'B', side: 'SELL' })));
+  const execution = await started(at);
+  expect(await execution.onStep(step(candle('B', 1, '40')))).toMatchObject({ closed: 1 });
+  expect(await at.claire.riskState({ at: T0 + MINUTE })).toMatchObject({ halted: true });
 });

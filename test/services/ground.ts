@@ -17,6 +17,14 @@ export function candle(symbol: string, minute: number, open: string, rest: Parti
   return { symbol, timestamp: T0 + minute * MINUTE, open, high, low, close, volume: '1', ...rest };
 }
 
+/** The seed's: exposure 5,000 and a drawdown of 5 % of 10,000; the others leave room for five orders of 1,000. */
+export const LIMITS = {
+  max_exposure: '5000',
+  max_position: '2500',
+  max_drawdown_pct: '-5',
+  min_confidence: '0.2',
+};
+
 export const step = (...candles: Candle[]) => ({ timestamp: candles[0]!.timestamp, candles });
 
 export function signal(id: string, rest: Partial<Signal> = {}): Signal {
@@ -31,11 +39,14 @@ export function signal(id: string, rest: Partial<Signal> = {}): Signal {
   };
 }
 
-/** The three connections of a book of their own, and signals recorded as an engine would. */
+/** The three connections of a book of their own, without limits until they are set. */
 export interface Desk extends Connections {
   book: string;
   claire: Claire;
+  /** Records signals as an engine would. */
   signals(...signals: Signal[]): Promise<Signal[]>;
+  /** Sets limits over those in force, of 10,000 of capital; null takes one away. */
+  limit(changes: Record<string, string | null>): Promise<void>;
 }
 
 /** A database for the test file, with an empty book and its connections whenever one is wanted. */
@@ -77,11 +88,15 @@ export function useDesks(): Fixture & {
         await signalEngine!.recordSignals(signals);
         return signals;
       },
+      async limit(changes) {
+        await riskManager!.setCapital({ amount: '10000', reason: 'a test' });
+        await riskManager!.setLimits({ changes, reason: 'a test' });
+      },
     };
   }
 }
 
-/** Every table of the book without its rows, as after it was made: what no client may do. */
+/** Every table of the book as after it was made: what no client may do. */
 async function empty(fixture: Fixture, book: string): Promise<void> {
   const tables = await fixture.sql<{ name: string }>(
     `select oid::regclass::text as name from pg_class
@@ -90,7 +105,11 @@ async function empty(fixture: Fixture, book: string): Promise<void> {
   );
   await fixture.sql(
     `begin; set local session_replication_role = replica;
-     truncate ${tables.map(({ name }) => name).join()} restart identity; commit`,
+     truncate ${tables.map(({ name }) => name).join()} restart identity;
+     insert into risk (id) values (1);
+     insert into limits (time_zone, enforce_halts, enforce_limits, breaker_halts, reason)
+     values ('UTC', 'on', 'warn', 'until_resumed', 'the first version');
+     commit`,
     book,
   );
 }

@@ -1,14 +1,13 @@
 import { expect, test } from 'vitest';
 import {
   mergeCandles,
-  RiskManager,
   runExecutionService,
   runRiskManager,
   runSignalEngine,
   syntheticMarket,
 } from '../../src/services/index.js';
 import { refusal } from '../harness/book.js';
-import { candle, collect, type Desk, MINUTE, signal, T0, useDesks, useFiles } from './ground.js';
+import { candle, collect, DAY, type Desk, LIMITS, MINUTE, signal, T0, useDesks, useFiles } from './ground.js';
 
 const { desk, checksums, sql } = useDesks();
 const files = useFiles();
@@ -51,6 +50,7 @@ const poll = { pollMilliseconds: 20 };
 
 test('three processes that meet in the record only decide every signal and fill every order, once', async () => {
   const at = await desk();
+  await at.limit(LIMITS);
   const candles = [await marketFile('SYNTH-A', 250), await marketFile('SYNTH-B', 200)];
   const services = [
     (signal: AbortSignal) => runRiskManager(at.riskManager, { ...poll, signal }),
@@ -70,6 +70,7 @@ test('three processes that meet in the record only decide every signal and fill 
 
 test('a risk manager that starts later decides the signals of before, in market time', async () => {
   const at = await desk();
+  await at.limit(LIMITS);
   await at.signals(
     signal('late', { timestamp: T0 + MINUTE }),
     signal('z-early'),
@@ -82,22 +83,6 @@ test('a risk manager that starts later decides the signals of before, in market 
     ['z-early', 'PENDING'],
     ['late', 'PENDING'],
   ]);
-});
-
-test('a risk manager halts the day of a loss although no signal comes', async () => {
-  const at = await desk();
-  const trade = {
-    trade_id: 't',
-    symbol: 'A',
-    side: 'BUY',
-    quantity: '10',
-    entry_price: '100',
-    entry_timestamp: T0,
-  } as const;
-  await at.executionService.openTrade(trade);
-  await at.executionService.closeTrade({ trade_id: 't', exit_price: '40', exit_timestamp: T0 });
-  const halted = async () => (await at.claire.riskEvents()).length === 2;
-  await runUntil(halted, [(signal) => runRiskManager(at.riskManager, { ...poll, signal })]);
 });
 
 test('an execution service fills from the recorded candles, each order at the next one', async () => {
@@ -129,40 +114,26 @@ test('a signal engine that is told to end ends between two moments', async () =>
 
 test('a service ends with the error of the record, and does not go on without it', async () => {
   const at = await desk();
-  await at.signals(signal('s1', { confidence: '0' }));
-  await at.claire.recordRiskEvent({
-    event_id: 'evt-s1',
-    event_type: 'signal_rejected',
-    reason: 'other',
-    timestamp: T0,
-  });
+  await at.signals(signal('s1'));
+  // A signal whose id is that of somebody else's order.
+  await at.riskManager.placeOrder({ symbol: 'X', side: 'BUY', quantity: '1', order_id: 'ord-s1' });
   const error = await refusal(
     runRiskManager(at.riskManager, { ...poll, signal: new AbortController().signal }),
   );
   expect(error.code).toBe('id_conflict');
 });
 
-test('signals that come late, older than what was decided, are decided all the same', async () => {
+test('signals that come late, however old their market time, are decided all the same', async () => {
   const at = await desk();
-  const decide = (signals: ReturnType<typeof signal>[]) =>
-    runUntil(
-      () => isSettled(at),
-      [
-        async (ending) => {
-          await at.signalEngine.recordSignals(signals);
-          await runRiskManager(at.riskManager, { ...poll, signal: ending });
-        },
-      ],
-    );
   const ending = new AbortController();
-  const manager = runRiskManager(at.riskManager, { ...poll, signal: ending.signal });
-  await at.signalEngine.recordSignal(signal('newer', { timestamp: T0 + 60 * MINUTE }));
-  await expect.poll(() => isSettled(at), { timeout: 30_000 }).toBe(true);
-  await at.signalEngine.recordSignal(signal('older', { symbol: 'OTHER', timestamp: T0 }));
-  await expect.poll(() => isSettled(at), { timeout: 30_000 }).toBe(true);
+  const manager = runRiskManager(at.riskManager, { pollMilliseconds: 1, signal: ending.signal });
+  const decided = (late: number) => async () => {
+    await at.signalEngine.recordSignal(signal(`late-${late}`, { timestamp: T0 - late }));
+    await expect.poll(() => isSettled(at), { timeout: 30_000 }).toBe(true);
+  };
+  for (const one of [0, 60 * MINUTE, 1000 * DAY].map(decided)) await one();
   ending.abort();
-  await manager;
-  await decide([signal('oldest', { symbol: 'THIRD', timestamp: T0 - MINUTE })]);
+  expect(await manager).toEqual({ decided: 3 });
 });
 
 test('a limit order waits, in a process of its own too, for an open that is no worse than its price', async () => {
@@ -182,27 +153,4 @@ test('a limit order waits, in a process of its own too, for an open that is no w
     [(ending) => runExecutionService(at.executionService, { ...poll, signal: ending })],
   );
   expect(await at.claire.trades({ order_id: 'limit' })).toMatchObject([{ entry_price: '90' }]);
-});
-
-test('a loss beyond the limit halts, whatever breaker of later the same day stands there', async () => {
-  const at = await desk();
-  const lose = async (id: string, minute: number, exit: number) => {
-    const entry_timestamp = T0 + minute * MINUTE;
-    await at.claire.openTrade({
-      trade_id: id,
-      symbol: id,
-      side: 'BUY',
-      quantity: 1,
-      entry_price: 1000,
-      entry_timestamp,
-    });
-    await at.claire.closeTrade({ trade_id: id, exit_price: exit, exit_timestamp: entry_timestamp });
-  };
-  const risk = new RiskManager(at.riskManager);
-  await lose('afternoon', 900, 400);
-  await risk.checkDrawdown(T0 + 900 * MINUTE);
-  await lose('morning', 480, 300);
-  const early = signal('early', { timestamp: T0 + 540 * MINUTE });
-  await at.signalEngine.recordSignal(early);
-  expect((await risk.decide([early])).map(({ decision }) => decision)).toEqual(['rejected']);
 });

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { expect, inject, test } from 'vitest';
 import { replay } from '../../src/services/index.js';
 import { shared } from '../harness/seed.js';
-import { useDesks } from './ground.js';
+import { LIMITS, useDesks } from './ground.js';
 import { profitOfFills } from './profit.js';
 
 const { desk, checksums, sql } = useDesks();
@@ -20,6 +20,7 @@ test('two days of real candles leave a record that holds its laws, and again the
     skip();
   }
   const at = await desk();
+  await at.limit({ ...LIMITS, breaker_halts: 'until_next_day' });
   const result = await replay({ connections: at, files: real });
   expect(result).toMatchObject({ finished: true, candles: 7343 });
   const before = await checksums(at.book, true);

@@ -28,7 +28,10 @@ describe('replay and services', () => {
     const there = ['--data', data, '--port', String(await freePort())];
     const file = await candles(join(data, '..'));
     const first = await claire('replay', file, ...there);
-    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^Book main has no limits: .*\n.*\n$/),
+    });
     expect(first.stdout).toMatch(/^400 candles read\. Newly recorded in book main:\nsignals +[1-9]/);
     expect(first.stdout).not.toContain('\r');
     const second = await ask('replay', file, ...there);

@@ -263,7 +263,7 @@ describe('status and stop', () => {
     await up(there);
     const status = await json<Record<string, object>>('status', ...there);
     expect(Object.keys(status)).toEqual([
-      ...['running', 'server', 'books', 'book', 'summary', 'open_laws', 'hand_made', 'positions'],
+      ...['running', 'server', 'books', 'book', 'summary', 'risk', 'open_laws', 'hand_made', 'positions'],
     ]);
     expect(Object.keys(status.server!)).toEqual(['version', 'url', 'data']);
     expect(status.books).toEqual([{ book: 'main', version: LATEST_VERSION }]);

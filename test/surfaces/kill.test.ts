@@ -145,3 +145,44 @@ test('every write that was acknowledged before the server was killed is there ex
   expect(acknowledged.size).toBeGreaterThan(900);
   await database.close();
 });
+
+test('a decision that was made and not answered when the server was killed is answered as it was made, once', async () => {
+  const directory = await ground();
+  let server = await startEmbedded({ dataDir: await rested('main', directory) });
+  const wanted = Array.from({ length: 400 }, (_, at) => ({ signal_id: `s${at}`, quantity: 1, at: T }));
+  const service = { service: 'risk_manager', connections: 4 };
+  let claire = await connect({ ...service, databaseUrl: server.url('postgres', { showSecrets: true }) });
+  await claire.recordSignals(
+    wanted.map(({ signal_id }) => ({
+      ...{ signal_id, symbol: 'BTCUSDT', side: 'BUY' as const, price: 100, confidence: 1, timestamp: T },
+    })),
+  );
+  await claire.setLimits({ changes: { max_exposure: 10_000 }, reason: 'a hundred of them' });
+  const answered = new Map<string, unknown>();
+  const asked = wanted.map(async (item) => {
+    const decision = await claire.decideAll([item]);
+    answered.set(item.signal_id, decision[0]);
+  });
+  await until(() => answered.size >= 60);
+  process.kill(pidOf(server.dataDir)!, 'SIGKILL');
+  const lost = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
+  expect(lost.length).toBeGreaterThan(0);
+  await claire.close();
+
+  server = await startEmbedded({ dataDir: server.dataDir });
+  claire = await connect({ ...service, databaseUrl: server.url('postgres', { showSecrets: true }) });
+  const stored = new Map((await claire.decisions({ limit: 1000 })).map((row) => [row.signal_id, row]));
+  const again = await claire.decideAll(wanted);
+  for (const [at, decision] of again.entries()) {
+    const { signal_id } = wanted[at]!;
+    const before = answered.get(signal_id);
+    if (before) expect(decision).toEqual({ ...(before as object), outcome: 'already_recorded' });
+    if (stored.has(signal_id)) expect(decision.outcome).toBe('already_recorded');
+  }
+  const decisions = again.map((one) => ('decision' in one ? one.decision : undefined));
+  expect(decisions.filter((decision) => decision === 'opening')).toHaveLength(100);
+  expect(decisions.filter((decision) => decision === 'rejected')).toHaveLength(300);
+  expect((await claire.orders({ limit: 1000 })).length).toBe(400);
+  expect((await claire.verify()).filter(({ broken }) => broken > 0)).toEqual([]);
+  await claire.close();
+});

@@ -6,12 +6,16 @@ import { ClaireError } from '../../errors/index.js';
 import { type AnyOperation, type Operations, operations } from '../../operations/index.js';
 import { parseInput } from '../../operations/operation.js';
 import { type AddCommand, type CommandSpec, defineCommand, type Invocation, option } from '../command.js';
+import { MOMENTS, momentGiven } from '../moments.js';
 import { counted, csv, list, table } from '../print.js';
-import { columnsOf, formatCell, type Row } from '../rows.js';
+import { columnsOf, formatCell, innermost, type Row } from '../rows.js';
 import { withBook } from '../session.js';
 
 /** Reads that have a command of their own, which says more than a list of rows. */
-const ELSEWHERE = ['summary', 'verify', 'quarantined'];
+const ELSEWHERE = [
+  ...['summary', 'verify', 'quarantined', 'limits', 'limitsHistory', 'capital', 'riskState'],
+  ...['reservations', 'why', 'notTraded'],
+];
 
 /** Reads that are also for a spreadsheet. */
 const WITH_CSV = ['trades', 'corrections', 'quarantined'];
@@ -33,6 +37,12 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
   positions: [['positions', 'what is open at this moment']],
   exposure: [['exposure --symbol BTCUSDT', 'long, short, gross and net of a symbol']],
   candles: [['candles --symbol BTCUSDT --since 2024-01-01', 'the candles that were replayed']],
+  decisions: [
+    ['decisions --signal-id sig_001', 'what was decided of a signal, and by which numbers'],
+    ['decisions --limit 20 --json', 'every number of the moment, for a program'],
+  ],
+  'order-history': [['order-history --order-id ord-sig_001', 'when an order moved, and by whom']],
+  halts: [['halts --limit 5', 'the last halts and resumptions, with who and why']],
   corrections: [
     ['corrections --table trades --law closed_trades_have_their_profit', 'profits that a migration mended'],
     ['corrections --csv > corrections.csv', 'every column, for a spreadsheet'],
@@ -40,22 +50,29 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
   profit: [['profit --since 2024-01-01 --until 2025-01-01', 'what a year brought']],
 };
 
+/** Of a state, when it was recorded is what people ask. */
+const APPEARANCES: Record<string, Partial<Appearance>> = { orderHistory: { hidden: ['id'] } };
+
 /** A command for each read of the registry: its filters become flags, its row becomes the columns. */
 export const reads: AddCommand = (parent, runtime) => {
   for (const [name, operation] of Object.entries(operations as Record<string, AnyOperation>)) {
     if (operation.kind !== 'read' || ELSEWHERE.includes(name)) continue;
-    readCommand(name as keyof Operations)(parent, runtime);
+    readCommand(name as keyof Operations, APPEARANCES[name])(parent, runtime);
   }
 };
 
 interface Appearance {
   /** Name of the command. */
   usage: string;
+  /** Flags of filters that have another name here, by filter. */
+  flags: Readonly<Record<string, string>>;
   examples: CommandSpec['examples'];
   /** How people call the rows. */
   rows: string;
   /** Columns that only programs are shown. */
   hidden: readonly string[];
+  /** Columns in which nothing stands are left out, for people. */
+  sparse: boolean;
 }
 
 /** A read of the registry as a command. */
@@ -67,15 +84,18 @@ export function readCommand(verb: keyof Operations, appearance: Partial<Appearan
     examples: EXAMPLES[usage] ?? [[usage, operation.summary]],
     rows: usage.replaceAll('-', ' '),
     hidden: FOR_PROGRAMS,
+    flags: {},
+    sparse: false,
     ...appearance,
   };
   const filters = Object.entries<z.ZodType>(operation.input.shape).map(([key, schema]) =>
-    filterFlag(key, schema),
+    filterFlag(key, schema, as.flags[key]),
   );
+  const isTimed = filters.some(({ key }) => PLACEHOLDERS[key] === 'time');
   return defineCommand({
     usage: as.usage,
     summary: operation.summary,
-    details: 'Times are UTC: ISO 8601 for people, Unix milliseconds in JSON. Filters add up.',
+    details: `Times are UTC: ISO 8601 for people, Unix milliseconds in JSON. Filters add up.${isTimed ? `\n${MOMENTS}` : ''}`,
     options: [
       ...filters.map(({ flag }) => flag),
       ...(WITH_CSV.includes(verb) ? [option('--csv', 'print comma-separated values with a head line')] : []),
@@ -89,7 +109,7 @@ export function readCommand(verb: keyof Operations, appearance: Partial<Appearan
         filters
           .map(({ key, flag }) => [key, invocation.options[flag.attributeName()]] as const)
           .filter(([, value]) => value !== undefined)
-          .map(([key, value]) => [key, key === 'contains' ? jsonGiven(value as string) : value]),
+          .map(([key, value]) => [key, valueGiven(key, value as string | true)]),
       );
       // Before anything is opened or started: a typing error should cost nothing.
       parseInput(operation.input, input);
@@ -103,7 +123,7 @@ export function readCommand(verb: keyof Operations, appearance: Partial<Appearan
 
 function print(
   { out, options, globals }: Invocation,
-  { rows, hidden }: Appearance,
+  { rows, hidden, sparse }: Appearance,
   shape: z.ZodObject,
   result: Row | Row[],
 ): void {
@@ -126,7 +146,9 @@ function print(
   }
   out.answer(result, () => {
     if (result.length === 0) return `There are no such ${rows} in book ${globals.book}.`;
-    const shown = columns.filter((column) => !hidden.includes(column.name));
+    const shown = columns.filter(
+      ({ name }) => !hidden.includes(name) && !(sparse && result.every((row) => row[name] === null)),
+    );
     const cells = result.map((row) => shown.map((column) => formatCell(column, row[column.name])));
     const head = shown.map((column) => column.name);
     const limited = result.length === Number(options.limit ?? 100) ? ' (more with --limit)' : '';
@@ -141,11 +163,13 @@ const PLACEHOLDERS: Record<string, string> = {
   limit: 'rows',
 };
 
-function filterFlag(key: string, schema: z.ZodType): { key: string; flag: Option } {
+function filterFlag(key: string, schema: z.ZodType, flags?: string): { key: string; flag: Option } {
   const { description, choices, fallback } = describe(schema);
   const placeholder = PLACEHOLDERS[key] ?? key.split('_').at(-1)!;
   const otherwise = fallback === undefined ? '' : ` (default ${String(fallback)})`;
-  const flag = option(`--${key.replaceAll('_', '-')} <${placeholder}>`, `${description}${otherwise}`);
+  const value = innermost(schema).type === 'literal' ? '' : ` <${placeholder}>`;
+  const named = flags ?? `--${key.replaceAll('_', '-')}${value}`;
+  const flag = option(named, `${description}${otherwise}`);
   return { key, flag: choices ? flag.choices(choices) : flag };
 }
 
@@ -164,6 +188,12 @@ function describe(schema: z.ZodType): { description: string; choices?: string[];
     ...(choices ? { choices } : {}),
     ...(fallback === undefined ? {} : { fallback }),
   };
+}
+
+function valueGiven(key: string, value: string | true): unknown {
+  if (value === true) return value;
+  if (key === 'contains') return jsonGiven(value);
+  return PLACEHOLDERS[key] === 'time' ? momentGiven(value) : value;
 }
 
 function jsonGiven(text: string): unknown {

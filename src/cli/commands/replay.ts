@@ -1,6 +1,7 @@
 import { EXIT } from '../../errors/index.js';
 import { defineCommand } from '../command.js';
 import { keepHeapSmall } from '../heap.js';
+import { countLimits } from '../limits-text.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { withBook } from '../session.js';
 import { summaryText } from '../summary.js';
@@ -25,6 +26,7 @@ export const replay = defineCommand({
       invocation,
       'claire',
       async (claire, place) => {
+        if (countLimits(await claire.limits()) === 0) out.note(withoutLimits(globals.book));
         const result = await runReplay(place, globals.book, { files: args }, signal);
         const summary = await claire.summary();
         out.answer(
@@ -37,3 +39,7 @@ export const replay = defineCommand({
     );
   },
 });
+
+const withoutLimits = (book: string): string =>
+  `Book ${book} has no limits: nothing but what cannot be true will be refused. Set them before the first signal is\n` +
+  'decided, as in `claire limits set max_exposure=5000 --reason "so much is ours"`; see `claire limits set --help`.';

@@ -3,6 +3,7 @@ import { connect } from '../../claire.js';
 import { identifier, type Queryable, redact } from '../../database/index.js';
 import { describeState, LATEST_VERSION, listBooks, listHandMade, openLaws } from '../../schema/index.js';
 import { defineCommand, type Invocation } from '../command.js';
+import { countLimits, haltedText, type RiskState } from '../limits-text.js';
 import { list, table } from '../print.js';
 import { type Place, secretUrl, withPools } from '../session.js';
 import { type Summary, summaryText } from '../summary.js';
@@ -45,6 +46,8 @@ interface Status {
   books: { book: string; version: string | null }[];
   book: string;
   summary: Summary | null;
+  /** Whether trading is halted, by whom and why, and how many limits are set. */
+  risk: (RiskState & { limits_set: number }) | null;
   /** Laws that hold for new rows and not yet for old ones. */
   open_laws: { table: string; law: string }[];
   /** What a person who has an old database may be looking for. */
@@ -62,6 +65,7 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
   const isReadable = books.some(
     ({ book, version, newer }) => book === globals.book && version === LATEST_VERSION && !newer,
   );
+  const read = isReadable ? await readOf(place, globals.book) : { summary: null, risk: null };
   return {
     running: true,
     server: {
@@ -71,7 +75,7 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
     },
     books: books.map(({ book, version, newer }) => ({ book, version: newer ?? version ?? null })),
     book: globals.book,
-    summary: isReadable ? await summaryOf(place, globals.book) : null,
+    ...read,
     open_laws: isReadable
       ? (await openLaws(database, globals.book)).map(({ table, law }) => ({ table, law }))
       : [],
@@ -80,7 +84,7 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
   };
 }
 
-async function summaryOf(place: Place, book: string): Promise<Summary> {
+async function readOf(place: Place, book: string): Promise<Pick<Status, 'summary' | 'risk'>> {
   const claire: Claire = await connect({
     service: 'claire',
     databaseUrl: place.url('claire'),
@@ -88,7 +92,8 @@ async function summaryOf(place: Place, book: string): Promise<Summary> {
     connections: 1,
   });
   try {
-    return await claire.summary();
+    const limits_set = countLimits(await claire.limits());
+    return { summary: await claire.summary(), risk: { ...(await claire.riskState()), limits_set } };
   } finally {
     await claire.close();
   }
@@ -105,10 +110,10 @@ async function positionsOf(database: Queryable, book: string): Promise<Status['p
   return row!;
 }
 
-function text({ server, books, summary, positions, open_laws, hand_made }: Status, book: string): string {
-  const age = positions?.refresh_age_seconds;
-  const refreshed =
-    typeof age === 'number' ? `${age.toFixed(1)} s ago` : 'never; `claire up` does it every 5 s';
+function text(
+  { server, books, summary, risk, positions, open_laws, hand_made }: Status,
+  book: string,
+): string {
   const parts = [
     list([
       ['server', `PostgreSQL ${server.version}`],
@@ -122,12 +127,8 @@ function text({ server, books, summary, positions, open_laws, hand_made }: Statu
           books.map((each) => [each.book, each.version]),
         ),
   ];
-  if (summary && positions) {
-    const more = list([
-      ['positions_realtime refreshed', refreshed],
-      ['position changes not folded yet', positions.unfolded_changes],
-    ]);
-    parts.push(`Book ${book} holds:\n${summaryText(summary)}`, more);
+  if (summary && risk && positions) {
+    parts.push(`Book ${book} holds:\n${summaryText(summary)}`, stateText(risk, positions));
     if (open_laws.length > 0) {
       const names = open_laws.map(({ table, law }) => `${law} (${table})`).join(', ');
       parts.push(
@@ -140,4 +141,17 @@ function text({ server, books, summary, positions, open_laws, hand_made }: Statu
   if (hand_made.length > 0)
     parts.push([...hand_made, 'See `claire migrate --status --book SCHEMA`.'].join('\n'));
   return parts.join('\n\n');
+}
+
+function stateText(risk: NonNullable<Status['risk']>, positions: NonNullable<Status['positions']>): string {
+  const age = positions.refresh_age_seconds;
+  const refreshed =
+    typeof age === 'number' ? `${age.toFixed(1)} s ago` : 'never; `claire up` does it every 5 s';
+  const set = risk.limits_set;
+  return list([
+    ['trading', haltedText(risk)],
+    ['limits', set === 0 ? 'none is set: see `claire limits set --help`' : `${set} set`],
+    ['positions_realtime refreshed', refreshed],
+    ['position changes not folded yet', positions.unfolded_changes],
+  ]);
 }

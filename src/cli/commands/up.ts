@@ -6,6 +6,7 @@ import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
+import { haltedText } from '../limits-text.js';
 import { wantsBackup } from '../migration/before.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
@@ -119,7 +120,9 @@ async function answer(
 ): Promise<void> {
   const { server } = place;
   const claire = await connectTo(place, state.book, 'claire');
-  const summary = await claire.summary().finally(() => claire.close());
+  const [summary, risk] = await Promise.all([claire.summary(), claire.riskState()]).finally(() =>
+    claire.close(),
+  );
   const connections = connectionsOf(place, state.book, options.showSecrets === true);
   out.answer(
     {
@@ -137,10 +140,12 @@ async function answer(
       connections,
       demo: job ?? null,
       summary,
+      halt: risk.halt,
     },
     () =>
       [
         ...[`Book ${state.book} holds:`, summaryText(summary)],
+        ...(risk.halted ? [`trading is ${haltedText(risk)}`] : []),
         ...[
           '',
           options.exitWhenDone && server

@@ -1,0 +1,17 @@
+const UNITS: Record<string, number> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** What may stand where a command takes a moment of the past, for --help. */
+export const MOMENTS =
+  'A time is ISO 8601 with a zone, Unix milliseconds, or a duration back from now: 90m, 12h, 1d, 2w.';
+
+/** A duration back from now as Unix milliseconds; anything else as it was given, for its field to judge. */
+export function momentGiven(text: string, now = Date.now()): string | number {
+  const [, count, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
+  return unit === undefined ? text : now - Number(count) * UNITS[unit]!;
+}
