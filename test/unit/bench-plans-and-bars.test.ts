@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { enough, ratioBar } from '../../src/bench/bars.js';
 import { indexesOf, type PlanNode, rowsScanned, shapeOf, statementOf } from '../../src/bench/explain.js';
 import { spread } from '../../src/bench/measure.js';
+import { casesOf } from '../../src/bench/workloads/decide/flatness.js';
 import { openTradesOf } from '../../src/bench/workloads/positions.js';
 
 const node = (type: string, more: Partial<PlanNode> = {}): PlanNode => ({
@@ -85,4 +86,15 @@ test('the number of open trades follows the rows, and the smallest is always the
   expect(openTradesOf([2000])).toEqual([1000]);
   expect(openTradesOf([50_000, 1_000_000])).toEqual([1000, 40_000]);
   expect(openTradesOf([10_000_000])).toEqual([1000, 40_000, 1_000_000]);
+});
+
+test('a decision is measured beside as many closed trades as rows, and judged where they are a million', () => {
+  const closed = (rows: number) => casesOf(rows).map(({ trades, bar }) => [trades.closed, bar?.says]);
+  expect(closed(2000)).toEqual([
+    [1000, undefined],
+    [10_000, false],
+    [1000, true],
+    [10_000, undefined],
+  ]);
+  expect(closed(10_000_000)[1]).toEqual([1_000_000, true]);
 });

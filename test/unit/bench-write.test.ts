@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { barsOf, figuresOf, inTurns, type Writer } from '../../src/bench/turns.js';
 import { quarters } from '../../src/bench/workloads/write/import-file.js';
-import { barsOf, figuresOf, inTurns, type Writer } from '../../src/bench/workloads/write/turns.js';
 
 const what = 'signals';
 const measured = (rates: Record<string, number[]>, beside: string[] = []) =>

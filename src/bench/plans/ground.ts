@@ -16,6 +16,10 @@ export interface Ground {
   correction: { id: string; row_id: string; created_at: number };
   /** Numbers of rows in quarantine. */
   held: string[];
+  /** An order that is filled and whose trade never came. */
+  unclaimed: string;
+  /** When somebody decided, in the middle. */
+  decidedAt: number;
 }
 
 interface Named {
@@ -59,11 +63,52 @@ export async function fillBeside(session: Queryable, book: string, signals: numb
     `select ${book}.quarantine_row('risk_events', id, array['risk_events_reason_check'], 'without a sure meaning')
      from (select id from ${book}.risk_events order by id limit 40) as e`,
   );
+  await fillDecisions(session, book);
   while (
     (await session.query<{ folded: number }>(`select ${book}.fold_position_changes() as folded`))[0]!.folded >
     0
   );
   await session.query('vacuum (analyze)');
+}
+
+const UNCLAIMED = 'plans_unclaimed';
+
+/** What was decided of the orders that were loaded, each state that they were in, and limits that ask for everything. */
+async function fillDecisions(session: Queryable, book: string): Promise<void> {
+  await session.query(
+    `insert into ${book}.decisions (
+       order_id, signal_id, symbol, side, decision, reduces, timestamp, quantity, price, notional, reason,
+       limits_version, exposure, position, open_trades, reserved_quantity, created_at
+     )
+     select o.order_id, o.signal_id, o.symbol, o.side, case o.status when 'REJECTED' then 'rejected' else 'opening' end,
+       false, ${book}.as_ms(o.created_at), o.quantity, 100, o.quantity * 100, o.rejection_reason, 1, 0, 0, 0, 0, o.created_at
+     from ${book}.orders as o where o.status in ('FILLED', 'REJECTED') order by o.id`,
+  );
+  await session.query(
+    `insert into ${book}.order_history (order_id, from_status, to_status, created_at)
+     select order_id, 'PENDING', status, created_at from ${book}.orders where status = 'FILLED' order by id`,
+  );
+  await session.query(
+    `insert into ${book}.orders (order_id, symbol, side, quantity, price, status, timestamp)
+     values ($1, 'NOSHORTS', 'BUY', 1, 100, 'PENDING', 1760000000000)`,
+    [UNCLAIMED],
+  );
+  await session.query(`update ${book}.orders set status = 'FILLED' where order_id = $1`, [UNCLAIMED]);
+  await session.query(
+    `insert into ${book}.halts (action, cause, reason, timestamp)
+     select case n % 2 when 0 then 'resume' else 'halt' end, 'hand', 'a test', 1760000000000 + n
+     from generate_series(1, 2000) as n`,
+  );
+  await session.query(`select ${book}.set_capital(1000000000, 'a test')`);
+  await session.query(
+    `select ${book}.set_limits('{"max_exposure": 1e14, "max_position": 1e13, "max_order_size": 1e9,
+       "max_open_trades": 1000000000, "max_orders_per_minute": 1000000, "max_drawdown": -1e12, "max_drawdown_pct": -50,
+       "min_confidence": 0.0001, "max_signal_age_ms": 3000000000000}', 'a test')`,
+  );
+  while (
+    (await session.query<{ folded: number }>(`select ${book}.fold_reservation_changes() as folded`))[0]!
+      .folded > 0
+  );
 }
 
 /** Looks the rows up. @throws Error where a book holds too little to ask about */
@@ -100,6 +145,12 @@ export async function survey(session: Queryable, book: string): Promise<Ground> 
     ),
     candle: await one(`select symbol, timestamp from {book}.candles offset 100 limit 1`),
     correction: await one(`select id::text, row_id::text, created_at ${middle('corrections', 'true')}`),
+    unclaimed: UNCLAIMED,
+    decidedAt: (
+      await one<{ at: number }>(
+        `select {book}.as_ms(created_at) as at from {book}.decisions offset 100 limit 1`,
+      )
+    ).at,
     held: (
       await all<{ id: string }>(`select id::text from {book}.quarantine where state = 'held' order by id`)
     ).map(({ id }) => id),

@@ -11,6 +11,7 @@ const around = (timestamp: number) => ({ since: timestamp - DAY / 2, until: time
 /** Reads without a plan to be judged, and why. */
 export const EXEMPT: { readonly [N in Name]?: string } = {
   verify: 'it computes the whole record again, and compares',
+  notTraded: 'it groups every signal of its span by what became of its orders',
 };
 
 /**
@@ -86,6 +87,25 @@ export const PROFILES: { readonly [N in Name]?: (ground: Ground) => Filters[] } 
     { symbol: NOBODY, ...around(DAY * 10_000) },
   ],
   summary: () => [{}],
+  decisions: ({ filled, undecided: [signal] }) => [
+    { order_id: filled.order_id, signal_id: filled.signal_id },
+    { order_id: NOBODY, signal_id: signal!.signal_id },
+    { order_id: NOBODY, signal_id: NOBODY },
+  ],
+  orderHistory: ({ filled }) => [pick(filled, 'order_id'), { order_id: NOBODY }],
+  notTraded: ({ signal }) => [
+    { symbol: signal.symbol, ...around(signal.timestamp) },
+    { symbol: NOBODY, ...around(DAY * 10_000) },
+  ],
+  limits: ({ signal }) => [pick(signal, 'symbol'), { symbol: NOBODY }],
+  limitsHistory: ({ signal }) => [pick(signal, 'symbol'), { symbol: NOBODY }],
+  capital: () => [{}],
+  halts: () => [{}],
+  riskState: ({ closed }) => [{ at: closed.exit_timestamp }],
+  reservations: ({ pending, decidedAt }) => [
+    { symbol: pending.symbol, until: decidedAt },
+    { symbol: NOBODY, until: DAY * 10_000 },
+  ],
 };
 
 /** The most rows that a read gives; the services ask for so many. */

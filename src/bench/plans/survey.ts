@@ -74,11 +74,12 @@ const allowingNone = (error: unknown): void => {
 function stepsOf(name: Name, ground: Ground, limit: number | undefined): Step[] {
   if (name in EXEMPT) return [];
   const operation = operations[name] as AnyOperation;
-  if (operation.kind === 'read') return inputsOf(name, ground, limit).map((input) => stepOf(name, input));
   const once = ONCE[name];
   if (once) return once(ground).map((input) => stepOf(name, input));
+  if (operation.kind === 'read') return inputsOf(name, ground, limit).map((input) => stepOf(name, input));
   const isBatch = operation.kind === 'batch';
-  const single = isBatch ? NAMES.find((other) => WRITES[other] && name === `${other}s`) : name;
+  const isOf = (single: Name) => name === `${single}s` || name === `${single}All`;
+  const single = isBatch ? NAMES.find((other) => WRITES[other] && isOf(other)) : name;
   const batch = BATCHES[name];
   const write = single ? WRITES[single] : batch && { item: batch };
   if (!write) throw missing(name, 'a write');

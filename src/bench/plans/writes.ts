@@ -36,6 +36,13 @@ export const WRITES: { readonly [N in Name]?: Write } = {
       ...{ timestamp: NOW + id, metadata: { strategy: 'momentum' } },
     }),
   },
+  decide: {
+    item: ({ undecided }, id) => ({
+      ...{ order_id: `plans_${id}`, signal_id: again(undecided, id).signal_id },
+      ...(id % 2 === 0 ? { quantity: '1.5' } : { notional: '150' }),
+      ...{ price: id % 3 === 0 ? '100' : null, close_opposed: id % 5 === 0 },
+    }),
+  },
   placeOrder: { item: order },
   fillOrder: move({}),
   rejectOrder: move({ reason: 'Exposure limit exceeded' }),
@@ -69,7 +76,7 @@ export const BATCHES: { readonly [N in Name]?: Item } = {
   }),
 };
 
-/** Writes that are not sent twice: their inputs, one after another. */
+/** Writes that are not sent twice, and reads that must be told something: their inputs, one after another. */
 export const ONCE: { readonly [N in Name]?: (ground: Ground) => unknown[] } = {
   correct: ({ undecided, pending, open, numbered, event }) =>
     [
@@ -81,6 +88,27 @@ export const ONCE: { readonly [N in Name]?: (ground: Ground) => unknown[] } = {
       { what: 'trade', id: 'nobody', changes: { entry_price: '99' } },
       { what: 'trade', id: '999999999', changes: { entry_price: '99' } },
     ].map((correction) => ({ ...correction, reason: 'a slip' })),
+  setLimits: ({ signal }) =>
+    [
+      { changes: { max_exposure: '90000000000000', time_zone: 'Europe/Berlin' } },
+      { changes: { max_position: '9000000000000' }, symbol: signal.symbol },
+      { changes: { max_position: '9000000000000' }, symbol: 'nobody', new_symbol: true },
+    ].map((limits) => ({ ...limits, reason: 'a test' })),
+  setCapital: () => [
+    { amount: '2000000000', reason: 'a test' },
+    { amount: '1000000000', since: NOW, reason: 'a test' },
+  ],
+  halt: () =>
+    [{}, { at: NOW, until: NOW + 60_000 }, { cancel_pending: true }].map((how) => ({
+      ...how,
+      reason: 'a test',
+    })),
+  resume: () => [{}, { at: NOW, despite_limit: true }].map((how) => ({ ...how, reason: 'a test' })),
+  releaseReservation: ({ unclaimed }) => [{ order_id: unclaimed, reason: 'a test' }],
+  why: ({ filled, closed, undecided: [signal], pending }) =>
+    [filled.signal_id, filled.order_id, pending.order_id, closed.trade_id, signal!.signal_id, 'nobody'].map(
+      (id) => ({ id }),
+    ),
   releaseQuarantined: ({ held }) => [
     { id: held[0], reason: 'nothing was wrong' },
     { id: held[1], changes: { reason: 'Another' }, reason: 'mended' },

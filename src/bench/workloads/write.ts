@@ -2,11 +2,6 @@ import { Readable } from 'node:stream';
 import { claireOn } from '../../claire.js';
 import { type BareClient, copyIn, type Database } from '../../database/index.js';
 import { migrate } from '../../schema/index.js';
-import { Undo } from '../undo.js';
-import type { Figure, Workload, WorkloadOptions, WorkloadResult } from '../workload.js';
-import { copyFile, importBars, importFigures, importFile } from './write/import-file.js';
-import { openSeedWay, type SeedWay } from './write/seed-way.js';
-import { COPY, copyText, insertOne, insertUnnest, signalOf, signalsFrom } from './write/signals.js';
 import {
   barsOf,
   batches,
@@ -16,7 +11,12 @@ import {
   type Pace,
   type Promised,
   type Writer,
-} from './write/turns.js';
+} from '../turns.js';
+import { Undo } from '../undo.js';
+import type { Figure, Workload, WorkloadOptions, WorkloadResult } from '../workload.js';
+import { copyFile, importBars, importFigures, importFile } from './write/import-file.js';
+import { openSeedWay, type SeedWay } from './write/seed-way.js';
+import { COPY, copyText, insertOne, insertUnnest, signalOf, signalsFrom } from './write/signals.js';
 
 const CALLERS = 20;
 const SIZES = [100, 1000];

@@ -2,8 +2,8 @@ import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { clientEnvironment } from '../../../config.js';
+import type { Turn } from '../../turns.js';
 import type { Undo } from '../../undo.js';
-import type { Turn } from './turns.js';
 
 /** How the seed's services write: objects of a SQLAlchemy session, and a commit. */
 export interface SeedWay {

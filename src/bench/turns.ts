@@ -1,6 +1,6 @@
-import { ratioBar } from '../../bars.js';
-import { rotated, spread } from '../../measure.js';
-import type { Bar, Figure } from '../../workload.js';
+import { ratioBar } from './bars.js';
+import { rotated, spread } from './measure.js';
+import type { Bar, Figure } from './workload.js';
 
 /** What a writer did in its turn: rows that were committed, and the milliseconds that it took. */
 export interface Turn {
@@ -10,13 +10,13 @@ export interface Turn {
   latencies?: number[];
 }
 
-/** Somebody who writes signals. */
+/** Somebody who writes. */
 export interface Writer {
   by: string;
   /** Others of the same turns that it is compared with, by `by`. */
   beside?: readonly string[];
   facts?: Record<string, string | number>;
-  /** Writes for about so many milliseconds. `ids` begins the ids of its signals and is new each time. */
+  /** Writes for about so many milliseconds. `ids` begins the ids of its rows and is new each time. */
   turn(ids: string, milliseconds: number): Promise<Turn>;
 }
 
@@ -97,13 +97,17 @@ export async function batches<Item>(
 }
 
 /** Rates of all, each over those that it is compared with, and how long calls waited. */
-export function figuresOf(what: string, measured: readonly Measured[]): Figure[] {
+export function figuresOf(
+  what: string,
+  measured: readonly Measured[],
+  unit: Figure['unit'] = 'rows/s',
+): Figure[] {
   const medians = new Map(measured.map(({ writer, rates }) => [writer.by, spread(rates).median]));
   const rates = measured.map(({ writer: { by, beside = [], facts = {} }, rates }): Figure => {
     const ratios = beside
       .filter((to) => medians.has(to))
       .map((to) => ({ to, ratio: medians.get(by)! / medians.get(to)! }));
-    return { what, by, unit: 'rows/s', ratios, facts, ...spread(rates, 'high') };
+    return { what, by, unit, ratios, facts, ...spread(rates, 'high') };
   });
   const waits = measured
     .filter(({ latencies }) => latencies.length > 0)
@@ -134,7 +138,7 @@ const ENOUGH_ROUNDS = 5;
 /** What became of promises; one whose figures are not there is left out. */
 export function barsOf(promises: readonly Promised[], figures: readonly Figure[]): Bar[] {
   return promises.flatMap(({ what, by, to, least }): Bar[] => {
-    const figure = figures.find((each) => each.what === what && each.by === by && each.unit === 'rows/s');
+    const figure = figures.find((each) => each.what === what && each.by === by);
     const ratio = figure?.ratios.find((each) => each.to === to)?.ratio;
     if (!figure || ratio === undefined) return [];
     return [ratioBar(`${what}: ${by}`, ratio, { atLeast: least }, to, figure.runs >= ENOUGH_ROUNDS)];
