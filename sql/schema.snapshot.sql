@@ -122,6 +122,19 @@ CREATE TRIGGER decisions_refuse_removal BEFORE DELETE OR TRUNCATE ON decisions F
 
 CREATE TRIGGER decisions_refuse_update BEFORE UPDATE ON decisions FOR EACH ROW WHEN (old.order_id::text IS DISTINCT FROM new.order_id::text OR old.signal_id::text IS DISTINCT FROM new.signal_id::text OR old.symbol::text IS DISTINCT FROM new.symbol::text OR old.side::text IS DISTINCT FROM new.side::text OR old.decision IS DISTINCT FROM new.decision OR old.reduces IS DISTINCT FROM new.reduces OR old."timestamp" IS DISTINCT FROM new."timestamp" OR old.quantity IS DISTINCT FROM new.quantity OR old.price IS DISTINCT FROM new.price OR old.notional IS DISTINCT FROM new.notional OR old.reason IS DISTINCT FROM new.reason OR old.broken IS DISTINCT FROM new.broken OR old.limits_version IS DISTINCT FROM new.limits_version OR old.exposure IS DISTINCT FROM new.exposure OR old."position" IS DISTINCT FROM new."position" OR old.open_trades IS DISTINCT FROM new.open_trades OR old.daily_pnl IS DISTINCT FROM new.daily_pnl OR old.actor IS DISTINCT FROM new.actor OR old.created_at IS DISTINCT FROM new.created_at) EXECUTE FUNCTION refuse_update();
 
+-- halt_gate -------------------------------------------------------------------------------------------
+
+create table halt_gate (
+  despite_from bigint,
+  despite_until bigint,
+  halt_id bigint,
+  id bigint not null default 1,
+  constraint halt_gate_id_check CHECK (id = 1),
+  constraint halt_gate_pkey PRIMARY KEY (id)
+);
+
+alter table halt_gate set (fillfactor = 10);
+
 -- halts -----------------------------------------------------------------------------------------------
 
 create table halts (
@@ -411,8 +424,6 @@ create table risk (
   day_pnl numeric,
   day_until bigint,
   decided bigint not null default 0,
-  despite_until bigint,
-  halt_id bigint,
   id bigint not null default 1,
   profit_at bigint,
   window_pnl numeric,
@@ -960,6 +971,8 @@ begin
 end;
 $function$;
 
+revoke execute on function append_position_changes() from public;
+
 CREATE OR REPLACE FUNCTION as_milliseconds(market_time bigint)
  RETURNS bigint
  LANGUAGE sql
@@ -1039,16 +1052,7 @@ begin
   return array(
     select row(
       i.order_id, i.signal_id, s.symbol, s.side, case when i.closes_opposed then 'closing' else 'opening' end, false,
-      i.at, 0, coalesce(i.price, s.price), 0, null,
-      array_remove(array[
-        case when s.timestamp > i.at + 5000 then 'signal_from_future' end,
-        case when s.timestamp < i.at - l.max_signal_age_ms then 'max_signal_age_ms' end,
-        case when s.confidence < l.min_confidence then 'min_confidence' end
-      ], null),
-      case when s.confidence < l.min_confidence then jsonb_build_object(
-        'confidence', trim_scale(s.confidence), 'min_confidence', trim_scale(l.min_confidence)) else '{}' end
-      || case when s.timestamp > i.at + 5000 or s.timestamp < i.at - l.max_signal_age_ms then jsonb_build_object(
-        'signal_age_ms', i.at - s.timestamp, 'max_signal_age_ms', l.max_signal_age_ms) else '{}' end,
+      i.at, 0, price_of(s.side, i.price, s.price), 0, null, signal_broken(s, i.at, l), signal_numbers(s, i.at, l),
       null, null, null, null, null, i.quantity, i.notional, i.price, null, null, session_user,
       timezone('UTC', now())
     )::decisions
@@ -1159,22 +1163,31 @@ CREATE OR REPLACE FUNCTION decide_orders(order_ids text[], signal_ids text[], qu
  SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
 AS $function$
 declare
   r risk;
+  g halt_gate;
   l limits;
   candidates decisions[];
   judged decisions[];
   newest bigint;
   taken text[];
 begin
+  perform refuse_older_moment();
+  perform refuse_time_to_come((select max(at) from unnest(ats) as at));
   -- What can be read before the lock is, so that others wait for less.
   select * into l from limits where symbol is null order by version desc limit 1;
   candidates := candidates_of(order_ids, signal_ids, quantities, notionals, prices, ats, closes_opposed, l);
-  -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
   update risk set decided = risk.decided + 1 returning * into r;
+  select * into g from halt_gate for share;
   select (select max(x.version) from limits as x where x.symbol is null),
-    array(select o.order_id from orders as o where o.order_id = any (order_ids))
+    array(
+      select o.order_id from orders as o where o.order_id = any (order_ids)
+      union all
+      -- In quarantine an order keeps its decision.
+      select d.order_id from decisions as d where d.order_id = any (order_ids)
+    )
   into newest, taken;
   if l.version is distinct from newest then
     select * into l from limits where symbol is null order by version desc limit 1;
@@ -1184,12 +1197,11 @@ begin
     candidates := array(select c from unnest(candidates) as c where c.order_id <> all (taken));
   end if;
   -- The profit that everybody goes on from moves on once a minute, not with each decision; back to an earlier day, as a
-  -- replay begins; and never to a time that is still to come.
+  -- replay begins.
   if num_nonnulls(l.max_drawdown, l.max_drawdown_pct) > 0 and limits_problem(l) is null
     and (
       r.profit_at is null or candidates[1].timestamp > r.profit_at + 60000 or candidates[1].timestamp < r.day_from
     )
-    and candidates[1].timestamp <= now_ms() + 60000
   then
     r := risk_at(r, l, candidates[1].timestamp);
     update risk set
@@ -1200,7 +1212,7 @@ begin
   if exists (select from reservation_changes) then
     perform sum_reservations();
   end if;
-  judged := judge_orders(candidates, r, l);
+  judged := judge_orders(candidates, r, g, l);
   insert into decisions select j.* from unnest(judged) as j;
   insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, timestamp)
   select j.order_id, j.signal_id, j.symbol, j.side, j.quantity, j.asked_price,
@@ -1245,6 +1257,39 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION direct_candidate(order_id text, signal_id text, symbol text, side text, quantity numeric, price numeric, at bigint, moment bigint, l limits)
+ RETURNS decisions
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  s signals;
+  d decisions;
+begin
+  select * into s from signals as x where x.signal_id = direct_candidate.signal_id;
+  d.order_id := order_id;
+  d.signal_id := signal_id;
+  d.symbol := symbol;
+  d.side := side;
+  d.decision := 'direct';
+  d.timestamp := least(usable_time(at, moment), moment);
+  d.asked_quantity := quantity;
+  d.asked_price := price;
+  d.price := price_of(side, price, coalesce(s.price, (
+    select x.price from signals as x where x.symbol = direct_candidate.symbol order by x.timestamp desc limit 1
+  )));
+  d.broken := coalesce(signal_broken(s, d.timestamp, l), '{}');
+  d.details := coalesce(signal_numbers(s, d.timestamp, l), '{}');
+  d.quantity := quantity;
+  d.notional := quantity * d.price;
+  d.reduces := false;
+  d.actor := session_user;
+  d.created_at := timezone('UTC', now());
+  return d;
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION discard_row(wanted_id bigint, why text)
  RETURNS void
  LANGUAGE sql
@@ -1272,10 +1317,12 @@ begin
   end if;
   balance := balance_of(r.day_from);
   lowest := greatest(l.max_drawdown, l.max_drawdown_pct * balance / 100);
-  if l.max_drawdown_pct is not null and balance is null then
+  if r.day_pnl < lowest or r.window_pnl < lowest then
+    null;
+  elsif l.max_drawdown_pct is not null and balance is null then
+    -- Not known to be kept; nothing to trip the breaker by.
     return '{"reason": "No capital is recorded for this day", "details": {}}';
-  end if;
-  if r.day_pnl >= lowest and r.window_pnl >= lowest then
+  else
     return null;
   end if;
   told := coalesce(trim_scale(round(lowest / balance * 100, 2)) || '%', trim_scale(lowest)::text);
@@ -1435,6 +1482,13 @@ begin
     where d.reserved_quantity is distinct from 0;
     return null;
   end if;
+  if exists (
+    select from new_rows as n join old_rows as o on o.id = n.id where n.status = 'PENDING' and o.status <> 'PENDING'
+  ) then
+    raise exception 'an order that was decided does not become PENDING again'
+      using errcode = 'check_violation', constraint = 'orders_final_state', table = 'orders',
+        hint = 'Place another order, which is decided by the limits.';
+  end if;
   insert into order_history (order_id, from_status, to_status, reason)
   select n.order_id, o.status, n.status, n.rejection_reason
   from new_rows as n join old_rows as o on o.id = n.id
@@ -1452,6 +1506,8 @@ begin
 end;
 $function$;
 
+revoke execute on function follow_orders() from public;
+
 CREATE OR REPLACE FUNCTION follow_profit(ended bigint[], amounts numeric[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1461,7 +1517,6 @@ AS $function$
 declare
   l constant limits := book_limits();
   r risk;
-  breach jsonb;
   moment bigint;
   added record;
 begin
@@ -1475,9 +1530,14 @@ begin
     into added
     from unnest(ended, amounts) as e (at, amount)
     -- Later ones are read from the trades below, where they stand already.
-    where at <= r.profit_at;
+    where at <= r.profit_at and amount <> 'NaN';
     r.day_pnl := r.day_pnl + added.day_pnl;
     r.window_pnl := r.window_pnl + added.window_pnl;
+    if exists (
+      select from unnest(ended) as e (at) where at < r.day_from and at > r.profit_at - 86400000
+    ) then
+      perform trip_breaker(r, l, r.profit_at);
+    end if;
   end if;
   for moment in select distinct at from unnest(ended) as e (at)
     -- A time that is still to come is a slip of somebody's clock, and must not move the record's.
@@ -1485,19 +1545,11 @@ begin
     order by at
   loop
     r := risk_at(r, l, moment);
-    if r.halt_id is null or (halt_at(r, moment)).id is null then
-      breach := drawdown_breach(r, l);
-      if breach -> 'details' <> '{}' and moment >= coalesce(r.despite_until, 0) then
-        r.halt_id := record_halt(
-          breach ->> 'reason', 'drawdown', moment,
-          case l.breaker_halts when 'until_next_day' then r.day_until end, breach -> 'details'
-        );
-      end if;
-    end if;
+    perform trip_breaker(r, l, moment);
   end loop;
   update risk set
-    (halt_id, profit_at, day_from, day_until, day_pnl, window_pnl) =
-    (r.halt_id, r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
+    (profit_at, day_from, day_until, day_pnl, window_pnl) =
+    (r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
 end;
 $function$;
 
@@ -1542,9 +1594,13 @@ begin
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts
     from (
-      select o.exit_timestamp as at, -o.pnl as amount from old_rows as o where o.status = 'CLOSED'
+      select o.exit_timestamp as at, -o.pnl as amount
+      from old_rows as o join new_rows as n on n.id = o.id
+      where o.status = 'CLOSED' and (o.status, o.pnl, o.exit_timestamp) is distinct from (n.status, n.pnl, n.exit_timestamp)
       union all
-      select n.exit_timestamp, n.pnl from new_rows as n where n.status = 'CLOSED'
+      select n.exit_timestamp, n.pnl
+      from old_rows as o join new_rows as n on n.id = o.id
+      where n.status = 'CLOSED' and (o.status, o.pnl, o.exit_timestamp) is distinct from (n.status, n.pnl, n.exit_timestamp)
     ) as moved;
     -- Of a corrected trade the order may reserve again.
     insert into reservation_changes (order_id)
@@ -1564,6 +1620,8 @@ begin
   return null;
 end;
 $function$;
+
+revoke execute on function follow_trades() from public;
 
 CREATE OR REPLACE FUNCTION guard_order_update()
  RETURNS trigger
@@ -1636,13 +1694,13 @@ begin
 end;
 $function$;
 
-CREATE OR REPLACE FUNCTION halt_at(r risk, at bigint)
+CREATE OR REPLACE FUNCTION halt_at(g halt_gate, at bigint)
  RETURNS halts
  LANGUAGE sql
  STABLE
  SET search_path TO {book}, 'pg_temp'
 AS $function$
-  select * from halts where id = r.halt_id and (until is null or until > at);
+  select * from halts where id = g.halt_id and (until is null or until > at);
 $function$;
 
 CREATE OR REPLACE FUNCTION halt_trading(why text, at bigint DEFAULT NULL::bigint, until_time bigint DEFAULT NULL::bigint)
@@ -1654,17 +1712,18 @@ CREATE OR REPLACE FUNCTION halt_trading(why text, at bigint DEFAULT NULL::bigint
 AS $function$
 declare
   moment constant bigint := coalesce(at, now_ms());
-  r risk;
+  g halt_gate;
   present halts;
 begin
-  select * into r from risk for update;
-  present := halt_at(r, moment);
+  perform refuse_time_to_come(moment);
+  select * into g from halt_gate for update;
+  present := halt_at(g, moment);
   if present.id is not null and (present.until is null or present.until >= until_time) then
     return present.id;
   end if;
-  r.halt_id := record_halt(why, 'hand', moment, until_time, jsonb_build_object('actor', session_user));
-  update risk set halt_id = r.halt_id;
-  return r.halt_id;
+  g.halt_id := record_halt(why, 'hand', moment, until_time, jsonb_build_object('actor', session_user));
+  update halt_gate set halt_id = g.halt_id;
+  return g.halt_id;
 end;
 $function$;
 
@@ -1683,7 +1742,7 @@ AS $function$
   );
 $function$;
 
-CREATE OR REPLACE FUNCTION held_exposure(wanted text[], OUT gross numeric, OUT num_trades bigint, OUT symbols text[], OUT notionals numeric[], OUT longs numeric[], OUT shorts numeric[], OUT closing_buys numeric[], OUT closing_sells numeric[], OUT max_positions numeric[], OUT max_order_sizes numeric[])
+CREATE OR REPLACE FUNCTION held_exposure(wanted text[], OUT gross numeric, OUT num_trades bigint, OUT symbols text[], OUT notionals numeric[], OUT longs numeric[], OUT shorts numeric[], OUT closing_buys numeric[], OUT closing_sells numeric[], OUT max_positions numeric[], OUT max_order_sizes numeric[], OUT are_unsound boolean[])
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -1693,8 +1752,10 @@ begin
   select
     sum(s.notional), sum(s.num_trades),
     array_agg(s.symbol), array_agg(s.notional), array_agg(s.long), array_agg(s.short),
-    array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size)
-  into gross, num_trades, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions, max_order_sizes
+    array_agg(s.closing_buy), array_agg(s.closing_sell), array_agg(o.max_position), array_agg(o.max_order_size),
+    array_agg(not is_amount(coalesce(o.max_position, 1)) or not is_amount(coalesce(o.max_order_size, 1)))
+  into gross, num_trades, symbols, notionals, longs, shorts, closing_buys, closing_sells, max_positions, max_order_sizes,
+    are_unsound
   from (
     select p.symbol, sum(p.notional) as notional, sum(p.num_trades) as num_trades,
       coalesce(sum(p.quantity) filter (where p.side = 'BUY'), 0) as long,
@@ -1723,51 +1784,61 @@ CREATE OR REPLACE FUNCTION hold_the_door()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
 declare
   moment constant bigint := now_ms();
   candidates decisions[];
   l limits;
   r risk;
-  judged decisions[];
+  g halt_gate;
   broken decisions;
 begin
+  insert into order_history (order_id, to_status, reason)
+  select n.order_id, n.status, n.rejection_reason from new_rows as n
+  where not exists (select from decisions as d where d.order_id = n.order_id offset 0)
+  order by n.id;
   -- What decide placed needs no second look; this is asked first because it is cheap.
-  if not exists (
-    select from new_rows as n
-    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id)
-  ) then
+  if not found then
+    insert into reservation_changes (order_id)
+    select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
+    -- Back from quarantine.
+    where n.status = 'PENDING' and d.decision <> 'rejected' and d.reserved_quantity is distinct from n.quantity;
     return null;
   end if;
+  l := book_limits();
+  select * into g from halt_gate;
+  -- Where it is refused it must be sure; where it is only told nobody waits for it.
+  if l.enforce_limits = 'on' or (halt_at(g, moment)).id is not null then
+    perform refuse_older_moment();
+    update risk set decided = decided + 1;
+  end if;
+  select * into g from halt_gate for share;
+  select * into r from risk;
   candidates := array(
-    select row(
-      n.order_id, n.signal_id, n.symbol, n.side, 'direct', false, usable_time(n.timestamp, moment), 0,
-      coalesce(n.price, s.price, (
-        select x.price from signals as x where x.symbol = n.symbol order by x.timestamp desc limit 1
-      )),
-      0, null, '{}', null, null, null, null, null, null, n.quantity, null, n.price, null, null, session_user,
-      timezone('UTC', now())
-    )::decisions
-    from new_rows as n left join signals as s on s.signal_id = n.signal_id
-    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id)
+    select direct_candidate(n.order_id, n.signal_id, n.symbol, n.side, n.quantity, n.price, n.timestamp, moment, l)
+    from new_rows as n
+    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id offset 0)
     order by n.id
   );
-  l := book_limits();
-  select * into r from risk;
-  -- Where it is refused it must be sure; where it is only told nobody waits for it.
-  if l.enforce_limits = 'on' or (halt_at(r, moment)).id is not null then
-    -- Written and not only locked: a transaction that reads an older moment is then refused and not misled.
-    update risk set decided = decided + 1 returning * into r;
+  if cardinality(candidates) = 0 then
+    return null;
   end if;
-  judged := judge_orders(candidates, r, l);
-  insert into decisions select j.* from unnest(judged) as j;
-  insert into reservation_changes (order_id) select j.order_id from unnest(judged) as j;
-  for broken in select j.* from unnest(judged) as j where cardinality(j.broken) > 0 loop
+  if g.halt_id is null and not is_anything_limited(l) then
+    candidates := unjudged(candidates);
+  else
+    candidates := judge_orders(candidates, r, g, l);
+  end if;
+  insert into decisions select j.* from unnest(candidates) as j;
+  insert into reservation_changes (order_id) select j.order_id from unnest(candidates) as j;
+  for broken in select j.* from unnest(candidates) as j where cardinality(j.broken) > 0 loop
     perform answer_direct_order(broken, l);
   end loop;
   return null;
 end;
 $function$;
+
+revoke execute on function hold_the_door() from public;
 
 CREATE OR REPLACE FUNCTION is_amount(amount numeric)
  RETURNS boolean
@@ -1775,6 +1846,24 @@ CREATE OR REPLACE FUNCTION is_amount(amount numeric)
  IMMUTABLE
 AS $function$
   select amount > 0 and amount < 1e15;
+$function$;
+
+CREATE OR REPLACE FUNCTION is_anything_limited(l limits)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  return limits_problem(l) is not null
+    or l.enforce_limits <> 'off' and (
+      num_nonnulls(
+        l.max_exposure, l.max_position, l.max_order_size, l.max_open_trades, l.max_orders_per_minute, l.max_drawdown,
+        l.max_drawdown_pct, l.min_confidence, l.max_signal_age_ms
+      ) > 0
+      or exists (select from limits where symbol is not null)
+    );
+end;
 $function$;
 
 CREATE OR REPLACE FUNCTION is_least_confidence(confidence numeric)
@@ -1811,11 +1900,11 @@ AS $function$
   from (
     select from (
       select from decisions
-      where decision in ('opening', 'direct') and not reduces and timestamp > at - 60000 and timestamp <= at
+      where decision in ('opening', 'direct') and not reduces and timestamp > at - 60000 and timestamp < at + 60000
       limit most
     ) as recorded
     union all
-    select from unnest(accepted) as a (moment) where moment > at - 60000 and moment <= at
+    select from unnest(accepted) as a (moment) where moment > at - 60000 and moment < at + 60000
   ) as orders;
 $function$;
 
@@ -1827,14 +1916,14 @@ AS $function$
   select things > 0;
 $function$;
 
-CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, l limits)
+CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, g halt_gate, l limits)
  RETURNS decisions[]
  LANGUAGE plpgsql
  STABLE
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
-  problem constant text := limits_problem(l);
+  problem text;
   is_minute_limited constant boolean := l.max_orders_per_minute is not null;
   judged decisions[] := '{}';
   held record;
@@ -1850,8 +1939,11 @@ begin
   held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c));
   foreach d in array candidates loop
     at := array_position(held.symbols, d.symbol);
+    problem := coalesce(limits_problem(l), case when held.are_unsound[at] then d.symbol end);
+    -- Where both sides are open, closing one makes the net position larger: that is for who asks to close, and means it.
     closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
-      else held.longs[at] - held.closing_sells[at] end;
+      else held.longs[at] - held.closing_sells[at] end
+      - case when d.decision = 'closing' then 0 when d.side = 'BUY' then held.longs[at] else held.shorts[at] end;
     d.quantity := case when d.decision = 'closing' and closable > 0 then closable
       else coalesce(d.asked_quantity, trunc(d.asked_notional / d.price, 8)) end;
     d.notional := d.quantity * d.price;
@@ -1868,9 +1960,9 @@ begin
         moment := d.timestamp;
         if problem is null then
           r := risk_at(r, l, moment);
-          breach := case when moment >= coalesce(r.despite_until, 0) then drawdown_breach(r, l) end;
+          breach := standing_breach(g, r, l, moment);
         end if;
-        halted := case when r.halt_id is not null then halt_at(r, moment) end;
+        halted := case when g.halt_id is not null then halt_at(g, moment) end;
       end if;
       d.daily_pnl := case when r.profit_at is not null then r.day_pnl end;
       of_symbol.max_position := coalesce(held.max_positions[at], l.max_position);
@@ -1980,6 +2072,10 @@ begin
     raise exception '% is not signals, orders, trades or risk_events', what
       using errcode = 'check_violation', constraint = 'corrections_table';
   end if;
+  -- As every other change of a trade takes it: the risk row first.
+  if what = 'trades' then
+    perform lock_risk();
+  end if;
   execute format('select to_jsonb(t) from %I as t where id = $1 for update', what) into stored using wanted_id;
   if stored is null then
     raise exception 'there is no row % in %', wanted_id, what
@@ -1989,8 +2085,8 @@ begin
 end;
 $function$;
 
-CREATE OR REPLACE FUNCTION lock_risk_of_trades()
- RETURNS trigger
+CREATE OR REPLACE FUNCTION lock_risk()
+ RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
@@ -2002,9 +2098,24 @@ begin
   ) then
     perform from risk for update;
   end if;
+end;
+$function$;
+
+revoke execute on function lock_risk() from public;
+
+CREATE OR REPLACE FUNCTION lock_risk_of_trades()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  perform lock_risk();
   return null;
 end;
 $function$;
+
+revoke execute on function lock_risk_of_trades() from public;
 
 CREATE OR REPLACE FUNCTION market_day(at bigint, zone text, OUT day_from bigint, OUT day_until bigint)
  RETURNS record
@@ -2012,9 +2123,10 @@ CREATE OR REPLACE FUNCTION market_day(at bigint, zone text, OUT day_from bigint,
  STABLE
 AS $function$
   select
-    floor(extract(epoch from timezone(zone, local_day)) * 1000)::bigint,
-    floor(extract(epoch from timezone(zone, local_day + interval '1 day')) * 1000)::bigint
-  from date_trunc('day', timezone(zone, to_timestamp(at / 1000.0))) as local_day;
+    floor(extract(epoch from timezone(zone, case when is_early then local_day - interval '1 day' else local_day end)) * 1000)::bigint,
+    floor(extract(epoch from timezone(zone, case when is_early then local_day else local_day + interval '1 day' end)) * 1000)::bigint
+  from date_trunc('day', timezone(zone, to_timestamp(at / 1000.0))) as local_day,
+    lateral (select timezone(zone, local_day) > to_timestamp(at / 1000.0) as is_early) as e;
 $function$;
 
 CREATE OR REPLACE FUNCTION mend_rows(what text, first_id bigint, last_id bigint, wanted jsonb, source text DEFAULT ''::text)
@@ -2192,13 +2304,23 @@ begin
 end;
 $function$;
 
+revoke execute on function orders_agree_with_signals() from public;
+
+CREATE OR REPLACE FUNCTION price_of(side text, limit_price numeric, last_price numeric)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case side when 'SELL' then greatest(limit_price, last_price) else coalesce(limit_price, last_price) end;
+$function$;
+
 CREATE OR REPLACE FUNCTION profit_between(after_time bigint, up_to bigint)
  RETURNS numeric
  LANGUAGE sql
  STABLE
  SET search_path TO {book}, 'pg_temp'
 AS $function$
-  select coalesce(sum(pnl), 0) from trades
+  select coalesce(sum(pnl) filter (where pnl <> 'NaN'), 0) from trades
   where status = 'CLOSED' and exit_timestamp > after_time and exit_timestamp <= up_to;
 $function$;
 
@@ -2413,6 +2535,20 @@ begin
 end;
 $function$;
 
+CREATE OR REPLACE FUNCTION refuse_older_moment()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'the transaction is %', current_setting('transaction_isolation')
+      using errcode = 'active_sql_transaction', constraint = 'decide_reads_committed',
+        hint = 'Decide in a transaction of READ COMMITTED, which is the default.';
+  end if;
+end;
+$function$;
+
 CREATE OR REPLACE FUNCTION refuse_removal()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2425,6 +2561,19 @@ begin
   raise exception '% from % needs a permit of the same transaction', tg_op, tg_table_name
     using errcode = 'check_violation', constraint = 'removal_needs_a_permit', table = tg_table_name,
       hint = 'Rows leave by retention or into quarantine only.';
+end;
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_time_to_come(at bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  if at > now_ms() + 60000 then
+    raise exception '% is still to come', at
+      using errcode = 'check_violation', constraint = 'risk_time_to_come';
+  end if;
 end;
 $function$;
 
@@ -2503,19 +2652,24 @@ CREATE OR REPLACE FUNCTION resume_trading(why text, despite boolean DEFAULT fals
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
+ SET lock_timeout TO '10s'
 AS $function$
 declare
   moment constant bigint := coalesce(at, now_ms());
   l constant limits := book_limits();
+  g halt_gate;
   r risk;
   breach jsonb;
   written bigint;
 begin
-  select * into r from risk for update;
-  if (halt_at(r, moment)).id is null then
+  perform refuse_time_to_come(moment);
+  select * into g from halt_gate for update;
+  if (halt_at(g, moment)).id is null then
     return null;
   end if;
-  r := risk_at(r, l, moment);
+  select * into r from risk;
+  -- What is known later counts: else any earlier day would do.
+  r := risk_at(r, l, greatest(moment, r.profit_at));
   breach := drawdown_breach(r, l);
   if breach is not null and not despite then
     raise exception '%: %', breach ->> 'reason', breach ->> 'details'
@@ -2524,11 +2678,10 @@ begin
   insert into halts (action, cause, reason, timestamp, despite_limit, details)
   values ('resume', 'hand', why, moment, breach is not null, breach -> 'details')
   returning id into written;
-  r.halt_id := null;
-  r.despite_until := case when breach is not null then r.day_until end;
-  update risk set
-    (halt_id, despite_until, profit_at, day_from, day_until, day_pnl, window_pnl) =
-    (r.halt_id, r.despite_until, r.profit_at, r.day_from, r.day_until, r.day_pnl, r.window_pnl);
+  update halt_gate set
+    halt_id = null,
+    despite_from = case when breach is not null then r.day_from end,
+    despite_until = case when breach is not null then r.day_until end;
   return written;
 end;
 $function$;
@@ -2560,9 +2713,9 @@ begin
   elsif at > r.profit_at then
     -- Not by the function: its call would take longer than the sum, for each decision under the lock.
     select
-      (select coalesce(sum(pnl), 0) from trades
+      (select coalesce(sum(pnl) filter (where pnl <> 'NaN'), 0) from trades
        where status = 'CLOSED' and exit_timestamp > r.profit_at and exit_timestamp <= at),
-      (select coalesce(sum(pnl), 0) from trades
+      (select coalesce(sum(pnl) filter (where pnl <> 'NaN'), 0) from trades
        where status = 'CLOSED' and exit_timestamp > r.profit_at - window_ms and exit_timestamp <= at - window_ms)
     into gained, fallen_out;
     r.day_pnl := r.day_pnl + gained;
@@ -2634,10 +2787,7 @@ declare
   after limits;
   wrong text;
 begin
-  before := book_limits();
-  if for_symbol is null and changes ?| array['max_drawdown', 'max_drawdown_pct']
-    and num_nonnulls(before.max_drawdown, before.max_drawdown_pct) = 0
-  then
+  if for_symbol is null and changes ?| array['max_drawdown', 'max_drawdown_pct'] then
     -- From here on whoever closes a trade adds to the day's profit; this waits for those that began without.
     lock table trades in share row exclusive mode;
   end if;
@@ -2681,6 +2831,40 @@ end;
 $function$;
 
 revoke execute on function set_limits(jsonb, text, text, boolean) from public;
+
+CREATE OR REPLACE FUNCTION signal_broken(s signals, at bigint, l limits)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select array_remove(array[
+    case when s.timestamp > at + 5000 then 'signal_from_future' end,
+    case when s.timestamp < at - l.max_signal_age_ms then 'max_signal_age_ms' end,
+    case when s.confidence < l.min_confidence then 'min_confidence' end
+  ], null);
+$function$;
+
+CREATE OR REPLACE FUNCTION signal_numbers(s signals, at bigint, l limits)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case when s.confidence < l.min_confidence then jsonb_build_object(
+      'confidence', trim_scale(s.confidence), 'min_confidence', trim_scale(l.min_confidence)) else '{}' end
+    || case when s.timestamp > at + 5000 or s.timestamp < at - l.max_signal_age_ms then jsonb_build_object(
+      'signal_age_ms', at - s.timestamp, 'max_signal_age_ms', l.max_signal_age_ms) else '{}' end;
+$function$;
+
+CREATE OR REPLACE FUNCTION standing_breach(g halt_gate, r risk, l limits, at bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  return case when not coalesce(at >= g.despite_from and at < g.despite_until, false) then drawdown_breach(r, l) end;
+end;
+$function$;
 
 CREATE OR REPLACE FUNCTION sum_reservations()
  RETURNS bigint
@@ -2811,12 +2995,62 @@ begin
 end;
 $function$;
 
+revoke execute on function trades_agree_with_orders() from public;
+
 CREATE OR REPLACE FUNCTION trimmed(found text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
 AS $function$
   select coalesce(nullif(btrim(found, e' \t\n\r'), ''), found);
+$function$;
+
+CREATE OR REPLACE FUNCTION trip_breaker(r risk, l limits, at bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  ends constant bigint := case l.breaker_halts when 'until_next_day' then r.day_until end;
+  breach jsonb;
+  g halt_gate;
+  present halts;
+begin
+  breach := drawdown_breach(r, l);
+  if breach is null or breach -> 'details' = '{}' then
+    return;
+  end if;
+  select * into g from halt_gate for update;
+  present := halt_at(g, at);
+  if standing_breach(g, r, l, at) is null or present.id is not null and (present.until is null or present.until >= ends) then
+    return;
+  end if;
+  update halt_gate set halt_id = record_halt(breach ->> 'reason', 'drawdown', at, ends, breach -> 'details');
+end;
+$function$;
+
+revoke execute on function trip_breaker(risk, limits, bigint) from public;
+
+CREATE OR REPLACE FUNCTION unjudged(candidates decisions[])
+ RETURNS decisions[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  return array(
+    select jsonb_populate_record(c, jsonb_build_object('reduces', c.quantity <= coalesce((
+      select sum(case when p.side = c.side then -p.quantity else p.quantity end) from (
+        select side, quantity from position_totals where symbol = c.symbol
+        union all
+        select side, quantity from position_changes where symbol = c.symbol
+        union all
+        select c.side, closing from reservation_totals where symbol = c.symbol and side = c.side
+      ) as p
+    ), 0)))
+    from unnest(candidates) as c
+  );
+end;
 $function$;
 
 CREATE OR REPLACE FUNCTION usable_time(market_time bigint, otherwise bigint)
@@ -2868,13 +3102,14 @@ AS $function$
         'timestamp', e.timestamp
       ) order by e.id)
       from risk_events as e
-      where e.signal_id = (select signal_id from chain)
+      -- An OR of the two would read the whole table.
+      where e.id = any (array(
+        select x.id from risk_events as x where x.signal_id = (select signal_id from chain)
+        union
         -- Those of an order by plain SQL, and of a fill over a limit.
-        or e.id in (
-          select x.id from found cross join lateral (
-            select y.id from risk_events as y where y.details @> jsonb_build_object('order_id', (o).order_id)
-          ) as x
-        )
+        select y.id from found cross join risk_events as y
+        where y.details @> jsonb_build_object('order_id', (o).order_id)
+      ))
     ), '[]')
   )
   where exists (select from signal) or exists (select from found) or exists (select from trade);

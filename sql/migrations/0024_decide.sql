@@ -310,7 +310,9 @@ create or replace function decide_orders(
 ) returns table (place bigint, outcome text, differing text[], decided decisions)
 language plpgsql security definer set search_path from current
 -- Of the arrays the planner knows no more for looking at them, and planning takes longer than all that is done.
-set plan_cache_mode to force_generic_plan as $$
+set plan_cache_mode to force_generic_plan
+-- A plan that was made while the tables were empty would go on reading all of them when they are not.
+set enable_seqscan to off as $$
 declare
   r risk;
   g halt_gate;

@@ -59,7 +59,7 @@ $$;
 -- refused; over a limit it is refused or told, as the limits say. AFTER the statement: a duplicate that was ignored never
 -- comes here.
 create or replace function hold_the_door() returns trigger
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path from current set enable_seqscan to off as $$
 declare
   moment constant bigint := now_ms();
   candidates decisions[];
@@ -70,7 +70,7 @@ declare
 begin
   insert into order_history (order_id, to_status, reason)
   select n.order_id, n.status, n.rejection_reason from new_rows as n
-  where not exists (select from decisions as d where d.order_id = n.order_id)
+  where not exists (select from decisions as d where d.order_id = n.order_id offset 0)
   order by n.id;
   -- What decide placed needs no second look; this is asked first because it is cheap.
   if not found then
@@ -92,7 +92,7 @@ begin
   candidates := array(
     select direct_candidate(n.order_id, n.signal_id, n.symbol, n.side, n.quantity, n.price, n.timestamp, moment, l)
     from new_rows as n
-    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id)
+    where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id offset 0)
     order by n.id
   );
   if cardinality(candidates) = 0 then

@@ -121,13 +121,14 @@ language sql stable set search_path from current as $$
         'timestamp', e.timestamp
       ) order by e.id)
       from risk_events as e
-      where e.signal_id = (select signal_id from chain)
+      -- An OR of the two would read the whole table.
+      where e.id = any (array(
+        select x.id from risk_events as x where x.signal_id = (select signal_id from chain)
+        union
         -- Those of an order by plain SQL, and of a fill over a limit.
-        or e.id in (
-          select x.id from found cross join lateral (
-            select y.id from risk_events as y where y.details @> jsonb_build_object('order_id', (o).order_id)
-          ) as x
-        )
+        select y.id from found cross join risk_events as y
+        where y.details @> jsonb_build_object('order_id', (o).order_id)
+      ))
     ), '[]')
   )
   where exists (select from signal) or exists (select from found) or exists (select from trade);

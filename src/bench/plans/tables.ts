@@ -10,6 +10,7 @@ export const BOUNDED: Readonly<Record<string, string>> = {
   reservation_totals: 'a row a symbol and side',
   reservation_changes: 'what was not folded yet, the orders of about a second',
   risk: 'one row',
+  halt_gate: 'one row',
   limits: 'a row a change that somebody made',
   capital: 'a row a change that somebody made',
   permits: 'its rows are gone before their transaction ends',
