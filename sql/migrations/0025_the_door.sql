@@ -343,27 +343,34 @@ referencing old table as old_rows
 for each statement execute function follow_trades();
 
 -- Orders that wait already reserve from now on. The triggers stand, so none is missed; those that they have seen are there.
-insert into decisions (order_id, signal_id, symbol, side, decision, reduces, timestamp, quantity, price, notional, actor)
-select o.order_id, o.signal_id, o.symbol, o.side, 'direct',
-  -- In turn, as if each had been judged when it came.
-  coalesce(sum(o.quantity) over (partition by o.symbol, o.side order by o.id) <= (
-    select sum(t.quantity) from trades as t where t.symbol = o.symbol and t.side <> o.side and t.status = 'OPEN'
-  ), false),
-  usable_time(o.timestamp, case when isfinite(o.created_at) then usable_time(as_ms(o.created_at), now_ms()) else now_ms() end),
-  o.quantity,
-  p.price, o.quantity * p.price, 'from before 1.3'
-from orders as o
-left join signals as s on s.signal_id = o.signal_id
-cross join lateral (
-  select price_of(o.side, o.price, coalesce(s.price, (
-    select x.price from signals as x where x.symbol = o.symbol order by x.timestamp desc limit 1
-  ))) as price
-) as p
-where o.status = 'PENDING'
-on conflict do nothing;
+create or replace function record_waiting_orders() returns void
+language plpgsql set search_path from current as $$
+begin
+  insert into decisions (order_id, signal_id, symbol, side, decision, reduces, timestamp, quantity, price, notional, actor)
+  select o.order_id, o.signal_id, o.symbol, o.side, 'direct',
+    -- In turn, as if each had been judged when it came.
+    coalesce(sum(o.quantity) over (partition by o.symbol, o.side order by o.id) <= (
+      select sum(t.quantity) from trades as t where t.symbol = o.symbol and t.side <> o.side and t.status = 'OPEN'
+    ), false),
+    usable_time(o.timestamp, case when isfinite(o.created_at) then usable_time(as_ms(o.created_at), now_ms()) else now_ms() end),
+    o.quantity, p.price, o.quantity * p.price, 'from before 1.3'
+  from orders as o
+  left join signals as s on s.signal_id = o.signal_id
+  cross join lateral (
+    select price_of(o.side, o.price, coalesce(s.price, (
+      select x.price from signals as x where x.symbol = o.symbol order by x.timestamp desc limit 1
+    ))) as price
+  ) as p
+  where o.status = 'PENDING'
+  on conflict do nothing;
+  insert into reservation_changes (order_id)
+  select order_id from decisions where reserved_quantity is null;
+end;
+$$;
 
-insert into reservation_changes (order_id)
-select order_id from decisions where reserved_quantity is null;
+revoke execute on function record_waiting_orders() from public;
+
+select record_waiting_orders();
 
 -- A trigger fires without asking for a right; whoever has it can hang the function on a table of his own, and feed it.
 revoke execute on function append_position_changes() from public;

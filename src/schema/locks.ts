@@ -59,6 +59,8 @@ const RULES: readonly (readonly [head: RegExp, rule: (name: string, statement: s
   ],
   [/^drop index (?:if exists )?(\w+)/, (relation) => ({ lock: 'ACCESS EXCLUSIVE', relation })],
   [/^select (set_config)\(/, () => ({})],
+  // Reads orders by their index on the state; both tables that it writes came with the same version.
+  [/^select (record_waiting_orders)\(/, () => ({ lock: 'ROW EXCLUSIVE', relation: 'decisions' })],
   [/^alter sequence (\w+)/, (relation) => ({ lock: 'SHARE ROW EXCLUSIVE', relation })],
   [
     /^create (?:or replace )?trigger \w+\s+(?:before|after) [a-z ]+ on (\w+)/,

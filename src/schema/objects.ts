@@ -132,6 +132,7 @@ export const FUNCTIONS: readonly Named[] = [
     'hold_the_door()',
     'follow_orders()',
     'lock_risk_of_trades()',
+    'record_waiting_orders()',
     'lock_risk()',
     'refuse_time_to_come(bigint)',
     'refuse_older_moment()',

@@ -1,6 +1,6 @@
 import type { Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import { FIRST_OF_OURS, isOurs, type Migration } from './files.js';
+import { FIRST_OF_OURS, isOurs, type Migration, readMigrations } from './files.js';
 import { SIGNATURE } from './hand-made.js';
 import { FUNCTIONS } from './objects.js';
 import type { BookState } from './recognise.js';
@@ -35,13 +35,14 @@ export async function foreignNames(
   const names = statements(isBegun ? ours.slice(1) : ours)
     .flatMap((statement) => MADE.exec(statement)?.[1] ?? [])
     .filter((name) => !indexes.some((index) => index.name === name));
-  // One that an earlier version made, and a pending one replaces, stands there rightly.
-  const functions = FUNCTIONS.filter(
-    ({ name, since }) =>
-      isOurs(since) &&
-      pending.some(({ version }) => version === since) &&
-      names.includes(name.replace(/\(.*/, '')),
-  );
+  // What a file made that was applied, or begun, and a later one replaces, stands there rightly.
+  const notBegun = new Set((isBegun ? ours.slice(1) : ours).map(({ number }) => number));
+  const before = (await readMigrations()).filter(({ number }) => !notBegun.has(number));
+  const made = new Set(statements(before).flatMap((statement) => MADE.exec(statement)?.[1] ?? []));
+  const functions = FUNCTIONS.filter(({ name, since }) => {
+    const bare = name.replace(/\(.*/, '');
+    return isOurs(since) && names.includes(bare) && !made.has(bare);
+  });
   const isWhole = state.handMade && isOurs(state.version);
   const found = await session.query<{ name: string }>(
     `select format('%s %s', case relkind when 'i' then 'index' else 'relation' end, relname) as name

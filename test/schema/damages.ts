@@ -196,12 +196,13 @@ export const damages: [damage: string, sql: string, said: string[]][] = [
   ],
   [
     'columns are dropped, with their constraints and indexes',
-    'alter table orders drop column rejection_reason; alter table risk_events drop column details',
+    'alter table orders drop column rejection_reason cascade; alter table risk_events drop column details',
     [
       'missing column orders.rejection_reason',
       'missing column risk_events.details',
       'missing constraint orders.orders_rejection_reason_check',
       'missing index idx_risk_events_jsonb',
+      'missing view untraded_signals',
     ],
   ],
   ['a table is dropped', 'drop table candles', ['missing table candles']],

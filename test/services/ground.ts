@@ -107,6 +107,7 @@ async function empty(fixture: Fixture, book: string): Promise<void> {
     `begin; set local session_replication_role = replica;
      truncate ${tables.map(({ name }) => name).join()} restart identity;
      insert into risk (id) values (1);
+     insert into halt_gate (id) values (1);
      insert into limits (time_zone, enforce_halts, enforce_limits, breaker_halts, reason)
      values ('UTC', 'on', 'warn', 'until_resumed', 'the first version');
      commit`,
