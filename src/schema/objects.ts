@@ -55,6 +55,7 @@ export const ROW_FUNCTIONS: readonly Named[] = since(
   'numbers_of(decisions, limits, jsonb)',
   'limits_broken(decisions, limits)',
   'follow_decisions(decisions[])',
+  'place_decided(decisions)',
   'judge_orders(decisions[], risk, halt_gate, limits)',
   'candidates_of(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[], limits)',
   'decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[])',
