@@ -124,7 +124,8 @@ begin
   values ('halt', caused_by, why_halted, at, until_time, numbers)
   returning id into written;
   insert into risk_events (event_id, event_type, reason, details, timestamp)
-  select 'evt-' || event_type || '-' || written, event_type, why_halted, numbers, at
+  -- By the count and not by the id, which is another one where a transaction before was rolled back.
+  select 'evt-' || md5(event_type || at || ' ' || (select count(*) from halts)), event_type, why_halted, numbers, at
   from (values (1, 'daily_drawdown_exceeded'), (2, 'circuit_breaker_triggered')) as events (place, event_type)
   where event_type = 'circuit_breaker_triggered' or caused_by = 'drawdown'
   order by place;

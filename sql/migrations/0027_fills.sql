@@ -29,7 +29,9 @@ end;
 $$;
 
 -- A fill is a fact and never refused. One of more than was reserved for it may break a limit: then that is told.
-create or replace function tell_overrun(wanted text[], opened numeric[], at bigint, filled_order text) returns void
+create or replace function tell_overrun(
+  wanted text[], opened numeric[], at bigint, filled_order text, filled_trades text
+) returns void
 language plpgsql security definer set search_path from current as $$
 declare
   l constant limits := book_limits();
@@ -42,7 +44,7 @@ begin
   held := held_exposure(wanted);
   if held.gross > l.max_exposure then
     insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
-    select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
+    select 'evt-' || md5('exposure' || filled_trades), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
       'Exposure limit exceeded by a fill',
       jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
         'new_position', trim_scale(sum(x))) || of_order, at
@@ -54,7 +56,7 @@ begin
     largest := coalesce(held.max_positions[of_symbol], l.max_position);
     if total > largest then
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
-      values ('evt-' || gen_random_uuid(), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
+      values ('evt-' || md5('position' || wanted[place] || filled_trades), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
         jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
           'new_position', trim_scale(opened[place])) || of_order, at);
     end if;
@@ -62,7 +64,7 @@ begin
 end;
 $$;
 
-revoke execute on function tell_overrun(text[], numeric[], bigint, text) from public;
+revoke execute on function tell_overrun(text[], numeric[], bigint, text, text) from public;
 
 create or replace function follow_trades() returns trigger
 language plpgsql security definer set search_path from current as $$
@@ -94,7 +96,10 @@ begin
     if filled.is_more and exists (
       select from limits where num_nonnulls(max_exposure, max_position) > 0
     ) then
-      perform tell_overrun(filled.symbols, filled.opened, filled.entered, filled.order_id);
+      perform tell_overrun(
+        filled.symbols, filled.opened, filled.entered, filled.order_id,
+        (select string_agg(coalesce(n.trade_id, n.id::text), ' ' order by n.id) from new_rows as n)
+      );
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts

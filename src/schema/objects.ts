@@ -138,7 +138,7 @@ export const FUNCTIONS: readonly Named[] = [
     'refuse_time_to_come(bigint)',
     'refuse_older_moment()',
     'price_of(text, numeric, numeric)',
-    'tell_overrun(text[], numeric[], bigint, text)',
+    'tell_overrun(text[], numeric[], bigint, text, text)',
     'follow_trades()',
     'as_ms(timestamp without time zone)',
     'why(text)',

@@ -53,12 +53,19 @@ export async function runRiskManager(
   const look = undecidedSignals(claire);
   const turns = new Turns(fillMilliseconds);
   let decided = 0;
+  let left: Awaited<ReturnType<typeof look>> = [];
   await poll(pollMilliseconds, signal, async () => {
-    const open = await look();
+    // What waits for its turn is not found again until a look over all.
+    const known = new Set(left.map(({ signal_id }) => signal_id));
+    const open = [...left, ...(await look()).filter(({ signal_id }) => !known.has(signal_id))].sort(
+      (a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1),
+    );
     const waiting = open.length > 0 ? await claire.orders({ status: 'PENDING', limit: MOST }) : [];
     const due = turns.of(open, waiting).slice(0, AT_ONCE);
+    left = open;
     if (due.length === 0 || signal.aborted) return false;
     decided += (await risk.decide(due)).length;
+    left = open.filter((item) => !due.includes(item));
     return true;
   });
   return { decided };
