@@ -1489,8 +1489,8 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
     insert into reservation_changes (order_id)
-    select o.order_id from old_rows as o join decisions as d on d.order_id = o.order_id
-    where d.reserved_quantity is distinct from 0;
+    select d.order_id from decisions as d
+    where d.order_id = any (array(select o.order_id from old_rows as o)) and d.reserved_quantity is distinct from 0;
     return null;
   end if;
   if exists (
@@ -1511,7 +1511,7 @@ begin
   where (n.status, n.quantity) is distinct from (o.status, o.quantity)
     and exists (
       select from decisions as d
-      where d.order_id = n.order_id and (d.reserved_quantity is distinct from 0 or n.status = 'PENDING')
+      where d.order_id = n.order_id and (d.reserved_quantity is distinct from 0 or n.status = 'PENDING') offset 0
     );
   return null;
 end;
@@ -1575,32 +1575,49 @@ AS $function$
 declare
   ended bigint[];
   amounts numeric[];
+  seen record;
+  moved_orders text[];
   filled record;
 begin
   if tg_op = 'INSERT' then
-    select array_agg(n.exit_timestamp) filter (where n.status = 'CLOSED'),
-      array_agg(n.pnl) filter (where n.status = 'CLOSED')
-    into ended, amounts from new_rows as n;
-    insert into reservation_changes (order_id)
-    select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
-    where d.reserved_quantity is distinct from 0;
-    -- One order in nearly all cases; of a batch it is not told which one it was.
-    select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
-      case when min(order_id) = max(last_order) then min(order_id) end as order_id,
-      bool_or(notional > released) as is_more
-    into filled
-    from (
-      select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
-        min(n.order_id) as order_id, max(n.order_id) as last_order,
-        coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
-      from new_rows as n left join decisions as d on d.order_id = n.order_id
-      where n.status = 'OPEN'
-      group by n.symbol
-    ) as s;
-    if filled.is_more and exists (
-      select from limits where num_nonnulls(max_exposure, max_position) > 0
+    -- Most fills are of nothing but this: asked first, because everybody who opens a trade pays for it.
+    select bool_or(n.status = 'CLOSED') as is_closed, bool_or(n.status = 'OPEN') as is_open,
+      bool_or(n.order_id is not null) as is_ordered
+    into seen from new_rows as n;
+    if seen.is_closed then
+      select array_agg(n.exit_timestamp), array_agg(n.pnl) into ended, amounts
+      from new_rows as n where n.status = 'CLOSED';
+    end if;
+    if seen.is_ordered then
+      insert into reservation_changes (order_id)
+      select d.order_id from new_rows as n
+      -- Order by order (offset 0 keeps it so): decisions is long, and a plan once made for a batch would read all of it.
+      cross join lateral (select * from decisions as x where x.order_id = n.order_id offset 0) as d
+      where d.reserved_quantity is distinct from 0;
+    end if;
+    if seen.is_open and (
+      (select num_nonnulls(max_exposure, max_position) > 0
+       from limits where symbol is null order by version desc limit 1)
+      or exists (select from limits where symbol is not null)
     ) then
-      perform tell_overrun(filled.symbols, filled.opened, filled.entered, filled.order_id);
+      -- One order in nearly all cases; of a batch it is not told which one it was.
+      select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
+        case when min(order_id) = max(last_order) then min(order_id) end as order_id,
+        string_agg(names, ' ') as names, bool_or(notional > released) as is_more
+      into filled
+      from (
+        select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
+          min(n.order_id) as order_id, max(n.order_id) as last_order,
+          string_agg(coalesce(n.trade_id, n.id::text), ' ') as names,
+          coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
+        from new_rows as n
+        left join lateral (select * from decisions as x where x.order_id = n.order_id offset 0) as d on true
+        where n.status = 'OPEN'
+        group by n.symbol
+      ) as s;
+      if filled.is_more then
+        perform tell_overrun(filled.symbols, filled.opened, filled.entered, filled.order_id, filled.names);
+      end if;
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts
@@ -1614,16 +1631,19 @@ begin
       where n.status = 'CLOSED' and (o.status, o.pnl, o.exit_timestamp) is distinct from (n.status, n.pnl, n.exit_timestamp)
     ) as moved;
     -- Of a corrected trade the order may reserve again.
-    insert into reservation_changes (order_id)
-    select d.order_id
-    from old_rows as o join new_rows as n on n.id = o.id
-    join decisions as d on d.order_id in (o.order_id, n.order_id)
-    where (o.order_id, o.quantity) is distinct from (n.order_id, n.quantity);
+    moved_orders := array(
+      select unnest(array[o.order_id, n.order_id]) from old_rows as o join new_rows as n on n.id = o.id
+      where (o.order_id, o.quantity) is distinct from (n.order_id, n.quantity)
+    );
+    if cardinality(moved_orders) > 0 then
+      insert into reservation_changes (order_id)
+      select d.order_id from decisions as d where d.order_id = any (moved_orders);
+    end if;
   else
     select array_agg(o.exit_timestamp), array_agg(-o.pnl) into ended, amounts
     from old_rows as o where o.status = 'CLOSED';
     insert into reservation_changes (order_id)
-    select d.order_id from old_rows as o join decisions as d on d.order_id = o.order_id;
+    select d.order_id from decisions as d where d.order_id = any (array(select o.order_id from old_rows as o));
   end if;
   if ended is not null then
     perform follow_profit(ended, amounts);
@@ -1807,6 +1827,7 @@ declare
 begin
   -- What decide placed needs no second look; this is asked first because it is cheap.
   select count(*) filter (where d.order_id is null) as num_fresh,
+    count(*) filter (where d.order_id is null and n.status = 'PENDING') as num_waiting,
     array_agg(d.order_id) filter (
       where n.status = 'PENDING' and d.decision <> 'rejected' and d.reserved_quantity is distinct from n.quantity
     ) as returned
@@ -1826,6 +1847,10 @@ begin
   select n.order_id, n.status, n.rejection_reason from new_rows as n
   where not exists (select from decisions as d where d.order_id = n.order_id offset 0)
   order by n.id;
+  if known.num_waiting = 0 then
+    -- Refused, filled or cancelled: facts.
+    return null;
+  end if;
   l := book_limits();
   select * into g from halt_gate;
   -- Where it is refused it must be sure; where it is only told nobody waits for it.
@@ -1841,9 +1866,6 @@ begin
     where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id offset 0)
     order by n.id
   );
-  if cardinality(candidates) = 0 then
-    return null;
-  end if;
   if g.halt_id is null and not is_anything_limited(l) then
     candidates := unjudged(candidates);
   else
@@ -1948,6 +1970,7 @@ CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, g halt_g
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
+  of_book constant text := limits_problem(l);
   problem text;
   is_minute_limited constant boolean := l.max_orders_per_minute is not null;
   judged decisions[] := '{}';
@@ -1961,10 +1984,11 @@ declare
   closable numeric;
   accepted bigint[] := '{}';
 begin
-  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c));
+  held := held_exposure(case when cardinality(candidates) = 1 then array[candidates[1].symbol]::text[]
+    else array(select distinct c.symbol from unnest(candidates) as c) end);
   foreach d in array candidates loop
     at := array_position(held.symbols, d.symbol);
-    problem := coalesce(limits_problem(l), case when held.are_unsound[at] then d.symbol end);
+    problem := case when held.are_unsound[at] then coalesce(of_book, d.symbol) else of_book end;
     -- Where both sides are open, closing one makes the net position larger: that is for who asks to close, and means it.
     closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
       else held.longs[at] - held.closing_sells[at] end
@@ -2468,7 +2492,8 @@ begin
   values ('halt', caused_by, why_halted, at, until_time, numbers)
   returning id into written;
   insert into risk_events (event_id, event_type, reason, details, timestamp)
-  select 'evt-' || event_type || '-' || written, event_type, why_halted, numbers, at
+  -- By the count and not by the id, which is another one where a transaction before was rolled back.
+  select 'evt-' || md5(event_type || at || ' ' || (select count(*) from halts)), event_type, why_halted, numbers, at
   from (values (1, 'daily_drawdown_exceeded'), (2, 'circuit_breaker_triggered')) as events (place, event_type)
   where event_type = 'circuit_breaker_triggered' or caused_by = 'drawdown'
   order by place;
@@ -2987,7 +3012,7 @@ $function$;
 
 revoke execute on function sum_reservations() from public;
 
-CREATE OR REPLACE FUNCTION tell_overrun(wanted text[], opened numeric[], at bigint, filled_order text)
+CREATE OR REPLACE FUNCTION tell_overrun(wanted text[], opened numeric[], at bigint, filled_order text, filled_trades text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3004,8 +3029,8 @@ begin
   held := held_exposure(wanted);
   if held.gross > l.max_exposure then
     insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
-    select 'evt-' || gen_random_uuid(), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
-      'Exposure limit exceeded by a fill',
+    select 'evt-' || md5('exposure' || filled_trades), 'exposure_limit_exceeded',
+      case cardinality(wanted) when 1 then wanted[1] end, 'Exposure limit exceeded by a fill',
       jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
         'new_position', trim_scale(sum(x))) || of_order, at
     from unnest(opened) as x;
@@ -3016,15 +3041,18 @@ begin
     largest := coalesce(held.max_positions[of_symbol], l.max_position);
     if total > largest then
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
-      values ('evt-' || gen_random_uuid(), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
+      values (
+        'evt-' || md5('position' || wanted[place] || filled_trades), 'position_limit_exceeded', wanted[place],
+        'Position limit exceeded by a fill',
         jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
-          'new_position', trim_scale(opened[place])) || of_order, at);
+          'new_position', trim_scale(opened[place])) || of_order, at
+      );
     end if;
   end loop;
 end;
 $function$;
 
-revoke execute on function tell_overrun(text[], numeric[], bigint, text) from public;
+revoke execute on function tell_overrun(text[], numeric[], bigint, text, text) from public;
 
 CREATE OR REPLACE FUNCTION trade_as_json(t trades)
  RETURNS jsonb

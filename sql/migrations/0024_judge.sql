@@ -152,6 +152,7 @@ $$;
 create or replace function judge_orders(candidates decisions[], r risk, g halt_gate, l limits) returns decisions[]
 language plpgsql stable set search_path from current as $$
 declare
+  of_book constant text := limits_problem(l);
   problem text;
   is_minute_limited constant boolean := l.max_orders_per_minute is not null;
   judged decisions[] := '{}';
@@ -165,10 +166,11 @@ declare
   closable numeric;
   accepted bigint[] := '{}';
 begin
-  held := held_exposure(array(select distinct c.symbol from unnest(candidates) as c));
+  held := held_exposure(case when cardinality(candidates) = 1 then array[candidates[1].symbol]::text[]
+    else array(select distinct c.symbol from unnest(candidates) as c) end);
   foreach d in array candidates loop
     at := array_position(held.symbols, d.symbol);
-    problem := coalesce(limits_problem(l), case when held.are_unsound[at] then d.symbol end);
+    problem := case when held.are_unsound[at] then coalesce(of_book, d.symbol) else of_book end;
     -- Where both sides are open, closing one makes the net position larger: that is for who asks to close, and means it.
     closable := case d.side when 'BUY' then held.shorts[at] - held.closing_buys[at]
       else held.longs[at] - held.closing_sells[at] end

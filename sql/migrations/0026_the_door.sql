@@ -71,6 +71,7 @@ declare
 begin
   -- What decide placed needs no second look; this is asked first because it is cheap.
   select count(*) filter (where d.order_id is null) as num_fresh,
+    count(*) filter (where d.order_id is null and n.status = 'PENDING') as num_waiting,
     array_agg(d.order_id) filter (
       where n.status = 'PENDING' and d.decision <> 'rejected' and d.reserved_quantity is distinct from n.quantity
     ) as returned
@@ -90,6 +91,10 @@ begin
   select n.order_id, n.status, n.rejection_reason from new_rows as n
   where not exists (select from decisions as d where d.order_id = n.order_id offset 0)
   order by n.id;
+  if known.num_waiting = 0 then
+    -- Refused, filled or cancelled: facts.
+    return null;
+  end if;
   l := book_limits();
   select * into g from halt_gate;
   -- Where it is refused it must be sure; where it is only told nobody waits for it.
@@ -105,9 +110,6 @@ begin
     where n.status = 'PENDING' and not exists (select from decisions as d where d.order_id = n.order_id offset 0)
     order by n.id
   );
-  if cardinality(candidates) = 0 then
-    return null;
-  end if;
   if g.halt_id is null and not is_anything_limited(l) then
     candidates := unjudged(candidates);
   else
@@ -180,8 +182,8 @@ language plpgsql security definer set search_path from current as $$
 begin
   if tg_op = 'DELETE' then
     insert into reservation_changes (order_id)
-    select o.order_id from old_rows as o join decisions as d on d.order_id = o.order_id
-    where d.reserved_quantity is distinct from 0;
+    select d.order_id from decisions as d
+    where d.order_id = any (array(select o.order_id from old_rows as o)) and d.reserved_quantity is distinct from 0;
     return null;
   end if;
   if exists (
@@ -202,7 +204,7 @@ begin
   where (n.status, n.quantity) is distinct from (o.status, o.quantity)
     and exists (
       select from decisions as d
-      where d.order_id = n.order_id and (d.reserved_quantity is distinct from 0 or n.status = 'PENDING')
+      where d.order_id = n.order_id and (d.reserved_quantity is distinct from 0 or n.status = 'PENDING') offset 0
     );
   return null;
 end;

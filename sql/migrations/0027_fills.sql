@@ -44,8 +44,8 @@ begin
   held := held_exposure(wanted);
   if held.gross > l.max_exposure then
     insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
-    select 'evt-' || md5('exposure' || filled_trades), 'exposure_limit_exceeded', case cardinality(wanted) when 1 then wanted[1] end,
-      'Exposure limit exceeded by a fill',
+    select 'evt-' || md5('exposure' || filled_trades), 'exposure_limit_exceeded',
+      case cardinality(wanted) when 1 then wanted[1] end, 'Exposure limit exceeded by a fill',
       jsonb_build_object('current_exposure', trim_scale(held.gross - sum(x)), 'max_exposure', trim_scale(l.max_exposure),
         'new_position', trim_scale(sum(x))) || of_order, at
     from unnest(opened) as x;
@@ -56,9 +56,12 @@ begin
     largest := coalesce(held.max_positions[of_symbol], l.max_position);
     if total > largest then
       insert into risk_events (event_id, event_type, symbol, reason, details, timestamp)
-      values ('evt-' || md5('position' || wanted[place] || filled_trades), 'position_limit_exceeded', wanted[place], 'Position limit exceeded by a fill',
+      values (
+        'evt-' || md5('position' || wanted[place] || filled_trades), 'position_limit_exceeded', wanted[place],
+        'Position limit exceeded by a fill',
         jsonb_build_object('current_position', trim_scale(total - opened[place]), 'max_position', trim_scale(largest),
-          'new_position', trim_scale(opened[place])) || of_order, at);
+          'new_position', trim_scale(opened[place])) || of_order, at
+      );
     end if;
   end loop;
 end;
@@ -71,35 +74,49 @@ language plpgsql security definer set search_path from current as $$
 declare
   ended bigint[];
   amounts numeric[];
+  seen record;
+  moved_orders text[];
   filled record;
 begin
   if tg_op = 'INSERT' then
-    select array_agg(n.exit_timestamp) filter (where n.status = 'CLOSED'),
-      array_agg(n.pnl) filter (where n.status = 'CLOSED')
-    into ended, amounts from new_rows as n;
-    insert into reservation_changes (order_id)
-    select d.order_id from new_rows as n join decisions as d on d.order_id = n.order_id
-    where d.reserved_quantity is distinct from 0;
-    -- One order in nearly all cases; of a batch it is not told which one it was.
-    select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
-      case when min(order_id) = max(last_order) then min(order_id) end as order_id,
-      bool_or(notional > released) as is_more
-    into filled
-    from (
-      select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
-        min(n.order_id) as order_id, max(n.order_id) as last_order,
-        coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
-      from new_rows as n left join decisions as d on d.order_id = n.order_id
-      where n.status = 'OPEN'
-      group by n.symbol
-    ) as s;
-    if filled.is_more and exists (
-      select from limits where num_nonnulls(max_exposure, max_position) > 0
+    -- Most fills are of nothing but this: asked first, because everybody who opens a trade pays for it.
+    select bool_or(n.status = 'CLOSED') as is_closed, bool_or(n.status = 'OPEN') as is_open,
+      bool_or(n.order_id is not null) as is_ordered
+    into seen from new_rows as n;
+    if seen.is_closed then
+      select array_agg(n.exit_timestamp), array_agg(n.pnl) into ended, amounts
+      from new_rows as n where n.status = 'CLOSED';
+    end if;
+    if seen.is_ordered then
+      insert into reservation_changes (order_id)
+      select d.order_id from new_rows as n
+      -- Order by order (offset 0 keeps it so): decisions is long, and a plan once made for a batch would read all of it.
+      cross join lateral (select * from decisions as x where x.order_id = n.order_id offset 0) as d
+      where d.reserved_quantity is distinct from 0;
+    end if;
+    if seen.is_open and (
+      (select num_nonnulls(max_exposure, max_position) > 0
+       from limits where symbol is null order by version desc limit 1)
+      or exists (select from limits where symbol is not null)
     ) then
-      perform tell_overrun(
-        filled.symbols, filled.opened, filled.entered, filled.order_id,
-        (select string_agg(coalesce(n.trade_id, n.id::text), ' ' order by n.id) from new_rows as n)
-      );
+      -- One order in nearly all cases; of a batch it is not told which one it was.
+      select array_agg(symbol) as symbols, array_agg(notional) as opened, max(entered) as entered,
+        case when min(order_id) = max(last_order) then min(order_id) end as order_id,
+        string_agg(names, ' ') as names, bool_or(notional > released) as is_more
+      into filled
+      from (
+        select n.symbol, sum(n.quantity * n.entry_price) as notional, max(n.entry_timestamp) as entered,
+          min(n.order_id) as order_id, max(n.order_id) as last_order,
+          string_agg(coalesce(n.trade_id, n.id::text), ' ') as names,
+          coalesce(sum(least(n.quantity, coalesce(d.reserved_quantity, 0)) * d.price) filter (where not d.reduces), 0) as released
+        from new_rows as n
+        left join lateral (select * from decisions as x where x.order_id = n.order_id offset 0) as d on true
+        where n.status = 'OPEN'
+        group by n.symbol
+      ) as s;
+      if filled.is_more then
+        perform tell_overrun(filled.symbols, filled.opened, filled.entered, filled.order_id, filled.names);
+      end if;
     end if;
   elsif tg_op = 'UPDATE' then
     select array_agg(at), array_agg(amount) into ended, amounts
@@ -113,16 +130,19 @@ begin
       where n.status = 'CLOSED' and (o.status, o.pnl, o.exit_timestamp) is distinct from (n.status, n.pnl, n.exit_timestamp)
     ) as moved;
     -- Of a corrected trade the order may reserve again.
-    insert into reservation_changes (order_id)
-    select d.order_id
-    from old_rows as o join new_rows as n on n.id = o.id
-    join decisions as d on d.order_id in (o.order_id, n.order_id)
-    where (o.order_id, o.quantity) is distinct from (n.order_id, n.quantity);
+    moved_orders := array(
+      select unnest(array[o.order_id, n.order_id]) from old_rows as o join new_rows as n on n.id = o.id
+      where (o.order_id, o.quantity) is distinct from (n.order_id, n.quantity)
+    );
+    if cardinality(moved_orders) > 0 then
+      insert into reservation_changes (order_id)
+      select d.order_id from decisions as d where d.order_id = any (moved_orders);
+    end if;
   else
     select array_agg(o.exit_timestamp), array_agg(-o.pnl) into ended, amounts
     from old_rows as o where o.status = 'CLOSED';
     insert into reservation_changes (order_id)
-    select d.order_id from old_rows as o join decisions as d on d.order_id = o.order_id;
+    select d.order_id from decisions as d where d.order_id = any (array(select o.order_id from old_rows as o));
   end if;
   if ended is not null then
     perform follow_profit(ended, amounts);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Milliseconds } from '../domain/time.js';
 import type { Claire } from '../index.js';
-import { MOST } from './book-state.js';
+import { byPlace, MOST } from './book-state.js';
 import { mergeCandles, readCandles, recordedSteps } from './candles/index.js';
 import { type ExecutionOptions, ExecutionService } from './execution-service.js';
 import { RiskManager, type RiskOptions } from './risk-manager.js';
@@ -57,9 +57,7 @@ export async function runRiskManager(
   await poll(pollMilliseconds, signal, async () => {
     // What waits for its turn is not found again until a look over all.
     const known = new Set(left.map(({ signal_id }) => signal_id));
-    const open = [...left, ...(await look()).filter(({ signal_id }) => !known.has(signal_id))].sort(
-      (a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1),
-    );
+    const open = [...left, ...(await look()).filter(({ signal_id }) => !known.has(signal_id))].sort(byPlace);
     const waiting = open.length > 0 ? await claire.orders({ status: 'PENDING', limit: MOST }) : [];
     const due = turns.of(open, waiting).slice(0, AT_ONCE);
     left = open;

@@ -1,6 +1,6 @@
 import { EARLIEST } from '../domain/time.js';
 import type { Claire } from '../index.js';
-import { MOST } from './book-state.js';
+import { byPlace, MOST } from './book-state.js';
 
 /** How far before the newest signal a look begins, and after how many looks one goes over all. */
 const LATE_MS = 86_400_000;
@@ -49,5 +49,5 @@ async function oldest(claire: Pick<Claire, 'signals'>, range: { since?: number }
     if (before.length === 0) break;
     page = before;
   }
-  return page.sort((a, b) => a.timestamp - b.timestamp || (BigInt(a.id) < BigInt(b.id) ? -1 : 1));
+  return page.sort(byPlace);
 }
