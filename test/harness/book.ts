@@ -82,3 +82,24 @@ export async function refusal(promise: Promise<unknown>): Promise<ClaireError> {
   expect(error).toBeInstanceOf(ClaireError);
   return error as ClaireError;
 }
+
+/** Every table of the book as after it was made: what no client may do. `sql` finds the tables by unqualified name. */
+export async function emptyBook({
+  sql,
+}: {
+  sql<Row = Record<string, unknown>>(text: string): Promise<Row[]>;
+}): Promise<void> {
+  const tables = await sql<{ name: string }>(
+    `select oid::regclass::text as name from pg_class
+     where relnamespace = current_schema()::regnamespace and relkind = 'r' and relname <> 'schema_migrations'`,
+  );
+  await sql(
+    `begin; set local session_replication_role = replica;
+     truncate ${tables.map(({ name }) => name).join()} restart identity;
+     insert into risk (id) values (1);
+     insert into halt_gate (id) values (1);
+     insert into limits (time_zone, enforce_halts, enforce_limits, breaker_halts, reason)
+     values ('UTC', 'on', 'warn', 'until_resumed', 'the first version: nothing is limited yet');
+     commit`,
+  );
+}

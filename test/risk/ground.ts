@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, expect, inject } from 'vitest';
+import { afterAll, afterEach, expect, inject } from 'vitest';
 import { Database, identifier, withDatabase } from '../../src/database/index.js';
 import { type Claire, type ConnectOptions, connect } from '../../src/index.js';
+import { emptyBook } from '../harness/book.js';
 import { TEMPLATE } from '../harness/server.js';
 
 export const T = Date.UTC(2024, 0, 12, 15, 20);
@@ -28,34 +29,48 @@ export interface Desk {
 
 type Setting = Record<string, string | number | null>;
 
-/** Makes desks, and drops them at the end of the file. */
-export function useDesks(): { desk(limits?: Setting): Promise<Desk> } {
+/** Makes desks, and drops them at the end of the file. One that a test has done with is emptied and given to the next. */
+export function useDesks(): { desk(limits?: Setting, options?: { own?: true }): Promise<Desk> } {
   const server = inject('serverUrl');
   const admin = new Database({ databaseUrl: server, applicationName: 'tests', connections: 1 });
   const open: { close(): Promise<void> }[] = [];
   const names: string[] = [];
+  const used: Desk[] = [];
+  let free: Desk[] = [];
+  afterEach(() => {
+    free = [...used];
+  });
   afterAll(async () => {
     for (const each of open) await each.close();
     for (const name of names) await admin.query(`drop database ${identifier(name)} with (force)`);
     await admin.close();
   });
+  const make = async (): Promise<Desk> => {
+    const name = `desk_${randomBytes(6).toString('hex')}`;
+    await admin.query(`create database ${identifier(name)} template ${TEMPLATE} strategy file_copy`);
+    names.push(name);
+    const url = withDatabase(server, name);
+    const pool = new Database({ databaseUrl: url, applicationName: 'tests', connections: 2 });
+    open.push(pool);
+    const made = async (options: Partial<ConnectOptions> = {}) => {
+      const claire = await connect({ service: 'tests', databaseUrl: url, connections: 3, ...options });
+      open.push(claire);
+      return claire;
+    };
+    const claire = await made();
+    return { url, claire, connect: made, ...plain(pool), ...shortcuts(claire) };
+  };
   return {
-    async desk(limits = {}) {
-      const name = `desk_${randomBytes(6).toString('hex')}`;
-      await admin.query(`create database ${identifier(name)} template ${TEMPLATE} strategy file_copy`);
-      names.push(name);
-      const url = withDatabase(server, name);
-      const pool = new Database({ databaseUrl: url, applicationName: 'tests', connections: 2 });
-      open.push(pool);
-      const made = async (options: Partial<ConnectOptions> = {}) => {
-        const claire = await connect({ service: 'tests', databaseUrl: url, connections: 3, ...options });
-        open.push(claire);
-        return claire;
-      };
-      const claire = await made();
+    /** `own` for a test that changes more than rows. */
+    async desk(limits = {}, { own } = {}) {
+      const again = own ? undefined : free.pop();
+      if (again) await emptyBook(again);
+      const desk = again ?? (await make());
+      if (!own && !again) used.push(desk);
+      const { claire } = desk;
       if ('max_drawdown_pct' in limits) await claire.setCapital({ amount: '10000', reason: 'test' });
       if (Object.keys(limits).length > 0) await claire.setLimits({ changes: limits, reason: 'test' });
-      return { url, claire, connect: made, ...plain(pool), ...shortcuts(claire) };
+      return desk;
     },
   };
 }

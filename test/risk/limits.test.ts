@@ -73,7 +73,7 @@ describe('limits', () => {
     expect(await claire.limitsHistory()).toEqual(before);
   });
   let kept: ReturnType<typeof desk> | undefined;
-  const shared = () => (kept ??= desk());
+  const shared = () => (kept ??= desk({}, { own: true }));
 
   test('in percent need the capital; a reason is needed; text is no number', async () => {
     const { claire } = await desk();
@@ -96,7 +96,7 @@ describe('limits', () => {
     ],
     ['gone', 'delete from limits', 'The limits cannot be read: no limits are recorded'],
   ])('that are %s fail closed, for decide and for plain SQL', async (_, damage, reason) => {
-    const { decide, sql } = await desk();
+    const { decide, sql } = await desk({}, { own: true });
     await sql(`begin; set local session_replication_role = replica;
       alter table limits drop constraint limits_max_exposure_check; ${damage}; commit`);
     expect(await decide('a', 1)).toMatchObject({
@@ -112,7 +112,7 @@ describe('limits', () => {
   });
 
   test('of a symbol that make no sense fail closed for that symbol', async () => {
-    const { decide, claire, sql } = await desk();
+    const { decide, claire, sql } = await desk({}, { own: true });
     await claire.setLimits({ changes: { max_position: 5 }, symbol: 'ETH', new_symbol: true, reason: 'r' });
     await sql(`begin; set local session_replication_role = replica;
       alter table limits drop constraint limits_max_position_check; update limits set max_position = 'NaN' where symbol = 'ETH'; commit`);

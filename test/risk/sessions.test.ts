@@ -89,7 +89,10 @@ const slowly = (bench: Desk, withLock: boolean) =>
     end $do$`);
 
 test('with its lock decide keeps the limit, without it sessions pass it together', async () => {
-  const [held, passed] = [await desk({ max_exposure: 1000 }), await desk({ max_exposure: 1000 })];
+  const [held, passed] = [
+    await desk({ max_exposure: 1000 }, { own: true }),
+    await desk({ max_exposure: 1000 }, { own: true }),
+  ];
   await slowly(held, true);
   expect(await acceptedOf(held)).toBe(10);
   await slowly(passed, false);

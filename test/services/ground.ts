@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { Claire } from '../../src/index.js';
 import type { Candle, Connections, Signal } from '../../src/services/index.js';
-import { type Fixture, useBook } from '../harness/book.js';
+import { emptyBook, type Fixture, useBook } from '../harness/book.js';
 
 export const T0 = Date.UTC(2024, 0, 15);
 export const MINUTE = 60_000;
@@ -66,7 +66,7 @@ export function useDesks(): Fixture & {
     async desk() {
       const desk = left.pop() ?? (await newDesk());
       taken.push(desk);
-      await empty(fixture, desk.book);
+      await emptyBook({ sql: (text) => fixture.sql(text, desk.book) });
       return desk;
     },
     checksums: (book, whole = false) => checksums(fixture, book, whole),
@@ -94,25 +94,6 @@ export function useDesks(): Fixture & {
       },
     };
   }
-}
-
-/** Every table of the book as after it was made: what no client may do. */
-async function empty(fixture: Fixture, book: string): Promise<void> {
-  const tables = await fixture.sql<{ name: string }>(
-    `select oid::regclass::text as name from pg_class
-     where relnamespace = '${book}'::regnamespace and relkind = 'r' and relname <> 'schema_migrations'`,
-    book,
-  );
-  await fixture.sql(
-    `begin; set local session_replication_role = replica;
-     truncate ${tables.map(({ name }) => name).join()} restart identity;
-     insert into risk (id) values (1);
-     insert into halt_gate (id) values (1);
-     insert into limits (time_zone, enforce_halts, enforce_limits, breaker_halts, reason)
-     values ('UTC', 'on', 'warn', 'until_resumed', 'the first version');
-     commit`,
-    book,
-  );
 }
 
 export type Checksums = Record<string, { rows: number; sum: string }>;
