@@ -32,7 +32,7 @@ else process.stderr.write(`Not tested on PostgreSQL 15: there is no ${POSTGRESQL
 export default defineConfig({
   test: {
     // Files wait for servers as much as they compute, so two go side by side even on two cores. Each has a database or a
-    // server of its own; four at most, because the files of one server share its 200 connections.
+    // server of its own; four at most, because the files of one server share its 300 connections.
     maxWorkers: Math.min(4, Math.max(3, availableParallelism() - 1)),
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },

@@ -52,6 +52,7 @@ describe('many sessions', () => {
         }),
       );
       const counts = decided.flat();
+      await Promise.all(connections.map((connection) => connection.close()));
       expect(counts.filter((decision) => decision === 'opening')).toHaveLength(fits);
       expect(counts.filter((decision) => decision === 'rejected')).toHaveLength(sessions * each - fits);
       expect((await claire.riskState()).reserved).toBe(String(fits * 100));
@@ -69,6 +70,7 @@ async function acceptedOf(bench: Desk): Promise<number> {
   const decided = await Promise.all(
     ids.map((signal_id, at) => sessions[at % 12]!.decide({ signal_id, quantity: 1, at: T })),
   );
+  await Promise.all(sessions.map((session) => session.close()));
   return decided.filter(({ decision }) => decision === 'opening').length;
 }
 
