@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { Database } from '../dist/database/index.js';
 import { connect as connectClaire } from '../dist/index.js';
 import { migrate } from '../dist/schema/index.js';
+import { randomIntegers } from '../dist/services/market.js';
 import { cleanUp, openPlace, Undo } from './migrate-live/place.js';
 
 const T = Date.UTC(2024, 0, 12, 15, 20);
@@ -28,20 +29,9 @@ const [runs, sessions, each, firstSeed] = [
   values['first-seed'],
 ].map(Number);
 
-/** The same numbers for the same seed, on every machine. */
-function randomOf(seed) {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 /** What is true of one run, beside what the record says of it. */
 async function run(seed, place) {
-  const random = randomOf(seed);
+  const random = randomIntegers(seed);
   const symbols = seed % 2 === 0 ? 1 : 2 + random(20);
   const fits = 1 + random(Math.floor((sessions * each) / 4));
   const url = await place.create(`seed_${seed}`, 'template');

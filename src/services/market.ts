@@ -59,7 +59,7 @@ const moved = (price: number, tenThousandths: number): number =>
 const cents = (price: number): string => `${Math.trunc(price / 100)}.${String(price % 100).padStart(2, '0')}`;
 
 /** mulberry32: 32 bits of state, public domain, good enough for a market that nobody trades. */
-function randomIntegers(seed: number): (below: number) => number {
+export function randomIntegers(seed: number): (below: number) => number {
   let state = seed >>> 0;
   return (below) => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ClaireError } from '../../src/errors/index.js';
 import { refusal, useBook } from '../harness/book.js';
+import { step } from '../harness/step.js';
 
 const book = useBook();
 const T = 1705072800000;
@@ -14,15 +15,6 @@ const signal = (signal_id: string, other: object = {}) => ({
   ...other,
 });
 const order = (order_id: string) => ({ order_id, symbol: 'X', side: 'BUY' as const, quantity: 1 });
-
-/** A promise and the function that fulfils it: a named step of a race. */
-function step() {
-  let done!: () => void;
-  const reached = new Promise<void>((resolve) => {
-    done = resolve;
-  });
-  return { reached, done };
-}
 
 describe('transactions', () => {
   test('all of it is recorded, or nothing', async () => {

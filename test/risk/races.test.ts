@@ -1,18 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
 import type { Claire } from '../../src/index.js';
+import { step } from '../harness/step.js';
 import { DAY, type Desk, deadlocks, T, useDesks } from './ground.js';
 
 const { desk } = useDesks();
-
-/** A promise and the function that fulfils it: a named step of a race. */
-function step() {
-  let done!: () => void;
-  const reached = new Promise<void>((resolve) => {
-    done = resolve;
-  });
-  return { reached, done };
-}
 
 /** Resolves when some session of the desk's database waits for a lock. */
 async function somebodyWaits({ sql }: Desk): Promise<void> {
@@ -103,7 +95,7 @@ describe('two sessions', () => {
     expect(await broken()).toEqual([]);
   });
 
-  test('two who close the same trades crosswise: one waits before it has any', async () => {
+  test('two who close the same trades crosswise: one waits before it holds one', async () => {
     const bench = await desk({ max_drawdown: -100_000 });
     const { claire, open, broken } = bench;
     for (const id of ['a', 'b']) await open(id, 1);

@@ -1,16 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { randomIntegers } from '../../src/services/market.js';
 import { DAY, type Desk, deadlocks, T, useDesks } from './ground.js';
 
 const { desk } = useDesks();
-
-/** The same numbers for the same seed, on every machine. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return Math.floor((state / 0x80000000) * below);
-  };
-}
 
 describe('many sessions', () => {
   // `node bench/decide-races.js` runs a hundred seeds with 500 decisions a session.
@@ -27,7 +19,7 @@ describe('many sessions', () => {
       const { claire, broken } = bench;
       const sessions = 20;
       const each = 12;
-      const random = randomOf(seed);
+      const random = randomIntegers(seed);
       const signals = Array.from({ length: sessions * each }, (_, at) => ({
         ...{ signal_id: `s${at}`, symbol: `SYM${random(symbols)}`, side: 'BUY' as const },
         ...{ price: 100, confidence: 1, timestamp: T - DAY },
