@@ -157,13 +157,14 @@ function numbersOf(decision: Decision): [string, string][] {
 const plain = (decimal: string | null | undefined): string | undefined =>
   decimal == null ? undefined : trimDecimal(decimal);
 
-/** Each state with its time and actor. Only moves are kept as history: the placing stands with the order. */
+/** Each state with its time and actor. Of an order that was decided the placing stands with the decision, not in the history. */
 function statesOf({ status, created_at, decision, history }: Order): string[] {
   const placedBy = decision ? ` by ${decision.actor}` : '';
   const moves = history.map(({ from, to, reason, actor, at }) => {
     const state = from === to ? `${to}, reservation released` : to;
     return `${toIso(at)}  ${state} by ${actor}${reason === null ? '' : `: ${reason}`}`;
   });
+  if (history[0]?.from === null) return moves;
   return [`${toIso(created_at)}  ${history[0]?.from ?? status}${placedBy}`, ...moves];
 }
 
