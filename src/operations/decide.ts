@@ -25,12 +25,10 @@ export const decisionRow = z.object({
     .boolean()
     .meta({ description: 'It closes what is open on the other side; no limit is asked then' }),
   quantity: out.decimal,
-  price: out.decimal
-    .nullable()
-    .meta({
-      description:
-        'Price that it was valued at: the limit price, else that of the signal; to sell the higher of both',
-    }),
+  price: out.decimal.nullable().meta({
+    description:
+      'Price that it was valued at: the limit price, else that of the signal; to sell the higher of both',
+  }),
   notional: out.decimal.nullable().meta({ description: 'quantity × price' }),
   reason: out.text
     .nullable()
@@ -39,11 +37,9 @@ export const decisionRow = z.object({
     .array(out.text)
     .meta({ description: 'Every limit that stood against it, in the order of precedence' }),
   details: out.json.nullable().meta({ description: 'The numbers of the refusal, as in its risk event' }),
-  limits_version: out.count
-    .nullable()
-    .meta({
-      description: 'Version of the limits by which it was decided; null where there was nothing to decide by',
-    }),
+  limits_version: out.count.nullable().meta({
+    description: 'Version of the limits by which it was decided; null where there was nothing to decide by',
+  }),
   exposure: out.decimal.nullable().meta({ description: 'Gross exposure before it, PENDING orders included' }),
   position: out.decimal.nullable().meta({ description: 'The same of its symbol' }),
   open_trades: out.count.nullable().meta({ description: 'Open trades before it, PENDING openings included' }),
