@@ -9,3 +9,4 @@ export {
   type TransactionOptions,
 } from './database.js';
 export { bookName, identifier, literal } from './identifiers.js';
+export { BESIDE, BUDGET, BUDGETED, MOST_CONNECTIONS, type Profile, profileOf } from './profiles.js';
