@@ -1,0 +1,42 @@
+/** Results as tables for people. */
+
+/** @param {string[][]} rows */
+function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const counted = (counts) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+
+const verdict = (broken) =>
+  broken.length === 0 ? 'Every law holds.' : ['Broken:', ...broken.map((line) => `- ${line}`)].join('\n');
+
+const connections = ({ most, most_by_role, samples, gap_ms }) =>
+  `Most connections in any of ${samples} samples: ${most} (${counted(most_by_role)}). Longest time between two looks: ${gap_ms} ms.`;
+
+export function printDrill({ seed, fsync, phases, samples, rest, calls, record, broken }) {
+  const rows = phases.map(({ fault, took_ms, recovered_ms, errors }) => [
+    ...[fault, `${took_ms}`, `${recovered_ms}`, counted(errors)],
+  ]);
+  return [
+    `Seed ${seed}, fsync ${fsync ? 'on' : 'off'}.`,
+    '',
+    table([['Fault', 'took ms', 'all work again after ms', 'errors of callers'], ...rows]),
+    '',
+    `Calls: ${counted(calls)}. In the record: ${counted(record)}.`,
+    connections(samples),
+    `At rest: ${counted(rest.last_by_role)}; in a transaction: ${rest.idle_in_transaction}.`,
+    verdict(broken),
+    '',
+  ].join('\n');
+}
