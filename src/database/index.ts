@@ -6,7 +6,10 @@ export {
   type DatabaseOptions,
   type Queryable,
   type QueryOptions,
+  type Repeatable,
   type TransactionOptions,
 } from './database.js';
+export type { Holder, Notice } from './holders.js';
 export { bookName, identifier, literal } from './identifiers.js';
 export { BESIDE, BUDGET, BUDGETED, MOST_CONNECTIONS, type Profile, profileOf } from './profiles.js';
+export type { Echo } from './session.js';

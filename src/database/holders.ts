@@ -1,0 +1,115 @@
+import type { Session } from './session.js';
+
+/** Something about a pool that a person should know, though no call fails. */
+export interface Notice {
+  code: 'connection_held' | 'connection_returned';
+  message: string;
+  details: Holder & { service: string };
+}
+
+/** Who has a connection, and since when. */
+export interface Holder {
+  held_ms: number;
+  /** The statement that is run on it, or was last, without its values. */
+  statement: string | null;
+  /** Where in the program it was borrowed, the innermost call first. */
+  stack: string[];
+}
+
+interface Loan {
+  session: Session;
+  /** Its stack is made into text only where somebody asks. */
+  origin: { stack?: string };
+  isReported: boolean;
+}
+
+/** How many holders a sentence names. */
+const NAMED = 5;
+
+/** The connections that are out, for errors and for reports of those that do not come back. */
+export class Holders {
+  readonly #service: string;
+  readonly #leakAfter: number;
+  readonly #onNotice: (notice: Notice) => void;
+  readonly #out = new Map<Session, Loan>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `leakAfter`: milliseconds, 0 for never. */
+  constructor(service: string, leakAfter: number, onNotice: (notice: Notice) => void) {
+    this.#service = service;
+    this.#leakAfter = leakAfter;
+    this.#onNotice = onNotice;
+  }
+
+  get size(): number {
+    return this.#out.size;
+  }
+
+  take(session: Session, origin: { stack?: string }): void {
+    this.#out.set(session, { session, origin, isReported: false });
+    if (this.#leakAfter === 0 || this.#timer) return;
+    this.#timer = setInterval(() => this.#look(), Math.min(5000, this.#leakAfter / 4));
+    this.#timer.unref();
+  }
+
+  giveBack(session: Session): void {
+    const loan = this.#out.get(session);
+    this.#out.delete(session);
+    if (!loan?.isReported) return;
+    const { held_ms } = holderOf(loan);
+    this.#tell('connection_returned', loan, `came back after ${seconds(held_ms)}`);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Those who have a connection, longest first. */
+  list(): Holder[] {
+    return [...this.#out.values()].map(holderOf).sort((a, b) => b.held_ms - a.held_ms);
+  }
+
+  #look(): void {
+    for (const loan of this.#out.values()) {
+      if (loan.isReported || performance.now() - loan.session.since < this.#leakAfter) continue;
+      loan.isReported = true;
+      this.#tell('connection_held', loan, `has been out for ${seconds(this.#leakAfter)}`);
+    }
+  }
+
+  #tell(code: Notice['code'], loan: Loan, what: string): void {
+    const holder = holderOf(loan);
+    const message = `A connection of ${this.#service} ${what}: ${placeOf(holder)}.`;
+    this.#onNotice({ code, message, details: { service: this.#service, ...holder } });
+  }
+}
+
+/** The holders as a sentence. */
+export function holdersText(holders: readonly Holder[]): string {
+  if (holders.length === 0) return '';
+  const named = holders.slice(0, NAMED).map((holder) => `for ${seconds(holder.held_ms)}: ${placeOf(holder)}`);
+  const others = holders.length > NAMED ? `; and ${holders.length - NAMED} more` : '';
+  return ` They are held ${named.join('; ')}${others}.`;
+}
+
+function holderOf({ session, origin }: Loan): Holder {
+  const stack = (origin.stack ?? '').split('\n').slice(1);
+  return {
+    held_ms: Math.round(performance.now() - session.since),
+    statement: session.statement === '' ? null : session.statement,
+    stack: stack.map((line) => line.trim().replace(/^at /, '')),
+  };
+}
+
+/** The statement in brief, and the first call that is the caller's own. */
+function placeOf({ statement, stack }: Holder): string {
+  const text = statement === null ? 'no statement yet' : statement.replace(/\s+/g, ' ').trim();
+  const brief = text.length > 80 ? `${text.slice(0, 79)}…` : text;
+  const own = stack.find((line) => !OURS.test(line) && !line.startsWith('node:')) ?? stack[0];
+  return own ? `${brief} (borrowed at ${own})` : brief;
+}
+
+/** Files of this package, as they stand in a stack. */
+const OURS = new RegExp(new URL('..', import.meta.url).pathname.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+
+const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;

@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net';
+import { Client, type PoolClient } from 'pg';
+
+/** How long the server may take to let one connection in; a wait for the next try is better than one for a dead address. */
+const CONNECT_MS = 5000;
+/** The seed's, less up to a tenth, so that connections made together do not end together. */
+const LIFETIME_MS = 3_600_000;
+
+/** One connection to the server, with what the pool has to know of it. */
+export class Link extends Client {
+  readonly #diesAt = performance.now() + LIFETIME_MS * (1 - Math.random() / 10);
+  /** When it last answered. */
+  lastUsed = performance.now();
+
+  get isOld(): boolean {
+    return performance.now() > this.#diesAt;
+  }
+
+  override connect(): Promise<Client>;
+  override connect(callback: (error: Error) => void): void;
+  override connect(callback?: (error: Error) => void): unknown {
+    if (!callback) return super.connect();
+    const timer = setTimeout(() => {
+      this.#socket.destroy(new Error(`timeout expired: no answer for ${CONNECT_MS / 1000} s`));
+    }, CONNECT_MS);
+    return super.connect((error: Error) => {
+      clearTimeout(timer);
+      // The driver leaves it half open when the password cannot be had, and the server waits a minute for it, in a slot
+      // that somebody needs.
+      if (error) this.#socket.destroy();
+      callback(error);
+    });
+  }
+
+  /** Ends it without a farewell, for which a dead peer would be waited for. */
+  sever(): void {
+    this.#socket.destroy();
+  }
+
+  get #socket(): Socket {
+    return (this as unknown as { connection: { stream: Socket } }).connection.stream;
+  }
+}
+
+export type PooledLink = Link & Pick<PoolClient, 'release'>;

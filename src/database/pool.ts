@@ -1,0 +1,291 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool } from 'pg';
+import { ClaireError, fromPostgres } from '../errors/index.js';
+import { typeParsers } from './codecs.js';
+import { parseDatabaseUrl } from './connection-string.js';
+import type { DatabaseOptions } from './database.js';
+import { Holders, holdersText, type Notice } from './holders.js';
+import { Link, type PooledLink } from './link.js';
+import { type Echo, Session, type SessionOptions } from './session.js';
+import { StatementNames } from './statement-names.js';
+
+/** The seed's. */
+const CHECKOUT_MS = 30_000;
+/** A connection that has been idle for longer is asked whether it lives before somebody gets it. */
+const PING_AFTER_MS = 500;
+const PING_MS = 2000;
+/** How long a connection beyond the base stays idle. */
+const OVERFLOW_IDLE_MS = 5000;
+/** How long no more connections are asked for where the server gave no more. */
+const FULL_MS = 1000;
+/** A new password is in the server a moment before it is in its file. */
+const LOGIN_MS = 2000;
+/** Beyond the time limit of a statement, after which the server would have answered. */
+const ANSWER_MS = 5000;
+
+/**
+ * `pg.Pool` and what it lacks: a checkout with an end, which says who holds the connections; connections that are
+ * tried after a pause, and replaced; a return that leaves no transaction behind.
+ */
+export class ConnectionPool {
+  readonly #options: DatabaseOptions;
+  readonly #pool: Pool;
+  readonly #largest: number;
+  readonly #links = new Set<Link>();
+  readonly #holders: Holders;
+  readonly #session: SessionOptions;
+  /** Connections that have not answered since are not tried one by one. */
+  #doubtedBefore = 0;
+  #hasConnected = false;
+  #isClosing = false;
+  #full: NodeJS.Timeout | undefined;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.#largest = options.connections ?? 10;
+    this.#pool = new Pool({
+      ...parseDatabaseUrl(options.databaseUrl),
+      ...limitsOf(options),
+      application_name: options.applicationName,
+      max: this.#largest,
+      min: Math.min(options.baseConnections ?? 0, this.#largest),
+      idleTimeoutMillis: OVERFLOW_IDLE_MS,
+      allowExitOnIdle: true,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      types: typeParsers,
+      Client: Link,
+    });
+    // An idle connection that the server ends is replaced at the next query; without a listener it would end us.
+    this.#pool.on('error', () => {});
+    this.#pool.on('connect', (link) => {
+      this.#hasConnected = true;
+      this.#links.add(link as unknown as Link);
+    });
+    this.#pool.on('remove', (link) => this.#links.delete(link as unknown as Link));
+    this.#holders = new Holders(options.applicationName, options.leakAfter ?? 0, options.onNotice ?? warn);
+    const { statementTimeout = 0 } = options;
+    const named = options.preparedStatements ?? !options.pooler;
+    this.#session = {
+      names: named ? new StatementNames() : undefined,
+      readLimit: statementTimeout > 0 ? statementTimeout + Math.min(ANSWER_MS, statementTimeout) : undefined,
+      echo: options.echo && echoTo(options.applicationName, options.echo, options.echoValues ?? false),
+    };
+  }
+
+  /** How long a checkout may take, in milliseconds. */
+  get checkoutTimeout(): number {
+    return this.#options.checkoutTimeout ?? CHECKOUT_MS;
+  }
+
+  /**
+   * Lends a connection for the time of the work. `kept`: it is meant to be out for as long as it is.
+   * @throws ClaireError connections_exhausted, database_unreachable, login_refused
+   */
+  async lend<T>(work: (session: Session) => Promise<T>, { kept = false } = {}): Promise<T> {
+    const origin = whoCalls(this.lend);
+    const link = await this.#checkout();
+    const session = new Session(link, this.#session);
+    if (!kept) this.#holders.take(session, origin);
+    let isOut = true;
+    const giveBack = async () => {
+      if (!isOut) return;
+      isOut = false;
+      session.end();
+      await this.#return(link, session);
+      link.off('error', onError);
+    };
+    const onError = (error: unknown) => {
+      session.lose(error);
+      // Who waits for something else may never come back, but the place in the pool does.
+      if (!session.isBusy) void giveBack();
+    };
+    link.on('error', onError);
+    try {
+      return await work(session);
+    } finally {
+      await giveBack();
+    }
+  }
+
+  /** Lends no more, and ends the connections, those of a dead server too. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#holders.close();
+    clearTimeout(this.#full);
+    const ended = this.#pool.end();
+    const timer = setTimeout(() => {
+      for (const link of this.#links) link.sever();
+    }, 1000);
+    await ended.finally(() => clearTimeout(timer));
+  }
+
+  /** No more waiting for a server that is away. */
+  stopWaiting(): void {
+    this.#isClosing = true;
+  }
+
+  async #checkout(): Promise<PooledLink> {
+    const since = performance.now();
+    const until = since + this.checkoutTimeout;
+    /** Why there is none yet, where it is not that all are out. */
+    let failure: ClaireError | undefined;
+    for (let turn = 0; ; turn++) {
+      try {
+        const link = await this.#take(until);
+        if (await this.#isAlive(link, until)) return link;
+        link.sever();
+        link.release(true);
+      } catch (error) {
+        if (error === LATE) throw this.#late(since, failure);
+        failure = fromPostgres(error);
+        const pause = this.#pauseAfter(failure, since, turn);
+        if (pause === undefined || this.#isClosing) throw failure;
+        if (performance.now() + pause > until) throw this.#late(since, failure);
+        await sleep(pause);
+      }
+    }
+  }
+
+  /** A connection of `pg.Pool`; one that comes too late goes back. */
+  #take(until: number): Promise<PooledLink> {
+    return new Promise((resolve, reject) => {
+      let isLate = false;
+      const timer = setTimeout(
+        () => {
+          isLate = true;
+          reject(LATE);
+        },
+        Math.max(1, until - performance.now()),
+      );
+      this.#pool.connect().then(
+        (client) => {
+          const link = client as unknown as PooledLink;
+          clearTimeout(timer);
+          if (isLate) link.release();
+          else resolve(link);
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
+    });
+  }
+
+  async #isAlive(link: Link, until: number): Promise<boolean> {
+    const idle = performance.now() - link.lastUsed;
+    if (idle < PING_AFTER_MS) return true;
+    // What has been idle since before another one was found dead shares its fate, more often than not.
+    if (link.isOld || link.lastUsed < this.#doubtedBefore) return false;
+    try {
+      const limit = Math.max(1, Math.min(PING_MS, this.checkoutTimeout / 3, until - performance.now()));
+      await link.query({ text: 'select 1', query_timeout: limit } as { text: string });
+      link.lastUsed = performance.now();
+      return true;
+    } catch {
+      this.#doubtedBefore = performance.now();
+      return false;
+    }
+  }
+
+  /** How long to wait for what may pass by itself; undefined where it will not. */
+  #pauseAfter(failure: ClaireError, since: number, turn: number): number | undefined {
+    const pause = Math.min(500, 25 * 2 ** Math.min(turn, 5)) * (0.5 + Math.random());
+    const state = failure.details?.sqlstate;
+    if (failure.code === 'connections_exhausted') {
+      this.#keepToWhatWeHave();
+      return pause;
+    }
+    // It is starting, or recovers.
+    if (state === '57P03') return pause;
+    if (!this.#hasConnected) return undefined;
+    if (failure.code === 'login_refused') return performance.now() - since < LOGIN_MS ? pause : undefined;
+    const isAway = failure.code === 'database_unreachable' && state !== '3D000';
+    return isAway && this.#options.reconnects ? pause : undefined;
+  }
+
+  /** The server gives no more: for a moment those who wait queue for what there is instead of asking in vain. */
+  #keepToWhatWeHave(): void {
+    const { totalCount, options } = this.#pool;
+    if (totalCount === 0 || this.#full) return;
+    options.max = totalCount;
+    this.#full = setTimeout(() => {
+      this.#full = undefined;
+      options.max = this.#largest;
+    }, FULL_MS);
+    this.#full.unref();
+  }
+
+  #late(since: number, cause: ClaireError | undefined): ClaireError {
+    if (cause && cause.code !== 'connections_exhausted') return cause;
+    const service = this.#options.applicationName;
+    const holders = this.#holders.list();
+    const waited_ms = Math.round(performance.now() - since);
+    const server = cause ? ` The server gives no more: ${(cause.cause as Error).message}.` : '';
+    return new ClaireError('connections_exhausted', {
+      found:
+        `${service} has ${holders.length} connections out, and may have ${this.#largest}; ` +
+        `waited ${(waited_ms / 1000).toFixed(1)} s.${server}${holdersText(holders)}`,
+      details: { service, largest: this.#largest, waited_ms, holders },
+      cause,
+    });
+  }
+
+  async #return(link: PooledLink, session: Session): Promise<void> {
+    this.#holders.giveBack(session);
+    const isKnown = session.whole && !session.isBusy;
+    if (session.isSilent) this.#doubtedBefore = performance.now();
+    if (isKnown && link.getTransactionStatus() !== 'I') await link.query('rollback').catch(() => {});
+    const isUsable = isKnown && link.getTransactionStatus() === 'I';
+    if (!isUsable) link.sever();
+    link.lastUsed = performance.now();
+    link.release(!isUsable || link.isOld);
+  }
+}
+
+const LATE = new Error('late');
+
+/** Calls of the caller's own come after some of ours. */
+const FRAMES = 25;
+
+/** The stack above a function. It is taken for each checkout: the frames are cheap, only their text is not. */
+function whoCalls(above: (...never: never[]) => unknown): { stack?: string } {
+  const { stackTraceLimit } = Error;
+  const origin: { stack?: string } = {};
+  Error.stackTraceLimit = FRAMES;
+  Error.captureStackTrace(origin, above);
+  Error.stackTraceLimit = stackTraceLimit;
+  return origin;
+}
+
+/** What the server is told of time limits: nothing through a pooler, which refuses what it does not know. */
+function limitsOf({ pooler, statementTimeout, idleInTransactionTimeout }: DatabaseOptions) {
+  if (pooler) return {};
+  return {
+    ...(statementTimeout === undefined ? {} : { statement_timeout: statementTimeout }),
+    ...(idleInTransactionTimeout === undefined
+      ? {}
+      : { idle_in_transaction_session_timeout: idleInTransactionTimeout }),
+  };
+}
+
+const warn = ({ code, message, details }: Notice): void => {
+  process.emitWarning(message, { type: 'ClaireWarning', code, detail: details.stack.join('\n') });
+};
+
+/** Statements with a password in their text are rare, and never shown with it. */
+const SECRET = /(password\s+)'(?:[^']|'')*'/gi;
+
+const echoTo =
+  (service: string, echo: (entry: Echo) => void, withValues: boolean): SessionOptions['echo'] =>
+  (text, values, since, error) =>
+    echo({
+      service,
+      statement: text.replace(SECRET, "$1'***'"),
+      ...(withValues && values ? { values } : {}),
+      milliseconds: performance.now() - since,
+      ...(error === undefined
+        ? {}
+        : { error: (error as { code?: string }).code ?? (error as Error).message }),
+    });
