@@ -32,7 +32,7 @@ const READ = async ({ claire, random, call, symbol }) => {
  * Works until it is stopped. `pace` is the longest pause between two steps.
  * @param {{ service: string, caller: number, name: string, claire: import('../../dist/index.js').Claire,
  *   journal: ReturnType<typeof import('./journal.js').openJournal>, random: (below: number) => number,
- *   counts: { answered: number, acknowledged: number, failed: number }, pace: number,
+ *   counts: { answered: number, acknowledged: number, failed: number, isResting: boolean }, pace: number,
  *   state: { isStopped: boolean, isPaused: boolean } }} of
  */
 export async function work(of) {
@@ -40,6 +40,7 @@ export async function work(of) {
   const step = STEPS[service] ?? READ;
   const own = { ...of, symbol: symbolOf(of.caller), taken: 0, open: [], ...calls(counts, journal, state) };
   while (!state.isStopped) {
+    counts.isResting = state.isPaused;
     if (!state.isPaused) await step(own);
     await sleep(state.isPaused ? 20 : random(pace + 1));
   }

@@ -1,9 +1,8 @@
 /** The services of the budget at work: processes, their callers, and what became of them. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BUDGETED } from '../../dist/database/index.js';
-import { readJournal } from './journal.js';
+import { followJournal } from './journal.js';
 
 /** After a fault everybody works again within this: far more than any time limit of the pool. */
 const RECOVERED_MS = 20_000;
@@ -15,9 +14,12 @@ const RECOVERED_MS = 20_000;
  */
 export async function openDesk(ground, { names, callers, port, seed, pace, options = {} }) {
   const services = names.map((name) => ground.service(name));
-  const journal = (name) => join(ground.journals, `${name}.jsonl`);
+  const journals = names.map((service) => {
+    const file = join(ground.journals, `${service}.jsonl`);
+    return { file, read: followJournal(file) };
+  });
   const each = (work) => Promise.all(services.map(work));
-  await each(({ name, ask }) => {
+  await each(({ name, ask }, at) => {
     const { base, overflow } = BUDGETED[name];
     const all = {
       service: name,
@@ -25,7 +27,7 @@ export async function openDesk(ground, { names, callers, port, seed, pace, optio
       connections: base + overflow,
       ...options,
     };
-    return ask('connect', { options: all, file: journal(name) });
+    return ask('connect', { options: all, file: journals[at].file });
   });
   await each(({ name, ask }, at) => {
     const own = { count: callers(name), seed: seed * 10 + at, name: `${name}-${seed}` };
@@ -39,11 +41,7 @@ export async function openDesk(ground, { names, callers, port, seed, pace, optio
     counts,
     /** Everything that all of them were told until now. */
     entries: () =>
-      names.flatMap((service) =>
-        existsSync(journal(service))
-          ? readJournal(journal(service)).map((entry) => ({ ...entry, service }))
-          : [],
-      ),
+      journals.flatMap(({ read }, at) => read().map((entry) => ({ ...entry, service: names[at] }))),
     /** Waits until every caller was answered again, and every service acknowledged. Gives who was not in time. */
     async recovered() {
       const [begun, before] = [performance.now(), await counts()];

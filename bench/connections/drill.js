@@ -97,7 +97,6 @@ const asBroken = (error) => ({ facts: {}, broken: [error.message] });
 /** Nobody calls; what was under way has ended. */
 async function atRest(desk, sampler) {
   await desk.each(({ ask }) => ask('pause'));
-  await sleep(REST_MS / 2);
   const from = sampler.samples.length;
   await sleep(REST_MS);
   return overview(sampler.samples.slice(from));

@@ -65,27 +65,26 @@ export const FAULTS = {
     const name = 'execution_service';
     const begun = Date.now();
     await desk.service(name).ask('leak');
-    const leaks = () =>
+    const told = (code) =>
       desk
         .entries()
-        .filter(({ at, what, notice }) => at >= begun && what === 'notice' && namesBorrower(notice));
-    const isReported = await until(() => leaks().length > 0);
+        .filter(({ at, notice }) => at >= begun && notice?.code === code && namesBorrower(notice));
+    await until(() => told('connection_held').length > 0);
     // Its server side ends when the limit is over; until then its place is not to be had.
     const longest = times.idleInTransactionTimeout + 1000;
     const isGone = await until(() => {
-      const { seen } = sampler.samples.at(-1);
+      const { at, seen, isAway } = sampler.samples.at(-1);
       const isOld = ({ role, state, oldest_ms }) =>
         role === name && state.startsWith('idle in transaction') && oldest_ms > 500;
-      return (
-        performance.now() - sampler.samples.at(-1).at < 1000 && !seen.some(isOld) && Date.now() - begun > 1000
-      );
+      return at > begun + 1000 && !isAway && !seen.some(isOld);
     }, longest + PATIENCE_MS);
     const places = await placesBroken(drill, name);
-    const reports = leaks();
+    const [held, returned] = [told('connection_held'), told('connection_returned')];
     return {
-      facts: { reports: reports.length, example: reports[0]?.notice },
+      facts: { example: held[0]?.notice.message },
       broken: [
-        ...(isReported ? [] : ['the borrower that never returns was not reported']),
+        ...(held.length === 1 ? [] : [`the borrower that never returns was reported ${held.length} times`]),
+        ...(returned.length === 1 ? [] : [`its return was reported ${returned.length} times`]),
         ...(isGone ? [] : ['the server side of the borrower that never returns was not ended']),
         ...places,
       ],

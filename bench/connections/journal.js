@@ -1,5 +1,5 @@
 /** What a service was told, line by line in a file that only grows: it outlives whatever becomes of the process. */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { ClaireError } from '../../dist/index.js';
 
 /**
@@ -44,9 +44,24 @@ function describe(error) {
   };
 }
 
-/** @param {string} file  @returns {(Entry & { at: number })[]} */
-export const readJournal = (file) =>
-  readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line));
+/** Reads what a journal has got since the last time, so that a long drill does not read it over and over. */
+export function followJournal(file) {
+  /** @type {(Entry & { at: number })[]} */
+  const entries = [];
+  let read = 0;
+  return () => {
+    if (!existsSync(file)) return entries;
+    const descriptor = openSync(file, 'r');
+    try {
+      const fresh = Buffer.alloc(fstatSync(descriptor).size - read);
+      readSync(descriptor, fresh, 0, fresh.length, read);
+      // What comes after the last line end is half a line.
+      const whole = fresh.subarray(0, fresh.lastIndexOf('\n') + 1);
+      read += whole.length;
+      for (const line of whole.toString().split('\n')) if (line !== '') entries.push(JSON.parse(line));
+    } finally {
+      closeSync(descriptor);
+    }
+    return entries;
+  };
+}

@@ -1,51 +1,30 @@
-/** Looks every 50 ms at who is connected, from a database of its own, so that it is not counted itself. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { connectBare } from '../../dist/database/index.js';
-
-const EVERY_MS = 50;
-
-/**
- * Client backends only: the server's own workers are no connections of anybody. As JSON, because it costs the server
- * as much however many there are.
- */
-const LOOK = `select usename as role, application_name as application, state, count(*)::int as connections,
-    coalesce(max(extract(epoch from clock_timestamp() - xact_start)) * 1000, 0)::int as oldest_ms
-  from pg_stat_activity
-  where backend_type = 'client backend' and datname = $1
-  group by usename, application_name, state`;
+/** Who was connected when, as a thread sees it that looks every 50 ms. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 
 /**
  * @typedef {{ role: string, application: string, state: string, connections: number, oldest_ms: number }} Seen
- * @typedef {{ at: number, seen: Seen[] }} Sample
+ * @typedef {{ at: number, seen: Seen[], isAway: boolean }} Sample  `at` in milliseconds of the clock
  */
 
-/** @param {string} url of a superuser, in a database that nobody else uses  @param {string} database that is looked at */
+/**
+ * In a thread of its own: whatever keeps the drill busy must not keep it from looking.
+ * @param {string} url of a superuser, in a database that nobody else uses  @param {string} database that is looked at
+ */
 export async function startSampler(url, database) {
   /** @type {Sample[]} */
   const samples = [];
-  let isEnded = false;
-  let client;
-  const look = async () => {
-    client ??= await connectBare(url, 'sampler');
-    const { rows } = await client.query(LOOK, [database]);
-    samples.push({ at: performance.now(), seen: rows });
-  };
-  const loop = (async () => {
-    for (let due = performance.now(); !isEnded; due = Math.max(due + EVERY_MS, performance.now())) {
-      // While the server is away there is nothing to be seen.
-      await look().catch(() => {
-        client?.end().catch(() => {});
-        client = undefined;
-      });
-      await sleep(Math.max(1, due + EVERY_MS - performance.now()));
-    }
-    await client?.end().catch(() => {});
-  })();
+  const thread = new Worker(new URL('./sampler-thread.js', import.meta.url), {
+    workerData: { url, database },
+  });
+  thread.on('message', (sample) => samples.push(sample));
+  const ended = once(thread, 'exit');
+  await once(thread, 'message');
   return {
     samples,
     async stop() {
-      isEnded = true;
-      await loop;
+      thread.postMessage('stop');
+      await ended;
     },
   };
 }
@@ -75,7 +54,7 @@ export function overview(samples) {
       mostByRole[role] = Math.max(mostByRole[role] ?? 0, connections);
   }
   return {
-    samples: samples.length,
+    samples: samples.filter(({ isAway }) => !isAway).length,
     /** Longest time between two looks; a machine that is busy looks later. */
     gap_ms: Math.round(gap),
     most,

@@ -25,7 +25,9 @@ const asked = {
 
   /** `count` callers begin; they work until `stop`. */
   work({ service, name, count, seed, pace }) {
-    callers = Array.from({ length: count }, () => ({ answered: 0, acknowledged: 0, failed: 0 }));
+    callers = Array.from({ length: count }, () => ({
+      ...{ answered: 0, acknowledged: 0, failed: 0, isResting: false },
+    }));
     working = Promise.all(
       callers.map((counts, caller) => {
         const own = { caller, counts, random: randomIntegers(seed * 101 + caller) };
@@ -34,8 +36,10 @@ const asked = {
     );
   },
   counts: () => callers,
-  pause() {
+  /** Answers when the last caller has ended what it was in. */
+  async pause() {
     state.isPaused = true;
+    while (!callers.every(({ isResting }) => isResting)) await sleep(10);
   },
   resume() {
     state.isPaused = false;
@@ -44,30 +48,20 @@ const asked = {
   /** So many callers that each keep a connection for so long. Gives how many of them had one. */
   async hold({ count, milliseconds }) {
     const held = Array.from({ length: count }, () =>
-      claire
-        .transaction(async function holdsForLong(t) {
-          await t.positions();
-          await sleep(milliseconds);
-        })
-        .then(
-          () => true,
-          (error) => {
-            journal.error('hold', error);
-            return false;
-          },
-        ),
+      holdsForLong(milliseconds).then(
+        () => true,
+        (error) => {
+          journal.error('hold', error);
+          return false;
+        },
+      ),
     );
     return (await Promise.all(held)).filter(Boolean).length;
   },
 
-  /** A borrower that never returns. Nobody waits for it, as for any promise that somebody forgot. */
+  /** Nobody waits for it, as for any promise that somebody forgot. */
   leak() {
-    claire
-      .transaction(async function neverReturns(t) {
-        await t.positions();
-        await new Promise(() => {});
-      })
-      .catch((error) => journal.error('leak', error));
+    neverReturns().catch((error) => journal.error('leak', error));
   },
 
   /** So many transactions that are all inside at the same moment: as many places as that are usable. */
@@ -95,6 +89,21 @@ const asked = {
     journal?.close();
   },
 };
+
+/** Borrowers that a report must name: the stack of whoever borrowed has the name of its function. */
+function holdsForLong(milliseconds) {
+  return claire.transaction(async (t) => {
+    await t.positions();
+    await sleep(milliseconds);
+  });
+}
+
+function neverReturns() {
+  return claire.transaction(async (t) => {
+    await t.positions();
+    await new Promise(() => {});
+  });
+}
 
 /** A notice as JSON keeps it: an error in it would be an empty object. */
 const told = (notice) =>
