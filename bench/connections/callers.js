@@ -17,16 +17,19 @@ export const tradeOf = (order_id) => `trade ${order_id}`;
 /** A step of each service's caller; what it does is a transaction of its own, or a few calls. */
 const STEPS = { signal_engine: signals, risk_manager: decisions, execution_service: trades };
 
-/** Those who only look, and the upkeep's own work. */
-const READ = async ({ claire, random, call, symbol }) => {
-  const reads = [
-    () => claire.positions(),
-    () => claire.orders({ symbol, limit: 20 }),
-    () => claire.trades({ symbol, limit: 20 }),
-    () => claire.exposure(),
-  ];
-  await call('read', reads[random(reads.length)]);
-};
+/** Those who only look, a few things at one moment. */
+async function reads({ claire, call, symbol }) {
+  await call('read', () =>
+    claire.transaction(
+      async (t) => {
+        await t.positions();
+        await t.orders({ symbol, limit: 20 });
+        await t.trades({ symbol, limit: 20 });
+      },
+      { isolation: 'repeatable read', readOnly: true },
+    ),
+  );
+}
 
 /**
  * Works until it is stopped. `pace` is the longest pause between two steps.
@@ -37,7 +40,7 @@ const READ = async ({ claire, random, call, symbol }) => {
  */
 export async function work(of) {
   const { service, counts, journal, random, pace, state } = of;
-  const step = STEPS[service] ?? READ;
+  const step = STEPS[service] ?? reads;
   const own = { ...of, symbol: symbolOf(of.caller), taken: 0, open: [], ...calls(counts, journal, state) };
   while (!state.isStopped) {
     counts.isResting = state.isPaused;

@@ -1,7 +1,6 @@
 /** The services of the budget at work: processes, their callers, and what became of them. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BUDGETED } from '../../dist/database/index.js';
 import { followJournal } from './journal.js';
 
 /** After a fault everybody works again within this: far more than any time limit of the pool. */
@@ -20,13 +19,8 @@ export async function openDesk(ground, { names, callers, port, seed, pace, optio
   });
   const each = (work) => Promise.all(services.map(work));
   await each(({ name, ask }, at) => {
-    const { base, overflow } = BUDGETED[name];
-    const all = {
-      service: name,
-      databaseUrl: ground.urlOf(name, port),
-      connections: base + overflow,
-      ...options,
-    };
+    // How many connections it may have its name says.
+    const all = { service: name, databaseUrl: ground.urlOf(name, port), ...options };
     return ask('connect', { options: all, file: journals[at].file });
   });
   await each(({ name, ask }, at) => {

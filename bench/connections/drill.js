@@ -1,16 +1,16 @@
 /** The drill: three services work while one fault after another is done to them; then the record is asked. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BUDGET, BUDGETED } from '../../dist/database/index.js';
+import { BUDGET } from '../../dist/database/index.js';
 import { randomIntegers } from '../../dist/services/market.js';
 import { openDesk } from './desk.js';
 import { FAULTS } from './faults.js';
-import { openGround } from './ground.js';
+import { openGround, SHARES } from './ground.js';
 import { brokenAtRest, brokenByErrors, brokenBySamples } from './laws.js';
 import { openProxy } from './proxy.js';
 import { judgeRecord } from './record.js';
 import { overview, startSampler } from './sampler.js';
 
-export const SERVICES = ['signal_engine', 'risk_manager', 'execution_service'];
+const SERVICES = ['signal_engine', 'risk_manager', 'execution_service'];
 /** Of each service: sixty in all. */
 const CALLERS = 20;
 /** Short, so that a fault is over in seconds; every limit is longer than what it must not disturb. */
@@ -21,9 +21,6 @@ const TIMES = {
   leakAfter: 1000,
 };
 const REST_MS = 1000;
-
-export const sharesOf = (names) =>
-  Object.fromEntries(names.map((name) => [name, BUDGETED[name].base + BUDGETED[name].overflow]));
 
 /**
  * @param {{ seed: number, fsync: boolean, dataDir?: string, faults?: readonly string[], until?: () => boolean,
@@ -43,7 +40,7 @@ export async function runDrill(
   const desk = await openDesk(ground, {
     ...{ names: SERVICES, callers: () => CALLERS, port: proxy.port, seed, pace: 30, options: TIMES },
   });
-  const drill = { ground, proxy, sampler, desk, random, times: TIMES, shares: sharesOf(SERVICES) };
+  const drill = { ground, proxy, sampler, desk, random, times: TIMES, shares: SHARES };
   const phases = [await phase(drill, 'nothing', async () => ({ facts: {}, broken: [] }))];
   for (const name of rounds(faults, random, until)) {
     say(name);

@@ -8,6 +8,11 @@ import { BUDGETED, connectBare, Database, withDatabase } from '../../dist/databa
 import { migrate } from '../../dist/schema/index.js';
 import { startService } from './service.js';
 
+/** What each login may have at its peak. @type {Record<string, number>} */
+export const SHARES = Object.fromEntries(
+  Object.entries(BUDGETED).map(([login, { base, overflow }]) => [login, base + overflow]),
+);
+
 /**
  * @param {{ dataDir?: string, fsync: boolean }} options  `dataDir` that has the book already
  * @param {import('../../dist/bench/undo.js').Undo} undo
@@ -73,10 +78,10 @@ async function limitLogins(url) {
   /** @type {Record<string, string>} */
   const passwords = {};
   try {
-    for (const [login, { base, overflow }] of Object.entries(BUDGETED)) {
+    for (const [login, share] of Object.entries(SHARES)) {
       passwords[login] = randomBytes(12).toString('hex');
       const { rowCount } = await admin.query('select from pg_roles where rolname = $1', [login]);
-      const as = `login connection limit ${base + overflow} password '${passwords[login]}'`;
+      const as = `login connection limit ${share} password '${passwords[login]}'`;
       await admin.query(`${rowCount ? 'alter' : 'create'} role ${login} ${as}`);
       // A login that the server did not know has no rights in the book yet.
       if (!rowCount)

@@ -27,6 +27,17 @@ export function brokenByErrors(entries) {
 }
 
 /**
+ * Where nothing is broken nobody gets an error at all: more callers than places only means that they wait.
+ * @param {readonly Entry[]} entries
+ */
+export const brokenByWaiting = (entries) =>
+  few(
+    entries
+      .filter(({ what }) => what === 'error')
+      .map(({ during, code, message }) => `a caller got an error: ${during}: ${code}: ${message}`),
+  );
+
+/**
  * What was acknowledged stands in the record once, what was not at most once, and nothing that nobody tried.
  * @param {readonly Entry[]} entries
  * @param {Record<string, Map<string, number>>} found how often each id stands in the record, by kind

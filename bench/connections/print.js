@@ -40,3 +40,21 @@ export function printDrill({ seed, fsync, phases, samples, rest, calls, record, 
     '',
   ].join('\n');
 }
+
+export function printLoad({ seconds, seed, fsync, shares, bases, peak, back_ms, rest, record, broken }) {
+  const rows = Object.keys(shares).map((role) => [
+    ...[role, `${bases[role]}`, `${shares[role]}`],
+    ...[`${peak.most_by_role[role] ?? 0}`, `${rest.last_by_role[role] ?? 0}`],
+  ]);
+  return [
+    `${seconds} s at the peak, seed ${seed}, fsync ${fsync ? 'on' : 'off'}.`,
+    '',
+    table([['Login', 'stay', 'at most', 'most seen', 'after the peak'], ...rows]),
+    '',
+    connections(peak),
+    `Back at what stays after ${back_ms} ms; then in a transaction: ${rest.idle_in_transaction}.`,
+    `In the record: ${counted(record)}.`,
+    verdict(broken),
+    '',
+  ].join('\n');
+}
