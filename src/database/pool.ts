@@ -145,7 +145,7 @@ export class ConnectionPool {
       let isLate = false;
       // One that is idle comes at once.
       const timer =
-        this.#pool.idleCount > 0
+        this.#pool.idleCount > this.#pool.waitingCount
           ? undefined
           : setTimeout(
               () => {
