@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Client, type PoolClient } from 'pg';
+import { Client, type ClientConfig, type PoolClient } from 'pg';
 
 /** How long the server may take to let one connection in; a wait for the next try is better than one for a dead address. */
 const CONNECT_MS = 5000;
@@ -11,6 +11,13 @@ export class Link extends Client {
   readonly #diesAt = performance.now() + LIFETIME_MS * (1 - Math.random() / 10);
   /** When it last answered. */
   lastUsed = performance.now();
+
+  constructor(config?: ClientConfig) {
+    super(config);
+    // Between the pool's own listener and that of a borrower there is none, while it is tried or rolled back: an end
+    // that the server announces there would be an exception that nobody catches.
+    this.on('error', () => {});
+  }
 
   get isOld(): boolean {
     return performance.now() > this.#diesAt;
