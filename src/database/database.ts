@@ -3,7 +3,7 @@ import { ClaireError, isRetryable } from '../errors/index.js';
 import type { Notice } from './holders.js';
 import { type CommitMark, fateOf, markCommit } from './lost-commit.js';
 import { ConnectionPool } from './pool.js';
-import { type Echo, isLost, type Session } from './session.js';
+import { type Echo, isLost, type Origin, type Session } from './session.js';
 
 /** Where statements go: a pool, or one transaction. */
 export interface Queryable {
@@ -59,7 +59,6 @@ export type Repeatable = 'read' | 'write';
 /** A pool on one database. The only way to the server; every error that leaves it is a ClaireError. */
 export class Database implements Queryable {
   readonly #pool: ConnectionPool;
-  readonly #working = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor(options: DatabaseOptions) {
@@ -68,7 +67,9 @@ export class Database implements Queryable {
 
   /** Runs one statement, which is a transaction of its own; tried again as `retry` does. */
   async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
-    return this.retry(() => this.#borrow(async (session) => (await session.run(text, values, options)).rows));
+    return this.retry(() =>
+      this.#pool.lend(async (session) => (await session.run(text, values, options)).rows),
+    );
   }
 
   /**
@@ -96,11 +97,12 @@ export class Database implements Queryable {
     const keep = async (session: Session) => {
       // Until the work has succeeded nobody knows what it left behind: the connection is not given to the next caller.
       session.whole = false;
+      session.isKept = true;
       const result = await work(session);
-      session.whole = session.failure === undefined;
+      session.whole = !session.hasEnded;
       return result;
     };
-    return this.#borrow(keep, { kept: true });
+    return this.#pool.lend(keep, whoCalls(this.session));
   }
 
   /**
@@ -109,7 +111,8 @@ export class Database implements Queryable {
    * @throws ClaireError transaction_timed_out, write_unresolved
    */
   async transaction<T>(work: (t: Queryable) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const once = () => this.retry(() => this.#transact(work, options), options.attempts);
+    const origin = whoCalls(this.transaction);
+    const once = () => this.retry(() => this.#transact(work, options, origin), options.attempts);
     try {
       return await once();
     } catch (error) {
@@ -135,15 +138,18 @@ export class Database implements Queryable {
 
   /** Takes no new work, waits for what is under way, and ends the connections. */
   close(): Promise<void> {
-    this.#pool.stopWaiting();
-    this.#closing ??= Promise.allSettled(this.#working).then(() => this.#pool.close());
+    this.#closing ??= this.#pool.close();
     return this.#closing;
   }
 
-  async #transact<T>(work: (t: Queryable) => Promise<T>, options: TransactionOptions): Promise<T> {
+  async #transact<T>(
+    work: (t: Queryable) => Promise<T>,
+    options: TransactionOptions,
+    origin: Origin,
+  ): Promise<T> {
     const commit: Commit<T> = {};
     try {
-      return await this.#borrow((session) => inTransaction(session, work, options, commit));
+      return await this.#pool.lend((session) => inTransaction(session, work, options, commit), origin);
     } catch (error) {
       if (!isLost(error) || !commit.isSent) throw error;
       if (await this.#stands(commit.mark)) return commit.result as T;
@@ -162,15 +168,6 @@ export class Database implements Queryable {
     if (fate === 'unknown') throw new ClaireError('write_unresolved');
     return fate === 'committed';
   }
-
-  #borrow<T>(work: (session: Session) => Promise<T>, options?: { kept: boolean }): Promise<T> {
-    if (this.#closing) return Promise.reject(new ClaireError('claire_closed'));
-    const borrowed = this.#pool.lend(work, options);
-    this.#working.add(borrowed);
-    const done = () => this.#working.delete(borrowed);
-    borrowed.then(done, done);
-    return borrowed;
-  }
 }
 
 const AWAY = new Set(['database_unreachable', 'connections_exhausted', 'claire_closed']);
@@ -179,6 +176,19 @@ const AWAY = new Set(['database_unreachable', 'connections_exhausted', 'claire_c
 function unresolved(error: unknown): unknown {
   const isAway = error instanceof ClaireError && AWAY.has(error.code);
   return isAway ? new ClaireError('write_unresolved', { found: error.message, cause: error }) : error;
+}
+
+/** Calls of the caller's own come after some of ours. */
+const FRAMES = 25;
+
+/** The stack above a function. The frames cost some microseconds, their text is made where somebody reads it. */
+function whoCalls(above: (...never: never[]) => unknown): Origin {
+  const { stackTraceLimit } = Error;
+  const origin: Origin = {};
+  Error.stackTraceLimit = FRAMES;
+  Error.captureStackTrace(origin, above);
+  Error.stackTraceLimit = stackTraceLimit;
+  return origin;
 }
 
 /** How far a transaction came. */
@@ -199,7 +209,7 @@ async function inTransaction<T>(
   try {
     await session.run(`begin ${mode}`);
     // The server ends one that leaves it waiting: whoever waits for the result is told, even where `work` never ends.
-    const result = await Promise.race([work(session), session.timedOut]);
+    const result = await Promise.race([work(session), session.timedOut()]);
     if (!options.readOnly && session.canCommit) commit.mark = await markCommit(session);
     // What `work` left behind un-awaited must not run after the end, where each statement would commit on its own.
     session.end();

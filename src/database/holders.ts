@@ -16,13 +16,6 @@ export interface Holder {
   stack: string[];
 }
 
-interface Loan {
-  session: Session;
-  /** Its stack is made into text only where somebody asks. */
-  origin: { stack?: string };
-  isReported: boolean;
-}
-
 /** How many holders a sentence names. */
 const NAMED = 5;
 
@@ -31,33 +24,36 @@ export class Holders {
   readonly #service: string;
   readonly #leakAfter: number;
   readonly #onNotice: (notice: Notice) => void;
-  readonly #out = new Map<Session, Loan>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #out = new Set<Session>();
+  readonly #timer: NodeJS.Timeout;
 
-  /** `leakAfter`: milliseconds, 0 for never. */
-  constructor(service: string, leakAfter: number, onNotice: (notice: Notice) => void) {
+  /** `leakAfter`: milliseconds, 0 for never; `readLimit`: see a session's. */
+  constructor(
+    service: string,
+    { leakAfter, readLimit = 0 }: { leakAfter: number; readLimit: number | undefined },
+    onNotice: (notice: Notice) => void,
+  ) {
     this.#service = service;
     this.#leakAfter = leakAfter;
     this.#onNotice = onNotice;
-  }
-
-  get size(): number {
-    return this.#out.size;
-  }
-
-  take(session: Session, origin: { stack?: string }): void {
-    this.#out.set(session, { session, origin, isReported: false });
-    if (this.#leakAfter === 0 || this.#timer) return;
-    this.#timer = setInterval(() => this.#look(), Math.min(5000, this.#leakAfter / 4));
+    // A look now and then costs less than a timer a statement.
+    const shortest = Math.min(leakAfter || Number.POSITIVE_INFINITY, readLimit || Number.POSITIVE_INFINITY);
+    this.#timer = setInterval(() => this.#look(), Math.min(1000, shortest / 4));
     this.#timer.unref();
   }
 
+  take(session: Session): void {
+    this.#out.add(session);
+  }
+
   giveBack(session: Session): void {
-    const loan = this.#out.get(session);
     this.#out.delete(session);
-    if (!loan?.isReported) return;
-    const { held_ms } = holderOf(loan);
-    this.#tell('connection_returned', loan, `came back after ${seconds(held_ms)}`);
+    if (!session.isReported) return;
+    this.#tell(
+      'connection_returned',
+      session,
+      `came back after ${seconds(performance.now() - session.since)}`,
+    );
   }
 
   close(): void {
@@ -66,19 +62,22 @@ export class Holders {
 
   /** Those who have a connection, longest first. */
   list(): Holder[] {
-    return [...this.#out.values()].map(holderOf).sort((a, b) => b.held_ms - a.held_ms);
+    return [...this.#out].map(holderOf).sort((a, b) => b.held_ms - a.held_ms);
   }
 
   #look(): void {
-    for (const loan of this.#out.values()) {
-      if (loan.isReported || performance.now() - loan.session.since < this.#leakAfter) continue;
-      loan.isReported = true;
-      this.#tell('connection_held', loan, `has been out for ${seconds(this.#leakAfter)}`);
+    const now = performance.now();
+    for (const session of this.#out) {
+      session.requireAnswer(now);
+      const isLate = this.#leakAfter > 0 && now - session.since >= this.#leakAfter;
+      if (!isLate || session.isReported || session.isKept) continue;
+      session.isReported = true;
+      this.#tell('connection_held', session, `has been out for ${seconds(this.#leakAfter)}`);
     }
   }
 
-  #tell(code: Notice['code'], loan: Loan, what: string): void {
-    const holder = holderOf(loan);
+  #tell(code: Notice['code'], session: Session, what: string): void {
+    const holder = holderOf(session);
     const message = `A connection of ${this.#service} ${what}: ${placeOf(holder)}.`;
     this.#onNotice({ code, message, details: { service: this.#service, ...holder } });
   }
@@ -92,8 +91,8 @@ export function holdersText(holders: readonly Holder[]): string {
   return ` They are held ${named.join('; ')}${others}.`;
 }
 
-function holderOf({ session, origin }: Loan): Holder {
-  const stack = (origin.stack ?? '').split('\n').slice(1);
+function holderOf(session: Session): Holder {
+  const stack = (session.origin?.stack ?? '').split('\n').slice(1);
   return {
     held_ms: Math.round(performance.now() - session.since),
     statement: session.statement === '' ? null : session.statement,

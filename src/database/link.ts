@@ -28,7 +28,7 @@ export class Link extends Client {
   override connect(callback?: (error: Error) => void): unknown {
     if (!callback) return super.connect();
     const timer = setTimeout(() => {
-      this.#socket.destroy(new Error(`timeout expired: no answer for ${CONNECT_MS / 1000} s`));
+      this.#socket.destroy(new Error(`Connection terminated: not let in within ${CONNECT_MS / 1000} s`));
     }, CONNECT_MS);
     return super.connect((error: Error) => {
       clearTimeout(timer);
@@ -45,8 +45,8 @@ export class Link extends Client {
   }
 
   /** Ends it without a farewell, for which a dead peer would be waited for. */
-  sever(): void {
-    this.#socket.destroy();
+  sever(why?: string): void {
+    this.#socket.destroy(why === undefined ? undefined : new Error(`Connection terminated: ${why}`));
   }
 
   get #socket(): Socket {

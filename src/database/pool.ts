@@ -6,7 +6,7 @@ import { parseDatabaseUrl } from './connection-string.js';
 import type { DatabaseOptions } from './database.js';
 import { Holders, holdersText, type Notice } from './holders.js';
 import { Link, type PooledLink } from './link.js';
-import { type Echo, Session, type SessionOptions } from './session.js';
+import { type Echo, type Origin, Session, type SessionOptions } from './session.js';
 import { StatementNames } from './statement-names.js';
 
 /** The seed's. */
@@ -38,6 +38,8 @@ export class ConnectionPool {
   #doubtedBefore = 0;
   #hasConnected = false;
   #isClosing = false;
+  #working = 0;
+  #atRest: (() => void) | undefined;
   #full: NodeJS.Timeout | undefined;
 
   constructor(options: DatabaseOptions) {
@@ -63,13 +65,15 @@ export class ConnectionPool {
       this.#links.add(link as unknown as Link);
     });
     this.#pool.on('remove', (link) => this.#links.delete(link as unknown as Link));
-    this.#holders = new Holders(options.applicationName, options.leakAfter ?? 0, options.onNotice ?? warn);
-    const { statementTimeout = 0 } = options;
-    const named = options.preparedStatements ?? !options.pooler;
+    const { statementTimeout = 0, leakAfter = 0, echo } = options;
+    const readLimit =
+      statementTimeout > 0 ? statementTimeout + Math.min(ANSWER_MS, statementTimeout) : undefined;
+    this.#holders = new Holders(options.applicationName, { leakAfter, readLimit }, options.onNotice ?? warn);
     this.#session = {
-      names: named ? new StatementNames() : undefined,
-      readLimit: statementTimeout > 0 ? statementTimeout + Math.min(ANSWER_MS, statementTimeout) : undefined,
-      echo: options.echo && echoTo(options.applicationName, options.echo, options.echoValues ?? false),
+      names: (options.preparedStatements ?? !options.pooler) ? new StatementNames() : undefined,
+      readLimit,
+      echo: echo && echoTo(options.applicationName, echo, options.echoValues ?? false),
+      giveBack: (session) => this.#giveBack(session),
     };
   }
 
@@ -79,38 +83,31 @@ export class ConnectionPool {
   }
 
   /**
-   * Lends a connection for the time of the work. `kept`: it is meant to be out for as long as it is.
-   * @throws ClaireError connections_exhausted, database_unreachable, login_refused
+   * Lends a connection for the time of the work. `origin`: where it was borrowed; a single statement says so itself.
+   * @throws ClaireError connections_exhausted, database_unreachable, login_refused, claire_closed
    */
-  async lend<T>(work: (session: Session) => Promise<T>, { kept = false } = {}): Promise<T> {
-    const origin = whoCalls(this.lend);
-    const link = await this.#checkout();
-    const session = new Session(link, this.#session);
-    if (!kept) this.#holders.take(session, origin);
-    let isOut = true;
-    const giveBack = async () => {
-      if (!isOut) return;
-      isOut = false;
-      session.end();
-      await this.#return(link, session);
-      link.off('error', onError);
-    };
-    const onError = (error: unknown) => {
-      session.lose(error);
-      // Who waits for something else may never come back, but the place in the pool does.
-      if (!session.isBusy) void giveBack();
-    };
-    link.on('error', onError);
+  async lend<T>(work: (session: Session) => Promise<T>, origin?: Origin): Promise<T> {
+    if (this.#isClosing) throw new ClaireError('claire_closed');
+    this.#working++;
+    let session: Session | undefined;
     try {
+      session = new Session(await this.#checkout(), this.#session, origin);
+      this.#holders.take(session);
       return await work(session);
     } finally {
-      await giveBack();
+      if (session && !session.isBack) await this.#giveBack(session);
+      if (--this.#working === 0) this.#atRest?.();
     }
   }
 
-  /** Lends no more, and ends the connections, those of a dead server too. */
+  /** Lends no more, waits for what is lent, and ends the connections, those of a dead server too. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    if (this.#working > 0) {
+      await new Promise<void>((resolve) => {
+        this.#atRest = resolve;
+      });
+    }
     this.#holders.close();
     clearTimeout(this.#full);
     const ended = this.#pool.end();
@@ -118,11 +115,6 @@ export class ConnectionPool {
       for (const link of this.#links) link.sever();
     }, 1000);
     await ended.finally(() => clearTimeout(timer));
-  }
-
-  /** No more waiting for a server that is away. */
-  stopWaiting(): void {
-    this.#isClosing = true;
   }
 
   async #checkout(): Promise<PooledLink> {
@@ -133,7 +125,7 @@ export class ConnectionPool {
     for (let turn = 0; ; turn++) {
       try {
         const link = await this.#take(until);
-        if (await this.#isAlive(link, until)) return link;
+        if (since - link.lastUsed < PING_AFTER_MS || (await this.#isAlive(link, until))) return link;
         link.sever();
         link.release(true);
       } catch (error) {
@@ -151,31 +143,27 @@ export class ConnectionPool {
   #take(until: number): Promise<PooledLink> {
     return new Promise((resolve, reject) => {
       let isLate = false;
-      const timer = setTimeout(
-        () => {
-          isLate = true;
-          reject(LATE);
-        },
-        Math.max(1, until - performance.now()),
-      );
-      this.#pool.connect().then(
-        (client) => {
-          const link = client as unknown as PooledLink;
-          clearTimeout(timer);
-          if (isLate) link.release();
-          else resolve(link);
-        },
-        (error: unknown) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      );
+      // One that is idle comes at once.
+      const timer =
+        this.#pool.idleCount > this.#pool.waitingCount
+          ? undefined
+          : setTimeout(
+              () => {
+                isLate = true;
+                reject(LATE);
+              },
+              Math.max(1, until - performance.now()),
+            );
+      this.#pool.connect((error, client) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else if (isLate) client!.release();
+        else resolve(client as unknown as PooledLink);
+      });
     });
   }
 
   async #isAlive(link: Link, until: number): Promise<boolean> {
-    const idle = performance.now() - link.lastUsed;
-    if (idle < PING_AFTER_MS) return true;
     // What has been idle since before another one was found dead shares its fate, more often than not.
     if (link.isOld || link.lastUsed < this.#doubtedBefore) return false;
     try {
@@ -237,32 +225,23 @@ export class ConnectionPool {
     });
   }
 
-  async #return(link: PooledLink, session: Session): Promise<void> {
+  async #giveBack(session: Session): Promise<void> {
+    const { link } = session;
+    session.isBack = true;
+    session.end();
     this.#holders.giveBack(session);
-    const isKnown = session.whole && !session.isBusy;
     if (session.isSilent) this.#doubtedBefore = performance.now();
+    const isKnown = session.whole && !session.isBusy;
     if (isKnown && link.getTransactionStatus() !== 'I') await link.ask('rollback', PING_MS).catch(() => {});
     const isUsable = isKnown && link.getTransactionStatus() === 'I';
     if (!isUsable) link.sever();
     link.lastUsed = performance.now();
     link.release(!isUsable || link.isOld);
+    session.leave();
   }
 }
 
 const LATE = new Error('late');
-
-/** Calls of the caller's own come after some of ours. */
-const FRAMES = 25;
-
-/** The stack above a function. It is taken for each checkout: the frames are cheap, only their text is not. */
-function whoCalls(above: (...never: never[]) => unknown): { stack?: string } {
-  const { stackTraceLimit } = Error;
-  const origin: { stack?: string } = {};
-  Error.stackTraceLimit = FRAMES;
-  Error.captureStackTrace(origin, above);
-  Error.stackTraceLimit = stackTraceLimit;
-  return origin;
-}
 
 /** What the server is told of time limits: nothing through a pooler, which refuses what it does not know. */
 function limitsOf({ pooler, statementTimeout, idleInTransactionTimeout }: DatabaseOptions) {

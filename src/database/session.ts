@@ -1,7 +1,7 @@
 import type { QueryResult } from 'pg';
 import { ClaireError, fromPostgres, isOfStatement } from '../errors/index.js';
 import type { Queryable, QueryOptions } from './database.js';
-import type { Link } from './link.js';
+import type { PooledLink } from './link.js';
 import type { StatementNames } from './statement-names.js';
 
 /** One statement that was run, for whoever wants to see them. */
@@ -16,6 +16,11 @@ export interface Echo {
   error?: string;
 }
 
+/** Where in the program a connection was borrowed. Its stack becomes text only where somebody reads it. */
+export interface Origin {
+  stack?: string;
+}
+
 export interface SessionOptions {
   names: StatementNames | undefined;
   /** How long an answer is waited for, in milliseconds; undefined: for ever. */
@@ -23,6 +28,8 @@ export interface SessionOptions {
   echo:
     | ((text: string, values: readonly unknown[] | undefined, since: number, error?: unknown) => void)
     | undefined;
+  /** Takes the connection back. */
+  giveBack(session: Session): Promise<void>;
 }
 
 /** Errors of statements whose connection was lost before the answer came: whether they were run is not known. */
@@ -43,30 +50,36 @@ const STALE = 'The prepared statement is not on the server as it is needed.';
 
 /** One connection while it is borrowed. Whoever keeps it longer is refused: it is somebody else's by then. */
 export class Session implements Queryable {
-  readonly link: Link;
+  readonly link: PooledLink;
+  readonly origin: Origin | undefined;
   readonly since = performance.now();
   readonly #options: SessionOptions;
   #ended = false;
   #underway = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  #sentAt = 0;
+  #last: Promise<unknown> | undefined;
   /** What the connection ended with, where it did. */
   #end: unknown;
+  #onTimeOut: ((error: ClaireError) => void) | undefined;
   /** Whether its state is known, so that the next caller may have it. */
   whole = true;
   /** Whether a statement got no answer. */
   isSilent = false;
   /** Whether a statement that fails takes others with it. */
   inTransaction = false;
+  isBack = false;
+  /** Whether it is meant to be out for as long as it is. */
+  isKept = false;
+  /** Whether it was reported that it is out for long. */
+  isReported = false;
   /** The statement that it runs, or ran last, without its values. */
   statement = '';
 
-  constructor(link: Link, options: SessionOptions) {
+  constructor(link: PooledLink, options: SessionOptions, origin?: Origin) {
     this.link = link;
+    this.origin = origin;
     this.#options = options;
-    this.timedOut = new Promise((_, reject) => {
-      this.#timeOut = reject;
-    });
-    this.timedOut.catch(() => {});
+    link.on('error', this.#lose);
   }
 
   async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
@@ -101,19 +114,19 @@ export class Session implements Queryable {
   }
 
   async #send(text: string, values: readonly unknown[] | undefined, name: string | undefined) {
-    const { readLimit, echo } = this.#options;
-    const query = {
-      text,
-      ...(values && { values: [...values] }),
-      ...(name && { name }),
-      ...(readLimit && { query_timeout: readLimit }),
-    };
+    const { echo } = this.#options;
+    // Not as an object where no name is needed: the driver copies it, for a tenth of what a small statement costs.
+    const send = () =>
+      name === undefined
+        ? this.link.query(text, values && [...values])
+        : this.link.query({ text, name, values: [...values!] });
     this.statement = text;
-    this.#underway++;
     const since = performance.now();
+    this.#sentAt = since;
     // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
-    const answer = this.#last.then(() => this.link.query(query));
-    this.#last = answer.catch(() => {});
+    const isFirst = this.#underway++ === 0;
+    const answer = isFirst ? send() : this.#last!.catch(() => {}).then(send);
+    this.#last = answer;
     try {
       const result = await answer;
       echo?.(text, values, since);
@@ -126,21 +139,14 @@ export class Session implements Queryable {
     }
   }
 
-  /** Never resolves; rejects when the server ends the transaction because its client let it wait. */
-  readonly timedOut: Promise<never>;
-  #timeOut!: (error: ClaireError) => void;
-
   /** Whether a statement is on its way: nobody can say in which state it leaves the connection. */
   get isBusy(): boolean {
     return this.#underway > 0;
   }
 
-  /** The connection has ended under it. */
-  lose(error: unknown): void {
-    this.#end ??= error;
-    this.whole = false;
-    const { failure } = this;
-    if (failure?.code === 'transaction_timed_out') this.#timeOut(failure);
+  /** Whether the connection has ended under it. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
   }
 
   /** Whether COMMIT would commit: no statement of the transaction has failed. */
@@ -148,12 +154,36 @@ export class Session implements Queryable {
     return this.link.getTransactionStatus() === 'T';
   }
 
-  /** The error that it ended with, where it ended. */
-  get failure(): ClaireError | undefined {
-    return this.#end === undefined ? undefined : fromPostgres(this.#end);
+  /** Rejects when the server ends the transaction because its client let it wait; never resolves. */
+  timedOut(): Promise<never> {
+    return new Promise((_, reject) => {
+      this.#onTimeOut = reject;
+    });
   }
 
+  /** Ends a connection whose answer is overdue: the server is gone, and nothing has said so. */
+  requireAnswer(now: number): void {
+    const { readLimit } = this.#options;
+    if (readLimit === undefined || !this.isBusy || now - this.#sentAt < readLimit) return;
+    this.link.sever(`no answer for ${(readLimit / 1000).toFixed(1)} s`);
+  }
+
+  /** Takes no more statements. */
   end(): void {
     this.#ended = true;
   }
+
+  /** The connection is somebody else's from now on. */
+  leave(): void {
+    this.link.off('error', this.#lose);
+  }
+
+  readonly #lose = (error: unknown): void => {
+    this.#end ??= error;
+    this.whole = false;
+    const failure = fromPostgres(this.#end);
+    if (failure.code === 'transaction_timed_out') this.#onTimeOut?.(failure);
+    // Who waits for something else may never come back, but the place in the pool does.
+    if (!this.isBusy && !this.isBack) void this.#options.giveBack(this);
+  };
 }

@@ -54,7 +54,7 @@ async function holdAll(database: Database, count: number) {
 
 describe('a checkout', () => {
   test('ends in time, with an error that says who holds the connections', async () => {
-    const { database, name } = pool({ connections: 2, checkoutTimeout: 100 });
+    const { database, name } = pool({ connections: 2, checkoutTimeout: 1000 });
     const release = await holdAll(database, 2);
     const error = await refusal(database.query('select 1'));
     expect(error).toMatchObject({
@@ -66,18 +66,29 @@ describe('a checkout', () => {
       },
     });
     expect(error.message).toMatch(
-      /has 2 connections out, and may have 2; waited 0\.1 s\. They are held for 0\.\d s: select 42 as held \(borrowed at .*pool\.test\.ts/,
+      /has 2 connections out, and may have 2; waited 1\.\d s\. They are held for 1\.\d s: select 42 as held \(borrowed at .*pool\.test\.ts/,
     );
     await release();
     expect(await database.query('select 1 as one')).toEqual([{ one: 1 }]);
   });
 
   test('that gives up does not take the connection that comes later', async () => {
-    const { database } = pool({ checkoutTimeout: 50 });
+    const { database } = pool({ checkoutTimeout: 1000 });
     const release = await holdAll(database, 1);
     await Promise.all([1, 2, 3].map(() => refusal(database.query('select 1'))));
     await release();
     for (let time = 0; time < 3; time++) expect(await database.query('select 1 as one')).toHaveLength(1);
+  });
+
+  test('ends in time for each of many that want the one idle connection at once', async () => {
+    const { database } = pool({ checkoutTimeout: 1000 });
+    await backend(database);
+    const all = await Promise.allSettled([1, 2, 3].map(() => database.query('select pg_sleep(1.8)')));
+    expect(all.map((each) => (each.status === 'fulfilled' ? 'answered' : each.reason.code))).toEqual([
+      'answered',
+      'connections_exhausted',
+      'connections_exhausted',
+    ]);
   });
 
   test('waits where the server gives no more, and goes on with what there is', async () => {
@@ -86,7 +97,7 @@ describe('a checkout', () => {
     url.username = 'of_two';
     url.password = 'only-for-this-test';
     const own = pool({ databaseUrl: url.href, connections: 10 });
-    const other = pool({ databaseUrl: url.href, connections: 10, checkoutTimeout: 300 });
+    const other = pool({ databaseUrl: url.href, connections: 10, checkoutTimeout: 2000 });
     const many = await Promise.all(Array.from({ length: 40 }, () => backend(own.database)));
     expect(new Set(many).size).toBeLessThanOrEqual(2);
     const release = await holdAll(own.database, 2);
