@@ -10,3 +10,5 @@ export {
 } from './database.js';
 export { bookName, identifier, literal } from './identifiers.js';
 export { BESIDE, BUDGET, BUDGETED, MOST_CONNECTIONS, type Profile, profileOf } from './profiles.js';
+export { LOGIN_ROLES, type LoginRole, OWNER, ROLES, type Role, roleName, roleOf } from './role-names.js';
+export { scramVerifier } from './scram.js';

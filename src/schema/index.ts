@@ -28,5 +28,15 @@ export {
   listHandMade,
   recognise,
 } from './recognise.js';
+export {
+  type ApplyRolesOptions,
+  applyRoles,
+  dropRoles,
+  protectionMissing,
+  type RolePasswords,
+  type RoleState,
+  type RolesState,
+  rolesOf,
+} from './roles/index.js';
 export { type BrokenLaw, openLaws } from './settle.js';
 export { snapshotText } from './snapshot.js';

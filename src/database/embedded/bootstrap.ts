@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { ClaireError } from '../../errors/index.js';
+import { scramVerifier } from '../scram.js';
 import { asSuperuser } from './admin.js';
 import { readMarker, writeMarker } from './cluster.js';
 import { DATABASE, LOGINS, type Passwords } from './logins.js';
 import { fingerprint } from './passwords.js';
 import type { Account } from './programs.js';
-import { scramVerifier } from './scram.js';
 
 /** Raised whenever the statements below change: every cluster then gets them once more. */
 const VERSION = '1';

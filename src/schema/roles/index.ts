@@ -1,0 +1,2 @@
+export { type ApplyRolesOptions, applyRoles, dropRoles } from './apply.js';
+export { protectionMissing, type RolePasswords, type RoleState, type RolesState, rolesOf } from './state.js';
