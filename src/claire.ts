@@ -1,6 +1,13 @@
 import type { z } from 'zod';
 import { setting } from './config.js';
-import { bookName, Database, identifier, type Queryable, type TransactionOptions } from './database/index.js';
+import {
+  bookName,
+  Database,
+  identifier,
+  LOGIN_ROLES,
+  type Queryable,
+  type TransactionOptions,
+} from './database/index.js';
 import { ClaireError } from './errors/index.js';
 import {
   bindOperation,
@@ -60,7 +67,10 @@ export type Claire = Verbs & {
  */
 export async function connect(options: ConnectOptions): Promise<Claire> {
   const book = bookName(options.book ?? setting('book')!);
-  const databaseUrl = options.databaseUrl ?? setting('database_url') ?? (await embeddedUrl(options));
+  const databaseUrl =
+    options.databaseUrl ??
+    setting('database_url') ??
+    (await embeddedUrl(options.service, options.data ?? setting('data')!, book));
   const database = new Database({
     databaseUrl,
     applicationName: options.service,
@@ -169,9 +179,9 @@ async function requireLatest(database: Database, book: string): Promise<void> {
   });
 }
 
-async function embeddedUrl(options: ConnectOptions): Promise<string> {
-  const { findEmbedded, LOGINS } = await import('./database/embedded/index.js');
-  const server = await findEmbedded(options.data ?? setting('data')!);
+async function embeddedUrl(service: string, data: string, book: string): Promise<string> {
+  const { findEmbedded } = await import('./database/embedded/index.js');
+  const server = await findEmbedded(data);
   if (!server) throw new ClaireError('database_url_missing');
-  return server.url(LOGINS.find((login) => login === options.service) ?? 'claire');
+  return server.url(LOGIN_ROLES.find((login) => login === service) ?? 'claire', { book });
 }

@@ -12,3 +12,4 @@ export { bookName, identifier, literal } from './identifiers.js';
 export { BESIDE, BUDGET, BUDGETED, MOST_CONNECTIONS, type Profile, profileOf } from './profiles.js';
 export { LOGIN_ROLES, type LoginRole, OWNER, ROLES, type Role, roleName, roleOf } from './role-names.js';
 export { scramVerifier } from './scram.js';
+export { loginNames, secondName } from './second-names.js';

@@ -1,11 +1,9 @@
-import type { Claire } from '../../claire.js';
-import { connect } from '../../claire.js';
 import { identifier, type Queryable, redact } from '../../database/index.js';
 import { describeState, LATEST_VERSION, listBooks, listHandMade, openLaws } from '../../schema/index.js';
 import { defineCommand, type Invocation } from '../command.js';
 import { countLimits, haltedText, type RiskState } from '../limits-text.js';
 import { list, table } from '../print.js';
-import { type Place, secretUrl, withPools } from '../session.js';
+import { connectTo, type Place, withPools } from '../session.js';
 import { type Summary, summaryText } from '../summary.js';
 import { visitRunning } from '../visit.js';
 
@@ -18,17 +16,11 @@ export const status = defineCommand({
   ],
   async run(invocation) {
     const { globals, out } = invocation;
+    const see = (place: Place) => look(invocation, place);
     const found =
       globals.databaseUrl === undefined
-        ? await visitRunning(globals.data, ({ server, keeper }) =>
-            withPools(server, secretUrl(server), keeper, (place) => look(invocation, place)),
-          )
-        : await withPools(
-            undefined,
-            () => globals.databaseUrl!,
-            undefined,
-            (place) => look(invocation, place),
-          );
+        ? await visitRunning(globals.data, (visited) => withPools(visited, globals.book, see))
+        : await withPools({ url: globals.databaseUrl }, globals.book, see);
     if (found) out.answer(found, () => text(found, globals.book));
     else {
       out.answer(
@@ -85,12 +77,7 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
 }
 
 async function readOf(place: Place, book: string): Promise<Pick<Status, 'summary' | 'risk'>> {
-  const claire: Claire = await connect({
-    service: 'claire',
-    databaseUrl: place.url('claire'),
-    book,
-    connections: 1,
-  });
+  const claire = await connectTo(place, book, 'claire_reader');
   try {
     const limits_set = countLimits(await claire.limits());
     return { summary: await claire.summary(), risk: { ...(await claire.riskState()), limits_set } };
