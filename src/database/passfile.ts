@@ -1,3 +1,7 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { readIfThere, replaceFile } from './embedded/files.js';
+
 /** A line of libpq's password file: where a role's password is for. `*` stands for any. */
 export interface PassfileLine {
   host: string;
@@ -45,4 +49,23 @@ export function withPassfileLines(
     return isToRemove(parsed) ? [] : [line];
   });
   return [...kept, ...wanted.values()].map((line) => `${line}\n`).join('');
+}
+
+/** The lines of a password file; none where there is no file. */
+export async function readPassfile(path: string): Promise<PassfileLine[]> {
+  const lines = ((await readIfThere(path)) ?? '').split('\n').map(parsePassfileLine);
+  return lines.filter((line) => line !== undefined);
+}
+
+/**
+ * Puts lines into a password file, mode 0600, and takes those of roles away; made where it is missing, replaced at once.
+ * What another writes meanwhile would be lost: the caller sees to it that nobody does.
+ */
+export async function changePassfile(
+  path: string,
+  set: readonly PassfileLine[],
+  isToRemove?: (line: PassfileLine) => boolean,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await replaceFile(path, withPassfileLines((await readIfThere(path)) ?? '', set, isToRemove), 0o600);
 }

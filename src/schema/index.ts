@@ -31,12 +31,17 @@ export {
 export {
   type ApplyRolesOptions,
   applyRoles,
+  beginRotation,
   dropRoles,
+  dropSeconds,
+  endRotation,
   protectionMissing,
   type RolePasswords,
   type RoleState,
   type RolesState,
+  type Rotation,
   rolesOf,
+  rotationOf,
 } from './roles/index.js';
 export { type BrokenLaw, openLaws } from './settle.js';
 export { snapshotText } from './snapshot.js';

@@ -1,8 +1,16 @@
 import { identifier, type Queryable, redact } from '../../database/index.js';
-import { describeState, LATEST_VERSION, listBooks, listHandMade, openLaws } from '../../schema/index.js';
+import {
+  describeState,
+  LATEST_VERSION,
+  listBooks,
+  listHandMade,
+  openLaws,
+  protectionMissing,
+} from '../../schema/index.js';
 import { defineCommand, type Invocation } from '../command.js';
 import { countLimits, haltedText, type RiskState } from '../limits-text.js';
 import { list, table } from '../print.js';
+import { protectionText } from '../roles-text.js';
 import { connectTo, type Place, withPools } from '../session.js';
 import { type Summary, summaryText } from '../summary.js';
 import { visitRunning } from '../visit.js';
@@ -45,6 +53,8 @@ interface Status {
   /** What a person who has an old database may be looking for. */
   hand_made: string[];
   positions: { refresh_age_seconds: number | null; unfolded_changes: number } | null;
+  /** What of the protection of the book is missing, a sentence each; NULL where there is no book to protect. */
+  protection: string[] | null;
 }
 
 async function look({ globals }: Invocation, place: Place): Promise<Status> {
@@ -73,6 +83,7 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
       : [],
     hand_made: (await listHandMade(database)).filter(({ handMade }) => handMade).map(describeState),
     positions: isReadable ? await positionsOf(database, globals.book) : null,
+    protection: isReadable ? await protectionMissing(database, globals.book) : null,
   };
 }
 
@@ -98,7 +109,7 @@ async function positionsOf(database: Queryable, book: string): Promise<Status['p
 }
 
 function text(
-  { server, books, summary, risk, positions, open_laws, hand_made }: Status,
+  { server, books, summary, risk, positions, open_laws, hand_made, protection }: Status,
   book: string,
 ): string {
   const parts = [
@@ -116,6 +127,7 @@ function text(
   ];
   if (summary && risk && positions) {
     parts.push(`Book ${book} holds:\n${summaryText(summary)}`, stateText(risk, positions));
+    parts.push(protectionText(protection ?? []));
     if (open_laws.length > 0) {
       const names = open_laws.map(({ table, law }) => `${law} (${table})`).join(', ');
       parts.push(

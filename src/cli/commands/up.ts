@@ -9,6 +9,7 @@ import { connectionsOf, connectionsText } from '../connections.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
 import { haltedText } from '../limits-text.js';
 import { wantsBackup } from '../migration/before.js';
+import { keepFinishingRotations } from '../rotations.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
 import { summaryText } from '../summary.js';
@@ -101,7 +102,8 @@ function lookAfter({ out }: Invocation, place: Place, book: string, signal: Abor
     await connectTo(place, of, 'claire_upkeep').then((claire) => claire.close());
     return place.database('claire_upkeep', of);
   };
-  return runUpkeepOfAllBooks({ admin, open }, { signal, onError });
+  const rotations = keepFinishingRotations(place, { signal, onError });
+  return Promise.all([runUpkeepOfAllBooks({ admin, open }, { signal, onError }), rotations]).then(() => {});
 }
 
 interface Job {

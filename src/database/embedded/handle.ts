@@ -15,6 +15,8 @@ export interface UrlOptions {
   showSecrets?: boolean;
 }
 
+export type KeepPasswords = (passwords: Readonly<Record<string, string | undefined>>) => Promise<void>;
+
 /** A running embedded server. */
 export interface EmbeddedServer {
   readonly dataDir: string;
@@ -35,8 +37,10 @@ export interface EmbeddedServer {
   passwords(): Promise<Readonly<Record<string, string>>>;
   /** Makes a password for each of these roles that has none, in the file too. Gives the passwords of these roles. */
   ensurePasswords(roles: readonly string[]): Promise<Record<string, string>>;
-  /** Puts these passwords into the file; undefined takes the line of a role away. */
-  setPasswords(passwords: Readonly<Record<string, string | undefined>>): Promise<void>;
+  /**
+   * Works while nobody else changes the file; `keep` puts passwords into it at once, and undefined takes a line away.
+   */
+  changePasswords<T>(work: (keep: KeepPasswords) => Promise<T>): Promise<T>;
   /** Fast shutdown, ended when this resolves; also where the server has ended before. Refuses with `embedded_stop_failed`. */
   stop(): Promise<void>;
 }
@@ -59,14 +63,16 @@ export function serverHandle(parts: HandleParts): EmbeddedServer {
     if (found !== undefined) return found;
     throw new ClaireError('login_refused', { found: `${layout.passfile} has no line for ${role}.` });
   };
+  /** The superuser's is never lost: where the file is gone, it is made again from what is known. */
   const rewrite = async (change: (now: Passwords) => Passwords): Promise<void> => {
     const { postgres } = known;
-    const work = () => rewritePasswords(layout.passfile, port, (now) => change({ postgres, ...now }));
-    known = await alone({ port, password: postgres }, work).catch((error: unknown) => {
+    known = await rewritePasswords(layout.passfile, port, (now) => change({ postgres, ...now }));
+  };
+  const whileAlone = <T>(work: () => Promise<T>): Promise<T> =>
+    alone({ port, password: known.postgres }, work).catch((error: unknown) => {
       const ofFiles = asUnusable(error);
       throw ofFiles === error ? fromPostgres(error) : ofFiles;
     });
-  };
   const address = `${HOST}:${port}/${DATABASE}`;
   return {
     dataDir: layout.dataDir,
@@ -88,12 +94,11 @@ export function serverHandle(parts: HandleParts): EmbeddedServer {
       return known;
     },
     async ensurePasswords(roles) {
-      await rewrite((now) => completed(now, roles));
+      await whileAlone(() => rewrite((now) => completed(now, roles)));
       return Object.fromEntries(roles.map((role) => [role, password(role)]));
     },
-    async setPasswords(passwords) {
-      await rewrite((now) => without({ ...now, ...passwords }));
-    },
+    changePasswords: (work) =>
+      whileAlone(() => work((passwords) => rewrite((now) => without({ ...now, ...passwords })))),
     stop: () => stop({ ...parts, passwords: known }),
   };
 }
