@@ -1,5 +1,5 @@
 import { type Claire, connect } from '../claire.js';
-import type { EmbeddedServer, Login } from '../database/embedded/index.js';
+import { type EmbeddedServer, type Login, SUPERUSER } from '../database/embedded/index.js';
 import { Database, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { describeState, LATEST_VERSION, migrate, recognise } from '../schema/index.js';
@@ -17,7 +17,7 @@ export interface Place {
   book: string;
   /** Connection string of a book's login. Where a database was named that one, with what secrets it holds. */
   url(login: Login, book?: string): string;
-  /** A pool of a login, closed when the command ends. */
+  /** A pool of a login, closed when the command ends. The administrator's is one for the whole command. */
   database(login: Login, book?: string): Database;
   /** Ends with the server. */
   keeper: Queryable;
@@ -149,14 +149,18 @@ export async function withPools<T>(
   const server = 'server' in target ? target.server : undefined;
   const url = (login: Login, of = book) =>
     'url' in target ? target.url : target.server.url(login, { book: of });
-  const database = (login: Login, of = book) => {
-    const pool = new Database({
-      databaseUrl: url(login, of),
-      applicationName: 'claire',
-      connections: connectionsOf(login),
-    });
+  const open = (login: Login, of: string) => {
+    const connections = connectionsOf(login);
+    const applicationName = login === 'claire_upkeep' ? 'claire upkeep' : 'claire';
+    const pool = new Database({ databaseUrl: url(login, of), applicationName, connections });
     pools.push(pool);
     return pool;
+  };
+  let admin: Database | undefined;
+  const database = (login: Login, of = book) => {
+    if (login !== SUPERUSER) return open(login, of);
+    admin ??= open(login, of);
+    return admin;
   };
   try {
     const keeper = 'keeper' in target ? target.keeper : database('postgres');

@@ -17,7 +17,7 @@ import { type Credentials, credentialsOf } from '../credentials.js';
 import { durationGiven } from '../moments.js';
 import { differencesOf, purposeOf, rolesText, stringsText } from '../roles-text.js';
 import { finishRotations } from '../rotations.js';
-import { type Place, withPlace } from '../session.js';
+import { connectTo, type Place, withPlace } from '../session.js';
 
 const PASSFILE = option(
   '--passfile <file>',
@@ -116,7 +116,7 @@ const show = defineCommand({
       invocation.out.answer({ ...state, roles, protection }, () =>
         [
           rolesText(state, protection),
-          ...under.map((rotation) => endingText(rotation)),
+          ...under.map((rotation) => endingText(rotation, book)),
           ...(invocation.options.showSecrets ? [stringsText(connections)] : []),
         ].join('\n\n'),
       );
@@ -166,16 +166,17 @@ const rotate = defineCommand({
       const connection = credentials.url(name, options.showSecrets ? known : undefined);
       out.answer({ book: globals.book, ...rotation, passfile: credentials.passfile, connection }, () =>
         rotation.ending
-          ? `The new password is in ${credentials.passfile}:\n${name}  ${connection}\n\n${endingText(rotation)}`
+          ? `The new password is in ${credentials.passfile}:\n${name}  ${connection}\n\n${endingText(rotation, globals.book)}`
           : `The old password is refused from now on; ${name} has the one that is valid.`,
       );
     }),
 });
 
-function endingText({ role, ending, current }: Rotation): string {
+function endingText({ role, ending, current }: Rotation, book: string): string {
   const { name, until, is_over } = ending!;
   const stands = is_over ? `has been refused since ${until}` : `is valid until ${until}`;
-  const finish = `\`claire roles rotate ${role} --finish\``;
+  const where = book === 'main' ? '' : ` --book ${book}`;
+  const finish = `\`claire roles rotate ${role}${where} --finish\``;
   return `The old password of ${role}, of the login ${name}, ${stands}; the new one is of ${current.name}. End it with ${finish}.`;
 }
 
@@ -187,13 +188,15 @@ async function withCredentials(
 ): Promise<undefined> {
   const { options, globals } = invocation;
   const passfile = (options.passfile as string | undefined) ?? join(globals.data, 'roles.pgpass');
-  await withPlace(invocation, (place) => {
+  await withPlace(invocation, async (place) => {
     if (place.server && options.passfile !== undefined) {
       throw new ClaireError('usage_invalid', {
         found: `The embedded server has its password file: ${place.server.passfile}.`,
       });
     }
-    return work(place, credentialsOf(place, passfile));
+    // As every command on the embedded server does: main is made, and a book from before roles gets them.
+    if (place.server) await connectTo(place, place.book, 'claire_reader').then((claire) => claire.close());
+    await work(place, credentialsOf(place, passfile));
   });
 }
 
