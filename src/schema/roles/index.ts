@@ -1,2 +1,6 @@
-export { type ApplyRolesOptions, applyRoles, dropRoles } from './apply.js';
-export { protectionMissing, type RolePasswords, type RoleState, type RolesState, rolesOf } from './state.js';
+export { type ApplyRolesOptions, applyRoles } from './apply.js';
+export { type DroppedRoles, dropRoles } from './drop.js';
+export { applyGrants } from './grants.js';
+export { protectionMissing } from './protection.js';
+export { purposeOf, RIGHTS, type Right, type Rights } from './rights.js';
+export { type RolePasswords, type RoleState, type RolesState, rolesOf } from './state.js';
