@@ -1,20 +1,6 @@
 import type { LoginRole } from '../database/index.js';
-import type { RoleState, RolesState } from '../schema/index.js';
+import { purposeOf, type RoleState, type RolesState } from '../schema/index.js';
 import { list, table } from './print.js';
-
-/** What each role is for; what it may do to which table and function is in docs/reference/roles.md. */
-const PURPOSE: Record<RoleState['role'], string> = {
-  claire_owner: 'owns the book; nobody logs in as it',
-  signal_engine: 'records signals and candles',
-  risk_manager: 'decides signals, records risk events, halts',
-  execution_service: 'fills and cancels orders, opens and closes trades',
-  claire_reader: 'reads everything, writes nothing',
-  claire_upkeep: 'folds, refreshes, reads for backups',
-  claire: 'the three services in one',
-  claire_operator: 'limits, halts, corrections, quarantine',
-};
-
-export const purposeOf = (role: RoleState['role']): string => PURPOSE[role];
 
 /** How a role is not as it should be; nothing where it is. */
 export function differencesOf(state: RoleState): string[] {

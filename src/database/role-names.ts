@@ -30,7 +30,8 @@ const LONGEST = 63;
 export function roleName(role: Role, book: string): string {
   if (book === 'main') return role;
   const plain = `${role}_${book}`;
-  if (ROLES.some((other) => other !== role && `${plain}_`.startsWith(`${other}_`))) return `${role}__${book}`;
+  const longer = ROLES.filter((other) => other.startsWith(`${role}_`));
+  if (longer.some((other) => `${plain}_`.startsWith(`${other}_`))) return `${role}__${book}`;
   if (plain.length <= LONGEST) return plain;
   const hash = createHash('sha256').update(book).digest('hex').slice(0, 8);
   return `${role}__${book.slice(0, LONGEST - role.length - 3 - hash.length)}_${hash}`;

@@ -157,20 +157,20 @@ describe('roles apply and show', () => {
 
   test('find what differs, and apply puts it right', async () => {
     await asSuperuser(`alter role signal_engine connection limit 99;
-      grant delete on main.signals to signal_engine; revoke select on main.orders from claire_reader`);
+      grant delete on main.signals to signal_engine; revoke insert on main.risk_events from risk_manager`);
     const find = async (role: string) =>
       (await json<Shown>('roles', 'show', ...there)).roles.find((each) => each.role === role)!.differences;
     expect(await find('signal_engine')).toEqual([
       'connections 99, not 12',
       expect.stringMatching(/^has .*delete.*signals.* beyond its part$/i),
     ]);
-    expect(await find('claire_reader')).toEqual([expect.stringMatching(/^lacks .*orders/i)]);
+    expect(await find('risk_manager')).toEqual(['lacks insert on risk_events']);
     expect((await ask('roles', 'show', ...there)).stdout).toMatch(/signal_engine .*connections 99, not 12/);
     const { protection } = await json<Shown>('status', ...there);
     expect(protection.join('\n')).toMatch(/signal_engine may have 99 connections/);
     expect((await ask('roles', 'apply', ...there)).code).toBe(0);
     expect(await find('signal_engine')).toEqual([]);
-    expect(await find('claire_reader')).toEqual([]);
+    expect(await find('risk_manager')).toEqual([]);
     expect((await json<Shown>('status', ...there)).protection).toEqual([]);
     expect((await ask('status', ...there)).stdout).toContain('No protection is missing.');
   });

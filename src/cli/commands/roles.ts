@@ -7,6 +7,7 @@ import {
   beginRotation,
   endRotation,
   protectionMissing,
+  purposeOf,
   type RolesState,
   type Rotation,
   rolesOf,
@@ -15,7 +16,7 @@ import {
 import { type AddCommand, defineCommand, type Invocation, option } from '../command.js';
 import { type Credentials, credentialsOf } from '../credentials.js';
 import { durationGiven } from '../moments.js';
-import { differencesOf, purposeOf, rolesText, stringsText } from '../roles-text.js';
+import { differencesOf, rolesText, stringsText } from '../roles-text.js';
 import { finishRotations } from '../rotations.js';
 import { connectTo, type Place, withPlace } from '../session.js';
 

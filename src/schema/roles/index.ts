@@ -1,4 +1,8 @@
-export { type ApplyRolesOptions, applyRoles, dropRoles } from './apply.js';
+export { type ApplyRolesOptions, applyRoles } from './apply.js';
+export { type DroppedRoles, dropRoles } from './drop.js';
+export { applyGrants } from './grants.js';
+export { protectionMissing } from './protection.js';
+export { purposeOf, RIGHTS, type Right, type Rights } from './rights.js';
 export {
   beginRotation,
   type Credential,
@@ -8,4 +12,4 @@ export {
   type Rotation,
   rotationOf,
 } from './rotate.js';
-export { protectionMissing, type RolePasswords, type RoleState, type RolesState, rolesOf } from './state.js';
+export { type RolePasswords, type RoleState, type RolesState, rolesOf } from './state.js';
