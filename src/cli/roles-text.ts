@@ -13,26 +13,23 @@ export function differencesOf(state: RoleState): string[] {
   ];
 }
 
-/** Differences shown of one role, before the rest is counted. */
-const SHOWN = 3;
-
-function inBrief(differences: readonly string[]): string {
-  if (differences.length <= SHOWN) return differences.join('; ') || 'none';
-  return `${differences.slice(0, SHOWN).join('; ')}; ${differences.length - SHOWN} more`;
-}
-
 export function rolesText(state: RolesState, protection: readonly string[]): string {
   const rows = state.roles.map((each) => [
     each.name,
-    each.exists ? (each.login ? 'yes' : 'no') : '',
+    each.exists ? (each.login ? 'yes' : 'no') : 'missing',
     each.exists && each.connection_limit >= 0 ? String(each.connection_limit) : '',
     purposeOf(each.role),
-    inBrief(differencesOf(each)),
   ]);
+  const differences = [
+    ...state.roles.flatMap((each) => differencesOf(each).map((difference) => `${each.name}: ${difference}`)),
+    ...state.beyond.map((right) => `others: ${right}`),
+  ];
   return [
     `Book ${state.book} belongs to ${state.owner}.`,
-    table(['role', 'login', 'connections', 'may', 'differences'], rows),
-    ...(state.beyond.length > 0 ? [`Others have rights here:\n${indented(state.beyond)}`] : []),
+    table(['role', 'login', 'connections', 'what it does'], rows),
+    differences.length === 0
+      ? 'Every role has exactly the rights of docs/reference/roles.md.'
+      : `Differences from docs/reference/roles.md:\n${indented(differences)}`,
     protectionText(protection),
   ].join('\n\n');
 }
@@ -40,7 +37,7 @@ export function rolesText(state: RolesState, protection: readonly string[]): str
 export const protectionText = (missing: readonly string[]): string =>
   missing.length === 0
     ? 'No protection is missing.'
-    : `Protection that is missing:\n${indented(missing)}\nSee \`claire roles apply --help\`.`;
+    : `Protection that is missing:\n${indented(missing)}\nSee \`claire roles --help\`.`;
 
 const indented = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
 

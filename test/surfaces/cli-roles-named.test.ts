@@ -16,7 +16,7 @@ describe.skipIf(!has15)('on a PostgreSQL 15 that was named', () => {
   let passfile: string;
   let there: string[];
 
-  const as = (login: string, database = running.server.database, password = 'p') =>
+  const as = (login: string, database: string = running.server.database, password = 'p') =>
     `postgresql://${login}:${password}@127.0.0.1:${running.server.port}/${database}`;
   const asSuperuser = (text: string) => query(running.server, 'postgres', text);
 

@@ -165,7 +165,9 @@ describe('roles apply and show', () => {
       expect.stringMatching(/^has .*delete.*signals.* beyond its part$/i),
     ]);
     expect(await find('risk_manager')).toEqual(['lacks insert on risk_events']);
-    expect((await ask('roles', 'show', ...there)).stdout).toMatch(/signal_engine .*connections 99, not 12/);
+    expect((await ask('roles', 'show', ...there)).stdout).toMatch(
+      /^ {2}signal_engine: connections 99, not 12$/m,
+    );
     const { protection } = await json<Shown>('status', ...there);
     expect(protection.join('\n')).toMatch(/signal_engine may have 99 connections/);
     expect((await ask('roles', 'apply', ...there)).code).toBe(0);

@@ -50,9 +50,15 @@ const apply = defineCommand({
         const known = await credentials.passwords();
         const before = await rolesOf(place.database('postgres'), book);
         const passwords = passwordsFor(before, known, place.server);
+        const named = byName(passwords, book);
         // Before the roles are made: one whose password nobody knows would be of no use.
-        await keep(byName(passwords, book));
-        return applyRoles(place.database('postgres'), book, { passwords });
+        await keep(named);
+        try {
+          return await applyRoles(place.database('postgres'), book, { passwords });
+        } catch (error) {
+          await keep(Object.fromEntries(Object.keys(named).map((name) => [name, known[name]])));
+          throw error;
+        }
       });
       await finishRotations(place.database('postgres'), credentials, book);
       const protection = await protectionMissing(place.database('postgres'), book);
