@@ -12,6 +12,12 @@ export const MOMENTS =
 
 /** A duration back from now as Unix milliseconds; anything else as it was given, for its field to judge. */
 export function momentGiven(text: string, now = Date.now()): string | number {
+  const duration = durationGiven(text);
+  return duration === undefined ? text : now - duration;
+}
+
+/** A duration as 90m or 12h in milliseconds; undefined where it is none. */
+export function durationGiven(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
-  return unit === undefined ? text : now - Number(count) * UNITS[unit]!;
+  return unit === undefined ? undefined : Number(count) * UNITS[unit]!;
 }

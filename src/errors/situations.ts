@@ -121,6 +121,13 @@ export const situations = {
     status: 403,
     exit: EXIT.refused,
   },
+  rotation_refused: {
+    sentence: 'The password was not rotated.',
+    remedy:
+      'Make a login that is missing with `claire roles apply`; end a rotation that is under way with `claire roles rotate SERVICE --finish`.',
+    status: 409,
+    exit: EXIT.refused,
+  },
   server_too_old: {
     sentence: 'Claire needs PostgreSQL 15 or newer.',
     remedy: 'Upgrade the server, or use the embedded one.',
