@@ -74,7 +74,7 @@ async function requireNewest(session: Queryable, book: string): Promise<void> {
 function isMeeting(error: unknown): boolean {
   if (!(error instanceof ClaireError)) return false;
   const state = error.details?.sqlstate;
-  if (state === 'XX000') return /tuple concurrently/.test(error.message);
+  if (state === 'XX000') return /tuple concurrently/i.test(error.message);
   return (
     ['42710', '23505'].includes(String(state)) ||
     ['lock_timed_out', 'transaction_conflict'].includes(error.code)
