@@ -108,6 +108,13 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
+  connection_insecure: {
+    sentence: 'The connection cannot be made as safe as the connection string asks for.',
+    remedy:
+      'Name the authority of the server with sslrootcert=FILE, and the server by the name in its certificate; sslmode=disable does without TLS.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
   login_refused: {
     sentence: 'The server refused the login.',
     remedy: 'Check the user and the password; the password belongs in a passfile.',

@@ -1,0 +1,74 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setting, systemDirectories } from '../config.js';
+import { ClaireError } from '../errors/index.js';
+import { isSocket } from './connection-parameters.js';
+
+/** What the driver connects to, its own choices included. */
+export interface Asked {
+  host?: string;
+  port?: number;
+  database?: string;
+  user?: string;
+}
+
+/** Where sockets lie unless somebody chose: as PostgreSQL has it, and as Debian and Red Hat have it. */
+const SOCKET_DIRECTORIES = ['/tmp', '/var/run/postgresql', '/run/postgresql'];
+
+/** The password of the passfile, as libpq finds it. Asked for only where the server wants a password. */
+export async function passwordFor(named: string | undefined, asked: Asked = {}): Promise<string> {
+  const file = named ?? setting('passfile');
+  const lines = file === undefined ? await linesAtHome() : await linesOf(file);
+  if (!lines) throw new ClaireError('login_refused', { found: 'It wants a password, and none was given.' });
+  const { host = 'localhost', port = 5432, user = '', database = user } = asked;
+  // Of which directory is the usual one only libpq's makers know: there both names are good.
+  const hosts = SOCKET_DIRECTORIES.includes(host) ? ['localhost', host] : [host];
+  const rest = [String(port), database, user];
+  for (const fields of lines) {
+    const fits = (at: number, ...wanted: string[]) => fields[at] === '*' || wanted.includes(fields[at]!);
+    if (fields.length >= 5 && fits(0, ...hosts) && rest.every((value, at) => fits(at + 1, value)))
+      return fields[4]!;
+  }
+  const wanted = [isSocket(host) ? hosts[0] : host, ...rest].join(':');
+  throw new ClaireError('login_refused', { found: `${file ?? '~/.pgpass'} has no line for ${wanted}.` });
+}
+
+/** Undefined where there is none: nobody was told to have one. */
+async function linesAtHome(): Promise<string[][] | undefined> {
+  const { home } = systemDirectories();
+  const file = home === undefined ? undefined : join(home, '.pgpass');
+  const there =
+    file !== undefined &&
+    (await stat(file).then(
+      (found) => found.isFile(),
+      () => false,
+    ));
+  return there ? linesOf(file) : undefined;
+}
+
+async function linesOf(file: string): Promise<string[][]> {
+  let text: string;
+  try {
+    if (process.platform !== 'win32' && ((await stat(file)).mode & 0o077) !== 0) {
+      throw new ClaireError('login_refused', { found: `${file} may be read by others: chmod 600 it.` });
+    }
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof ClaireError) throw error;
+    throw new ClaireError('login_refused', { found: `The passfile ${file} cannot be read.`, cause: error });
+  }
+  return text
+    .split(/\r?\n/)
+    .filter((line) => !line.startsWith('#'))
+    .map(fieldsOf);
+}
+
+/** Fields end at a colon; a backslash takes the meaning from the sign that follows. */
+function fieldsOf(line: string): string[] {
+  const fields = [''];
+  for (const [part] of line.matchAll(/\\.|[^\\]|\\$/gs)) {
+    if (part === ':') fields.push('');
+    else fields.push(fields.pop()! + (part.length > 1 ? part.slice(1) : part));
+  }
+  return fields;
+}
