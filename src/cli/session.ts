@@ -1,6 +1,6 @@
 import { type Claire, connect } from '../claire.js';
 import type { EmbeddedServer, Login } from '../database/embedded/index.js';
-import { Database, type Queryable } from '../database/index.js';
+import { Database, isPooled, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { migrate } from '../schema/index.js';
 import type { Invocation } from './command.js';
@@ -24,6 +24,8 @@ export interface PlaceOptions {
   host?: boolean;
   /** The embedded server even where a database was named. */
   embedded?: boolean;
+  /** The work holds locks of a session or sets what the next client of a pooler would inherit: refused behind one. */
+  direct?: boolean;
   /** The work ends by itself when the signal is aborted; else it is left where it is. */
   endsItself?: boolean;
 }
@@ -37,7 +39,10 @@ export async function withPlace<T>(
   const { globals, signal, out } = invocation;
   const run = (place: Place) => (options.endsItself ? work(place) : untilInterrupted(signal, work(place)));
   const url = options.embedded ? undefined : globals.databaseUrl;
-  if (url !== undefined) return withPools(undefined, () => url, undefined, run);
+  if (url !== undefined) {
+    if (options.direct && (await isPooled(url, 'claire'))) throw new ClaireError('pooler_between');
+    return withPools(undefined, () => url, undefined, run);
+  }
   const visit: VisitOptions = {
     dataDir: globals.data,
     port: globals.port,

@@ -9,4 +9,5 @@ export {
   type TransactionOptions,
 } from './database.js';
 export { bookName, identifier, literal } from './identifiers.js';
+export { isPooled } from './pooler.js';
 export { BESIDE, BUDGET, BUDGETED, MOST_CONNECTIONS, type Profile, profileOf } from './profiles.js';

@@ -49,6 +49,10 @@ const SOCKET = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'EAI_AGAIN',
+  // Of a Unix socket.
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
 ]);
 
 /** What Node says of a certificate or of the other side's TLS; the driver has no codes for what it says itself. */

@@ -115,6 +115,12 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
+  pooler_between: {
+    sentence: 'This work needs a session of the server for itself, and a pooler stands between.',
+    remedy: 'Name the server itself with --database-url, by its own port; the pooler is for services.',
+    status: 409,
+    exit: EXIT.refused,
+  },
   login_refused: {
     sentence: 'The server refused the login.',
     remedy: 'Check the user and the password; the password belongs in a passfile.',

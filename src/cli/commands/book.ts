@@ -3,7 +3,7 @@ import { createBook, dropBook, LATEST_VERSION, listBooks } from '../../schema/in
 import { type AddCommand, defineCommand, option } from '../command.js';
 import { confirm } from '../confirm.js';
 import { table } from '../print.js';
-import { withPlace } from '../session.js';
+import { type Place, withPlace } from '../session.js';
 
 const create = defineCommand({
   usage: 'create <name>',
@@ -11,7 +11,8 @@ const create = defineCommand({
   examples: [['book create paper', 'a record of its own for paper trading']],
   async run(invocation) {
     const name = invocation.args[0]!;
-    const state = await withPlace(invocation, (place) => createBook(place.database('postgres'), name));
+    const make = (place: Place) => createBook(place.database('postgres'), name);
+    const state = await withPlace(invocation, make, { direct: true });
     invocation.out.answer(
       { book: name, version: state.version },
       () => `Book ${name} is there, at ${state.version}.`,

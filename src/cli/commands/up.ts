@@ -38,6 +38,7 @@ export const up = defineCommand({
     return withPlace(invocation, (place) => keep(invocation, place, book, isDemo), {
       host: true,
       embedded: isDemo,
+      direct: true,
       endsItself: true,
     });
   },
