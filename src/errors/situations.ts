@@ -121,6 +121,12 @@ export const situations = {
     status: 409,
     exit: EXIT.refused,
   },
+  connections_not_ended: {
+    sentence: 'No session was ended.',
+    remedy: 'Say --yes, or confirm it on a terminal.',
+    status: 409,
+    exit: EXIT.refused,
+  },
   login_refused: {
     sentence: 'The server refused the login.',
     remedy: 'Check the user and the password; the password belongs in a passfile.',
