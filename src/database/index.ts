@@ -1,4 +1,4 @@
-export { type BareClient, connectBare, copyIn } from './bare.js';
+export { type BareClient, type BarePool, barePool, connectBare, copyIn } from './bare.js';
 export { parseJson, parseJsonExactly, toArrayText, toJson } from './codecs.js';
 export { parseDatabaseUrl, redact, withDatabase } from './connection-string.js';
 export {
