@@ -7,12 +7,22 @@ import { connect, createServer } from 'node:net';
 
 const HOST = '127.0.0.1';
 
-/** @param {number} port of the server */
+/** @param {number} port of the server, on this machine */
 export async function openProxy(port) {
   const links = new Set();
   let isPassing = true;
+  /** @type {{ text: string, question: boolean } | undefined} */
+  let loss;
   const listener = createServer({ pauseOnConnect: true }, (client) => {
-    const link = new Link(client, port, () => links.delete(link));
+    const link = new Link(client, port, {
+      onEnd: () => links.delete(link),
+      onSend(chunk) {
+        if (!loss || !chunk.includes(loss.text)) return true;
+        link.lose(loss);
+        loss = undefined;
+        return link.asks;
+      },
+    });
     links.add(link);
     if (isPassing) link.pass();
   });
@@ -42,7 +52,15 @@ export async function openProxy(port) {
     /** Stops forwarding, and loses for good what is connected now: neither side is told, only `heal` lets new ones through. */
     sever() {
       freeze();
-      each((link) => link.lose());
+      each((link) => link.lose({ question: true }));
+    },
+    /** The next connection that sends this text is silent from there on: the text and all after it do not arrive. */
+    loseQuestion(text) {
+      loss = { text, question: true };
+    },
+    /** As that, but the text still arrives: its answer does not. */
+    loseAnswer(text) {
+      loss = { text, question: false };
     },
     /** New connections work again. An old one stays silent until one side ends it, of which the other then hears. */
     heal: thaw,
@@ -61,13 +79,19 @@ class Link {
   #port;
   #server;
   #isPassing = false;
-  #isLost = false;
+  /** Whether what the client sends still arrives, and what the server answers. */
+  asks = true;
+  answers = true;
 
-  constructor(client, port, onEnd) {
+  constructor(client, port, { onEnd, onSend }) {
     this.#client = client;
     this.#port = port;
     client.setNoDelay(true).on('close', onEnd);
-    this.#join(client, () => this.#server);
+    this.#join(
+      client,
+      () => this.#server,
+      (chunk) => this.asks && onSend(chunk),
+    );
   }
 
   pass() {
@@ -75,7 +99,11 @@ class Link {
     // Only now: while nothing passes the server does not hear of a new client.
     if (!this.#server) {
       this.#server = connect(this.#port, HOST).setNoDelay(true);
-      this.#join(this.#server, () => this.#client);
+      this.#join(
+        this.#server,
+        () => this.#client,
+        () => this.answers,
+      );
     }
     this.#client.resume();
     this.#server.resume();
@@ -88,8 +116,9 @@ class Link {
     this.#server?.pause();
   }
 
-  lose() {
-    this.#isLost = true;
+  lose({ question }) {
+    this.asks = !question;
+    this.answers = false;
   }
 
   end() {
@@ -97,9 +126,9 @@ class Link {
     this.#server?.destroy();
   }
 
-  #join(from, to) {
+  #join(from, to, passes) {
     from.on('data', (chunk) => {
-      if (this.#isLost || to()?.write(chunk) !== false) return;
+      if (!passes(chunk) || to()?.write(chunk) !== false) return;
       from.pause();
       to().once('drain', () => this.#isPassing && from.resume());
     });

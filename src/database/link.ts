@@ -49,6 +49,11 @@ export class Link extends Client {
     });
   }
 
+  /** Runs a statement of the pool's own, whose answer is waited for so many milliseconds and no longer. */
+  async ask(text: string, limit: number): Promise<void> {
+    await this.query({ text, query_timeout: limit } as { text: string });
+  }
+
   /** Ends it without a farewell, for which a dead peer would be waited for. */
   sever(why?: string): void {
     this.#socket.destroy(why === undefined ? undefined : new Error(`Connection terminated: ${why}`));

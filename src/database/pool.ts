@@ -171,7 +171,7 @@ export class ConnectionPool {
     if (link.isOld || link.lastUsed < this.#doubtedBefore) return false;
     try {
       const limit = Math.max(1, Math.min(PING_MS, this.checkoutTimeout / 3, until - performance.now()));
-      await link.query({ text: 'select 1', query_timeout: limit } as { text: string });
+      await link.ask('select 1', limit);
       link.lastUsed = performance.now();
       return true;
     } catch {
@@ -213,6 +213,11 @@ export class ConnectionPool {
     const service = this.#options.applicationName;
     const holders = this.#holders.list();
     const waited_ms = Math.round(performance.now() - since);
+    // A place that is taken by what is not connected yet: nobody holds it, the server is silent.
+    if (!cause && this.#pool.totalCount > this.#links.size) {
+      const found = `${service} asked for a new connection and got no answer in ${(waited_ms / 1000).toFixed(1)} s.`;
+      return new ClaireError('database_unreachable', { found, details: { waited_ms } });
+    }
     const server = cause ? ` The server gives no more: ${(cause.cause as Error).message}.` : '';
     return new ClaireError('connections_exhausted', {
       found:
@@ -230,7 +235,7 @@ export class ConnectionPool {
     this.#holders.giveBack(session);
     if (session.isSilent) this.#doubtedBefore = performance.now();
     const isKnown = session.whole && !session.isBusy;
-    if (isKnown && link.getTransactionStatus() !== 'I') await link.query('rollback').catch(() => {});
+    if (isKnown && link.getTransactionStatus() !== 'I') await link.ask('rollback', PING_MS).catch(() => {});
     const isUsable = isKnown && link.getTransactionStatus() === 'I';
     if (!isUsable) link.sever();
     link.lastUsed = performance.now();
