@@ -5,6 +5,7 @@ import {
   Database,
   type Echo,
   identifier,
+  LOGIN_ROLES,
   MOST_CONNECTIONS,
   type Notice,
   profileOf,
@@ -90,7 +91,10 @@ export type Claire = Verbs & {
  */
 export async function connect(options: ConnectOptions): Promise<Claire> {
   const book = bookName(options.book ?? setting('book')!);
-  const databaseUrl = options.databaseUrl ?? setting('database_url') ?? (await embeddedUrl(options));
+  const databaseUrl =
+    options.databaseUrl ??
+    setting('database_url') ??
+    (await embeddedUrl(options.service, options.data ?? setting('data')!, book));
   const database = new Database({ databaseUrl, ...poolOptions(options) });
   try {
     await requireLatest(database, book);
@@ -243,9 +247,9 @@ async function requireLatest(database: Database, book: string): Promise<void> {
   });
 }
 
-async function embeddedUrl(options: ConnectOptions): Promise<string> {
-  const { findEmbedded, LOGINS } = await import('./database/embedded/index.js');
-  const server = await findEmbedded(options.data ?? setting('data')!);
+async function embeddedUrl(service: string, data: string, book: string): Promise<string> {
+  const { findEmbedded } = await import('./database/embedded/index.js');
+  const server = await findEmbedded(data);
   if (!server) throw new ClaireError('database_url_missing');
-  return server.url(LOGINS.find((login) => login === options.service) ?? 'claire');
+  return server.url(LOGIN_ROLES.find((login) => login === service) ?? 'claire', { book });
 }

@@ -4,6 +4,7 @@ import type { Runtime } from './command.js';
 import { bench } from './commands/bench.js';
 import { book } from './commands/book.js';
 import { capital } from './commands/capital.js';
+import { connections } from './commands/connections.js';
 import { correct } from './commands/correct.js';
 import { halt, resume } from './commands/halt.js';
 import { importCommand } from './commands/import.js';
@@ -13,6 +14,7 @@ import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
 import { reservations } from './commands/reservations.js';
+import { roles } from './commands/roles.js';
 import { schema } from './commands/schema.js';
 import { service } from './commands/service.js';
 import { status } from './commands/status.js';
@@ -43,8 +45,10 @@ const COMMANDS = [
   migrate,
   schema,
   book,
+  roles,
   testData,
   service,
+  connections,
   bench,
 ];
 

@@ -6,14 +6,22 @@ const CONNECT_MS = 5000;
 /** The seed's, less up to a tenth, so that connections made together do not end together. */
 const LIFETIME_MS = 3_600_000;
 
+export interface LinkConfig extends ClientConfig {
+  /** Milliseconds within which the server lets the connection in. The driver's own limit is that of the queue, too. */
+  connectWithin?: number | undefined;
+}
+
 /** One connection to the server, with what the pool has to know of it. */
 export class Link extends Client {
   readonly #diesAt = performance.now() + LIFETIME_MS * (1 - Math.random() / 10);
   /** When it last answered. */
   lastUsed = performance.now();
 
-  constructor(config?: ClientConfig) {
+  readonly #connectWithin: number;
+
+  constructor(config: LinkConfig = {}) {
     super(config);
+    this.#connectWithin = config.connectWithin ?? CONNECT_MS;
     // Between the pool's own listener and that of a borrower there is none, while it is tried or rolled back: an end
     // that the server announces there would be an exception that nobody catches.
     this.on('error', () => {});
@@ -28,8 +36,10 @@ export class Link extends Client {
   override connect(callback?: (error: Error) => void): unknown {
     if (!callback) return super.connect();
     const timer = setTimeout(() => {
-      this.#socket.destroy(new Error(`Connection terminated: not let in within ${CONNECT_MS / 1000} s`));
-    }, CONNECT_MS);
+      this.#socket.destroy(
+        new Error(`Connection terminated: not let in within ${this.#connectWithin / 1000} s`),
+      );
+    }, this.#connectWithin);
     return super.connect((error: Error) => {
       clearTimeout(timer);
       // The driver leaves it half open when the password cannot be had, and the server waits a minute for it, in a slot

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool } from 'pg';
+import { Pool, type PoolConfig } from 'pg';
 import { ClaireError, fromPostgres } from '../errors/index.js';
 import { typeParsers } from './codecs.js';
 import { parseDatabaseUrl } from './connection-string.js';
 import type { DatabaseOptions } from './database.js';
 import { Holders, holdersText, type Notice } from './holders.js';
-import { Link, type PooledLink } from './link.js';
+import { Link, type LinkConfig, type PooledLink } from './link.js';
 import { type Echo, type Origin, Session, type SessionOptions } from './session.js';
 import { StatementNames } from './statement-names.js';
 
@@ -45,8 +45,10 @@ export class ConnectionPool {
   constructor(options: DatabaseOptions) {
     this.#options = options;
     this.#largest = options.connections ?? 10;
-    this.#pool = new Pool({
-      ...parseDatabaseUrl(options.databaseUrl),
+    const { connectionTimeoutMillis: connectWithin, ...address } = parseDatabaseUrl(options.databaseUrl);
+    const config: PoolConfig & LinkConfig = {
+      ...address,
+      connectWithin,
       ...limitsOf(options),
       application_name: options.applicationName,
       max: this.#largest,
@@ -57,7 +59,8 @@ export class ConnectionPool {
       keepAliveInitialDelayMillis: 10_000,
       types: typeParsers,
       Client: Link,
-    });
+    };
+    this.#pool = new Pool(config);
     // An idle connection that the server ends is replaced at the next query; without a listener it would end us.
     this.#pool.on('error', () => {});
     this.#pool.on('connect', (link) => {

@@ -51,7 +51,17 @@ const SOCKET = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'EAI_AGAIN',
+  // Of a Unix socket.
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
 ]);
+
+/** What Node says of a certificate or of the other side's TLS; the driver has no codes for what it says itself. */
+const isOfTls = (code: string, message: string): boolean =>
+  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_|EPROTO$)/.test(
+    code,
+  ) || /^(The server does not support SSL|There was an error establishing an SSL)/.test(message);
 
 /**
  * Brings an error of the driver to Claire's catalogue: by the name of the constraint (a trailing `_<digits>` does not
@@ -69,6 +79,12 @@ export function fromPostgres(error: unknown): ClaireError {
     return new ClaireError(byState, {
       found: sentence(server.message),
       details: { sqlstate: state },
+      cause: error,
+    });
+  }
+  if (isOfTls(state, server.message)) {
+    return new ClaireError('connection_insecure', {
+      found: sentence(server.message || state),
       cause: error,
     });
   }

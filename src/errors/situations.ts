@@ -109,6 +109,25 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
+  connection_insecure: {
+    sentence: 'The connection cannot be made as safe as the connection string asks for.',
+    remedy:
+      'Name the authority of the server with sslrootcert=FILE, and the server by the name in its certificate; sslmode=disable does without TLS.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  pooler_between: {
+    sentence: 'This work needs a session of the server for itself, and a pooler stands between.',
+    remedy: 'Name the server itself with --database-url, by its own port; the pooler is for services.',
+    status: 409,
+    exit: EXIT.refused,
+  },
+  connections_not_ended: {
+    sentence: 'No session was ended.',
+    remedy: 'Say --yes, or confirm it on a terminal.',
+    status: 409,
+    exit: EXIT.refused,
+  },
   login_refused: {
     sentence: 'The server refused the login.',
     remedy: 'Check the user and the password; the password belongs in a passfile.',
@@ -119,6 +138,13 @@ export const situations = {
     sentence: 'This login may not do that.',
     remedy: 'Use the login of the service whose work it is.',
     status: 403,
+    exit: EXIT.refused,
+  },
+  rotation_refused: {
+    sentence: 'The password was not rotated.',
+    remedy:
+      'Make a login that is missing with `claire roles apply`; end a rotation that is under way with `claire roles rotate SERVICE --finish`.',
+    status: 409,
     exit: EXIT.refused,
   },
   server_too_old: {

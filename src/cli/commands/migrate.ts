@@ -18,6 +18,7 @@ import {
   VERSIONS,
   type Version,
 } from '../../schema/index.js';
+import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { confirm } from '../confirm.js';
 import { wantsBackup } from '../migration/before.js';
@@ -65,12 +66,13 @@ export const migrate = defineCommand({
   async run(invocation) {
     const { options } = invocation;
     requireSense(options);
-    return withPlace(invocation, async (place) => {
+    const run = async (place: Place) => {
       if (options.status) return showStatus(invocation, place);
       if (options.plan) return showPlan(invocation, place, wanted(invocation));
       if (options.fresh) return makeFresh(invocation, place);
       return bringForward(invocation, place);
-    });
+    };
+    return withPlace(invocation, run, { direct: !options.status });
   },
 });
 
@@ -151,6 +153,7 @@ async function bringWithProgress(
         out.note(sentence);
       },
     });
+    if (migrated.version === LATEST_VERSION) await makeRoles(place, globals.book);
     return { migrated, applied };
   } finally {
     bar.end();
