@@ -18,6 +18,7 @@ const { values } = parseArgs({
     fsync: { type: 'string', default: 'on' },
     fault: { type: 'string', multiple: true },
     data: { type: 'string' },
+    binaries: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -29,8 +30,11 @@ process.exitCode = await interruptible(async (undo) => {
   const result = await runDrill(
     {
       seed: Number(values.seed),
-      fsync: values.fsync === 'on',
-      ...(values.data && { dataDir: values.data }),
+      server: {
+        fsync: values.fsync === 'on',
+        ...(values.data && { dataDir: values.data }),
+        ...(values.binaries && { binaries: values.binaries }),
+      },
       ...(values.fault && { faults: values.fault }),
       // Without a time every fault once.
       ...(values.seconds && { until: () => performance.now() > end }),

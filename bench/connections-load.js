@@ -15,6 +15,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     fsync: { type: 'string', default: 'on' },
     data: { type: 'string' },
+    binaries: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -22,8 +23,12 @@ const { values } = parseArgs({
 process.exitCode = await interruptible(async (undo) => {
   const result = await runLoad(
     {
-      ...{ seconds: Number(values.seconds), seed: Number(values.seed), fsync: values.fsync === 'on' },
-      ...(values.data && { dataDir: values.data }),
+      ...{ seconds: Number(values.seconds), seed: Number(values.seed) },
+      server: {
+        fsync: values.fsync === 'on',
+        ...(values.data && { dataDir: values.data }),
+        ...(values.binaries && { binaries: values.binaries }),
+      },
     },
     undo,
   );

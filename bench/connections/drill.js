@@ -22,17 +22,16 @@ const TIMES = {
 };
 const REST_MS = 1000;
 
+/** @typedef {Parameters<typeof openGround>[0]} Server */
+
 /**
- * @param {{ seed: number, fsync: boolean, dataDir?: string, faults?: readonly string[], until?: () => boolean,
+ * @param {{ seed: number, server: Server, faults?: readonly string[], until?: () => boolean,
  *   say?: (line: string) => void }} options  `until`: rounds of all faults, in an order of their own, until it is true
  * @param {import('../../dist/bench/undo.js').Undo} undo
  */
-export async function runDrill(
-  { seed, fsync, dataDir, faults = Object.keys(FAULTS), until, say = () => {} },
-  undo,
-) {
+export async function runDrill({ seed, server, faults = Object.keys(FAULTS), until, say = () => {} }, undo) {
   const random = randomIntegers(seed);
-  const ground = await openGround({ dataDir, fsync }, undo);
+  const ground = await openGround(server, undo);
   const proxy = await openProxy(ground.port);
   undo.add(() => proxy.close());
   const sampler = await startSampler(ground.adminUrl, ground.database);
@@ -53,7 +52,8 @@ export async function runDrill(
   const entries = desk.entries();
   const record = await judgeRecord(ground.url, entries);
   return {
-    ...{ seed, fsync, phases, samples: seen, rest, record: record.counts },
+    ...(await ground.facts()),
+    ...{ seed, phases, samples: seen, rest, record: record.counts },
     calls: await countsOf(entries),
     broken: [
       ...phases.flatMap(({ fault, broken }) => broken.map((sentence) => `${fault}: ${sentence}`)),

@@ -1,11 +1,11 @@
 /** A server of our own with the book `main`, and a login with its own limit for each service. */
-import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { machineFacts, serverFacts } from '../../dist/bench/machine.js';
 import { temporaryData } from '../../dist/bench/place.js';
 import { startEmbedded } from '../../dist/database/embedded/index.js';
-import { BUDGETED, connectBare, Database, withDatabase } from '../../dist/database/index.js';
-import { migrate } from '../../dist/schema/index.js';
+import { BUDGETED, connectBare, Database, LOGIN_ROLES, withDatabase } from '../../dist/database/index.js';
+import { applyRoles, migrate } from '../../dist/schema/index.js';
 import { startService } from './service.js';
 
 /** What each login may have at its peak. @type {Record<string, number>} */
@@ -14,20 +14,20 @@ export const SHARES = Object.fromEntries(
 );
 
 /**
- * @param {{ dataDir?: string, fsync: boolean }} options  `dataDir` that has the book already
+ * @param {{ dataDir?: string, fsync: boolean, binaries?: string }} options  `dataDir` that is there already, of nobody else
  * @param {import('../../dist/bench/undo.js').Undo} undo
  */
-export async function openGround({ dataDir, fsync }, undo) {
+export async function openGround({ dataDir, fsync, binaries }, undo) {
   const given = dataDir ?? (await temporaryData(undo));
   const settings = { fsync: fsync ? 'on' : 'off', max_connections: '60' };
-  let server = await startEmbedded({ dataDir: given, settings });
+  const how = { dataDir: given, settings, ...(binaries && { binaries }) };
+  let server = await startEmbedded(how);
   undo.add(() => server.stop(), `the server on ${given}`);
   const url = server.url('postgres', { showSecrets: true });
-  if (dataDir === undefined) await makeBook(url);
-  const passwords = await limitLogins(url);
+  await makeBook(server, url);
   // The same port as before: the services know no other.
   const start = async () => {
-    server = await startEmbedded({ dataDir: given, settings, port: server.port });
+    server = await startEmbedded({ ...how, port: server.port });
   };
   const journals = join(given, 'journals');
   await mkdir(journals, { recursive: true });
@@ -40,8 +40,8 @@ export async function openGround({ dataDir, fsync }, undo) {
     adminUrl: withDatabase(url, 'postgres'),
     /** @param {string} login  @param {number} [port] where the login connects to, if not to the server itself */
     urlOf(login, port = server.port) {
-      const at = new URL(url);
-      [at.username, at.password, at.port] = [login, passwords[login], String(port)];
+      const at = new URL(server.url(login, { showSecrets: true }));
+      at.port = String(port);
       return at.href;
     },
     async restart() {
@@ -54,6 +54,15 @@ export async function openGround({ dataDir, fsync }, undo) {
       process.kill(Number(text.split('\n')[0]), 'SIGKILL');
       await start();
     },
+    /** What figures depend on beside the seed. */
+    async facts() {
+      const admin = await connectBare(url, 'bench');
+      try {
+        return { machine: machineFacts(), server: await serverFacts(admin, true) };
+      } finally {
+        await admin.end();
+      }
+    },
     /** A service as a process of its own, ended with the drill. */
     service(name) {
       const service = startService(name);
@@ -63,35 +72,16 @@ export async function openGround({ dataDir, fsync }, undo) {
   };
 }
 
-async function makeBook(databaseUrl) {
-  const database = new Database({ databaseUrl, applicationName: 'bench', connections: 1 });
+/** As `claire up` does it. The roles have the limits of their profiles, so that the server keeps the budget whatever we do. */
+async function makeBook(server, databaseUrl) {
+  const database = new Database({ databaseUrl, applicationName: 'bench', connections: 2 });
   try {
     await migrate(database, 'main');
+    const passwords = await server.ensurePasswords(LOGIN_ROLES);
+    await applyRoles(database, 'main', { passwords });
   } finally {
     await database.close();
   }
-}
-
-/** Each login may have as many connections as its profile says, so that the server keeps the budget whatever we do. */
-async function limitLogins(url) {
-  const admin = await connectBare(url, 'bench');
-  /** @type {Record<string, string>} */
-  const passwords = {};
-  try {
-    for (const [login, share] of Object.entries(SHARES)) {
-      passwords[login] = randomBytes(12).toString('hex');
-      const { rowCount } = await admin.query('select from pg_roles where rolname = $1', [login]);
-      const as = `login connection limit ${share} password '${passwords[login]}'`;
-      await admin.query(`${rowCount ? 'alter' : 'create'} role ${login} ${as}`);
-      // A login that the server did not know has no rights in the book yet.
-      if (!rowCount)
-        await admin.query(`grant ${login === 'claire_upkeep' ? 'claire' : 'pg_read_all_data'} to ${login}`);
-      await admin.query(`grant connect on database ${new URL(url).pathname.slice(1)} to ${login}`);
-    }
-  } finally {
-    await admin.end();
-  }
-  return passwords;
 }
 
 /** Ends every connection of the record's database, as a failover or an impatient person does. */

@@ -16,12 +16,14 @@ const BASES = Object.fromEntries(LOGINS.map((login) => [login, BUDGETED[login].b
 const BACK_MS = 20_000;
 const REST_MS = 1000;
 
+/** @typedef {Parameters<typeof openGround>[0]} Server */
+
 /**
- * @param {{ seconds: number, fsync: boolean, seed: number, dataDir?: string }} options
+ * @param {{ seconds: number, seed: number, server: Server }} options
  * @param {import('../../dist/bench/undo.js').Undo} undo
  */
-export async function runLoad({ seconds, fsync, seed, dataDir }, undo) {
-  const ground = await openGround({ dataDir, fsync }, undo);
+export async function runLoad({ seconds, seed, server }, undo) {
+  const ground = await openGround(server, undo);
   const sampler = await startSampler(ground.adminUrl, ground.database);
   undo.add(() => sampler.stop());
   const callers = (login) => SHARES[login] * CALLERS_A_PLACE;
@@ -39,7 +41,8 @@ export async function runLoad({ seconds, fsync, seed, dataDir }, undo) {
   const entries = desk.entries();
   const record = await judgeRecord(ground.url, entries);
   return {
-    ...{ seconds, seed, fsync, shares: SHARES, bases: BASES, peak, back_ms, rest, record: record.counts },
+    ...(await ground.facts()),
+    ...{ seconds, seed, shares: SHARES, bases: BASES, peak, back_ms, rest, record: record.counts },
     broken: [
       ...said,
       ...brokenByErrors(entries),

@@ -24,12 +24,20 @@ const verdict = (broken) =>
 const connections = ({ most, most_by_role, samples, gap_ms }) =>
   `Most connections in any of ${samples} samples: ${most} (${counted(most_by_role)}). Longest time between two looks: ${gap_ms} ms.`;
 
-export function printDrill({ seed, fsync, phases, samples, rest, calls, record, broken }) {
+const facts = ({ cpu, cores, memory_gb, system, node }, { version, settings }) => [
+  `${cpu}, ${cores} cores, ${memory_gb} GB; ${system}; node ${node}`,
+  `PostgreSQL ${version}, ${Object.entries(settings)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')}`,
+];
+
+export function printDrill({ machine, server, seed, phases, samples, rest, calls, record, broken }) {
   const rows = phases.map(({ fault, took_ms, recovered_ms, errors }) => [
     ...[fault, `${took_ms}`, `${recovered_ms}`, counted(errors)],
   ]);
   return [
-    `Seed ${seed}, fsync ${fsync ? 'on' : 'off'}.`,
+    ...facts(machine, server),
+    `Seed ${seed}.`,
     '',
     table([['Fault', 'took ms', 'all work again after ms', 'errors of callers'], ...rows]),
     '',
@@ -41,13 +49,26 @@ export function printDrill({ seed, fsync, phases, samples, rest, calls, record, 
   ].join('\n');
 }
 
-export function printLoad({ seconds, seed, fsync, shares, bases, peak, back_ms, rest, record, broken }) {
+export function printLoad({
+  machine,
+  server,
+  seconds,
+  seed,
+  shares,
+  bases,
+  peak,
+  back_ms,
+  rest,
+  record,
+  broken,
+}) {
   const rows = Object.keys(shares).map((role) => [
     ...[role, `${bases[role]}`, `${shares[role]}`],
     ...[`${peak.most_by_role[role] ?? 0}`, `${rest.last_by_role[role] ?? 0}`],
   ]);
   return [
-    `${seconds} s at the peak, seed ${seed}, fsync ${fsync ? 'on' : 'off'}.`,
+    ...facts(machine, server),
+    `${seconds} s at the peak, seed ${seed}.`,
     '',
     table([['Login', 'stay', 'at most', 'most seen', 'after the peak'], ...rows]),
     '',

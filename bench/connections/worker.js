@@ -72,7 +72,7 @@ const asked = {
     });
     const one = () =>
       claire.transaction(async (t) => {
-        await t.positions();
+        await t.signals({ limit: 1 });
         if (++inside >= count) open();
         await Promise.race([all, sleep(1000)]);
       });
@@ -93,14 +93,14 @@ const asked = {
 /** Borrowers that a report must name: the stack of whoever borrowed has the name of its function. */
 function holdsForLong(milliseconds) {
   return claire.transaction(async (t) => {
-    await t.positions();
+    await t.signals({ limit: 1 });
     await sleep(milliseconds);
   });
 }
 
 function neverReturns() {
   return claire.transaction(async (t) => {
-    await t.positions();
+    await t.signals({ limit: 1 });
     await new Promise(() => {});
   });
 }
