@@ -10,8 +10,10 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { tablesOf } from '../dist/bench/index.js';
 import { settings } from '../dist/config.js';
+import { BESIDE, BUDGETED, LOGIN_ROLES, OWNER, ROLES } from '../dist/database/index.js';
 import { catalogue, EXIT } from '../dist/errors/index.js';
 import { operations } from '../dist/operations/index.js';
+import { purposeOf, RIGHTS } from '../dist/schema/index.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -89,6 +91,46 @@ async function commandPage() {
   return `# Command\n\n\`\`\`text\n${top}\n\`\`\`\n\n${sections.join('\n\n')}\n`;
 }
 
+/** Who may do what: a row an object, a column a login. */
+function rolesPage() {
+  const limit = ({ base, overflow }) => base + overflow;
+  const roles = ROLES.map((role) => [
+    `\`${role}\``,
+    purposeOf(role),
+    role === OWNER ? '' : limit({ ...BUDGETED, ...BESIDE }[role]),
+  ]);
+  const matrix = (kind, cellOf) => {
+    const names = [...new Set(LOGIN_ROLES.flatMap((role) => Object.keys(RIGHTS[role][kind])))].sort();
+    const rows = names.map((name) => [`\`${name}\``, ...LOGIN_ROLES.map((role) => cellOf(role, name))]);
+    return table([kind === 'relations' ? 'table or view' : 'sequence', ...LOGIN_ROLES], rows);
+  };
+  const functions = [...new Set(LOGIN_ROLES.flatMap((role) => RIGHTS[role].functions))].sort();
+  const parts = [
+    '# Roles',
+    'Made from the table of rights that `claire roles apply` gives; a test tries every cell. What is not named here nobody may\n' +
+      'do but the owner: no login may delete, truncate, alter or drop anything (but `claire` the view that it owns), and everybody\n' +
+      '(`PUBLIC`) may do nothing.',
+    'The names are those of the book `main`. Another book has roles of its own, with its name behind: `signal_engine_demo`.\n' +
+      'They have nothing in any other book. Where a name would be longer than the 63 bytes of PostgreSQL, or that of another\n' +
+      'role, it is written otherwise: `claire roles show` says how.',
+    table(['role', 'what for', 'connections'], roles),
+    '## Tables and views',
+    'In brackets the only columns that may be changed. `maintain` is from PostgreSQL 17 on; before, only the owner may vacuum.',
+    matrix('relations', (role, name) => (RIGHTS[role].relations[name] ?? []).join(', ')),
+    '## Functions',
+    table(
+      ['function', ...LOGIN_ROLES],
+      functions.map((name) => [
+        `\`${name}\``,
+        ...LOGIN_ROLES.map((role) => (RIGHTS[role].functions.includes(name) ? 'execute' : '')),
+      ]),
+    ),
+    '## Sequences',
+    matrix('sequences', (role, name) => RIGHTS[role].sequences[name] ?? ''),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
 /** Reports of runs, the oldest first. A workload is told of by the newest run that has it. */
 async function benchmarkReports() {
   const names = (await readdir(`${root}docs/benchmarks`)).sort();
@@ -136,6 +178,7 @@ export const pages = async () => ({
   'docs/reference/errors.md': errorPage(),
   'docs/reference/settings.md': settingsPage(),
   'docs/reference/command.md': await commandPage(),
+  'docs/reference/roles.md': rolesPage(),
   'docs/benchmarks.md': await benchmarksPage(),
 });
 

@@ -1,4 +1,4 @@
--- The schema of a book at 1.3, as PostgreSQL 18 writes it. Made by `npm run docs`: do not edit.
+-- The schema of a book at 1.4, as PostgreSQL 18 writes it. Made by `npm run docs`: do not edit.
 
 -- Columns are sorted by name. For reading; books are made by sql/migrations.
 
@@ -933,6 +933,8 @@ begin
 end;
 $function$;
 
+revoke execute on function answers_of(text[], text[], numeric[], numeric[], numeric[], decisions[]) from public;
+
 CREATE OR REPLACE FUNCTION append_position_changes()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -981,6 +983,8 @@ AS $function$
   select case when market_time >= 1e8::bigint and market_time < 1e11::bigint then market_time * 1000 else market_time end;
 $function$;
 
+revoke execute on function as_milliseconds(bigint) from public;
+
 CREATE OR REPLACE FUNCTION as_ms(recorded timestamp without time zone)
  RETURNS bigint
  LANGUAGE sql
@@ -988,6 +992,8 @@ CREATE OR REPLACE FUNCTION as_ms(recorded timestamp without time zone)
 AS $function$
   select floor(extract(epoch from recorded) * 1000)::bigint;
 $function$;
+
+revoke execute on function as_ms(timestamp without time zone) from public;
 
 CREATE OR REPLACE FUNCTION balance_of(day_from bigint)
  RETURNS numeric
@@ -998,6 +1004,8 @@ AS $function$
   select amount from capital where since is null or since <= day_from order by version desc limit 1;
 $function$;
 
+revoke execute on function balance_of(bigint) from public;
+
 CREATE OR REPLACE FUNCTION book_limits()
  RETURNS limits
  LANGUAGE sql
@@ -1007,9 +1015,12 @@ AS $function$
   select * from limits where symbol is null order by version desc limit 1;
 $function$;
 
+revoke execute on function book_limits() from public;
+
 CREATE OR REPLACE FUNCTION calculate_pnl()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
@@ -1040,6 +1051,8 @@ begin
 end;
 $function$;
 
+revoke execute on function calculate_pnl() from public;
+
 CREATE OR REPLACE FUNCTION candidates_of(order_ids text[], signal_ids text[], quantities numeric[], notionals numeric[], prices numeric[], ats bigint[], closes_opposed boolean[], l limits)
  RETURNS decisions[]
  LANGUAGE plpgsql
@@ -1067,6 +1080,8 @@ begin
   );
 end;
 $function$;
+
+revoke execute on function candidates_of(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[], limits) from public;
 
 CREATE OR REPLACE FUNCTION closing_time(wanted_symbol text, wanted_side text, wanted_quantity numeric, entered bigint, price_at_exit numeric)
  RETURNS bigint
@@ -1268,6 +1283,8 @@ begin
 end;
 $function$;
 
+revoke execute on function decide_quarantined(bigint, text, text) from public;
+
 CREATE OR REPLACE FUNCTION direct_candidate(order_id text, signal_id text, symbol text, side text, quantity numeric, price numeric, at bigint, moment bigint, l limits)
  RETURNS decisions
  LANGUAGE plpgsql
@@ -1300,6 +1317,8 @@ begin
   return d;
 end;
 $function$;
+
+revoke execute on function direct_candidate(text, text, text, text, numeric, numeric, bigint, bigint, limits) from public;
 
 CREATE OR REPLACE FUNCTION discard_row(wanted_id bigint, why text)
  RETURNS void
@@ -1346,6 +1365,8 @@ begin
 end;
 $function$;
 
+revoke execute on function drawdown_breach(risk, limits) from public;
+
 CREATE OR REPLACE FUNCTION event_type_of(broken text)
  RETURNS text
  LANGUAGE sql
@@ -1358,6 +1379,8 @@ AS $function$
   end;
 $function$;
 
+revoke execute on function event_type_of(text) from public;
+
 CREATE OR REPLACE FUNCTION exact_word(found text, VARIADIC words text[])
  RETURNS text
  LANGUAGE sql
@@ -1365,6 +1388,8 @@ CREATE OR REPLACE FUNCTION exact_word(found text, VARIADIC words text[])
 AS $function$
   select case when upper(trimmed(found)) = any (words) then upper(trimmed(found)) else found end;
 $function$;
+
+revoke execute on function exact_word(text, text[]) from public;
 
 CREATE OR REPLACE FUNCTION fill_created_at()
  RETURNS trigger
@@ -1377,6 +1402,8 @@ begin
 end;
 $function$;
 
+revoke execute on function fill_created_at() from public;
+
 CREATE OR REPLACE FUNCTION fill_order_times()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1388,6 +1415,8 @@ begin
   return new;
 end;
 $function$;
+
+revoke execute on function fill_order_times() from public;
 
 CREATE OR REPLACE FUNCTION fold_position_changes(batch_size integer DEFAULT 10000)
  RETURNS bigint
@@ -1657,6 +1686,7 @@ revoke execute on function follow_trades() from public;
 CREATE OR REPLACE FUNCTION guard_order_update()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
@@ -1682,9 +1712,12 @@ begin
 end;
 $function$;
 
+revoke execute on function guard_order_update() from public;
+
 CREATE OR REPLACE FUNCTION guard_trade_update()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
@@ -1725,6 +1758,8 @@ begin
 end;
 $function$;
 
+revoke execute on function guard_trade_update() from public;
+
 CREATE OR REPLACE FUNCTION halt_at(g halt_gate, at bigint)
  RETURNS halts
  LANGUAGE sql
@@ -1733,6 +1768,8 @@ CREATE OR REPLACE FUNCTION halt_at(g halt_gate, at bigint)
 AS $function$
   select * from halts where id = g.halt_id and (until is null or until > at);
 $function$;
+
+revoke execute on function halt_at(halt_gate, bigint) from public;
 
 CREATE OR REPLACE FUNCTION halt_trading(why text, at bigint DEFAULT NULL::bigint, until_time bigint DEFAULT NULL::bigint)
  RETURNS bigint
@@ -1773,6 +1810,8 @@ AS $function$
   );
 $function$;
 
+revoke execute on function has_permit(text, text) from public;
+
 CREATE OR REPLACE FUNCTION held_exposure(wanted text[], OUT gross numeric, OUT num_trades bigint, OUT symbols text[], OUT notionals numeric[], OUT longs numeric[], OUT shorts numeric[], OUT closing_buys numeric[], OUT closing_sells numeric[], OUT max_positions numeric[], OUT max_order_sizes numeric[], OUT are_unsound boolean[])
  RETURNS record
  LANGUAGE plpgsql
@@ -1809,6 +1848,8 @@ begin
   ) as o on true;
 end;
 $function$;
+
+revoke execute on function held_exposure(text[]) from public;
 
 CREATE OR REPLACE FUNCTION hold_the_door()
  RETURNS trigger
@@ -1895,6 +1936,8 @@ AS $function$
   select amount > 0 and amount < 1e15;
 $function$;
 
+revoke execute on function is_amount(numeric) from public;
+
 CREATE OR REPLACE FUNCTION is_anything_limited(l limits)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1913,6 +1956,8 @@ begin
 end;
 $function$;
 
+revoke execute on function is_anything_limited(limits) from public;
+
 CREATE OR REPLACE FUNCTION is_least_confidence(confidence numeric)
  RETURNS boolean
  LANGUAGE sql
@@ -1920,6 +1965,8 @@ CREATE OR REPLACE FUNCTION is_least_confidence(confidence numeric)
 AS $function$
   select confidence > 0 and confidence <= 1;
 $function$;
+
+revoke execute on function is_least_confidence(numeric) from public;
 
 CREATE OR REPLACE FUNCTION is_loss(amount numeric)
  RETURNS boolean
@@ -1929,6 +1976,8 @@ AS $function$
   select amount < 0 and amount > -1e15;
 $function$;
 
+revoke execute on function is_loss(numeric) from public;
+
 CREATE OR REPLACE FUNCTION is_loss_percent(percent numeric)
  RETURNS boolean
  LANGUAGE sql
@@ -1936,6 +1985,8 @@ CREATE OR REPLACE FUNCTION is_loss_percent(percent numeric)
 AS $function$
   select percent < 0 and percent >= -100;
 $function$;
+
+revoke execute on function is_loss_percent(numeric) from public;
 
 CREATE OR REPLACE FUNCTION is_minute_full(at bigint, accepted bigint[], most bigint)
  RETURNS boolean
@@ -1955,6 +2006,8 @@ AS $function$
   ) as orders;
 $function$;
 
+revoke execute on function is_minute_full(bigint, bigint[], bigint) from public;
+
 CREATE OR REPLACE FUNCTION is_number_of(things bigint)
  RETURNS boolean
  LANGUAGE sql
@@ -1962,6 +2015,8 @@ CREATE OR REPLACE FUNCTION is_number_of(things bigint)
 AS $function$
   select things > 0;
 $function$;
+
+revoke execute on function is_number_of(bigint) from public;
 
 CREATE OR REPLACE FUNCTION judge_orders(candidates decisions[], r risk, g halt_gate, l limits)
  RETURNS decisions[]
@@ -2058,6 +2113,8 @@ begin
 end;
 $function$;
 
+revoke execute on function judge_orders(decisions[], risk, halt_gate, limits) from public;
+
 CREATE OR REPLACE FUNCTION limits_as_json(l limits)
  RETURNS jsonb
  LANGUAGE sql
@@ -2074,6 +2131,8 @@ AS $function$
   ));
 $function$;
 
+revoke execute on function limits_as_json(limits) from public;
+
 CREATE OR REPLACE FUNCTION limits_broken(d decisions, l limits)
  RETURNS text[]
  LANGUAGE sql
@@ -2088,6 +2147,8 @@ AS $function$
     case when d.open_trades >= l.max_open_trades then 'max_open_trades' end
   ], null);
 $function$;
+
+revoke execute on function limits_broken(decisions, limits) from public;
 
 CREATE OR REPLACE FUNCTION limits_problem(l limits)
  RETURNS text
@@ -2108,6 +2169,8 @@ AS $function$
     when l.time_zone is null then 'time_zone'
   end;
 $function$;
+
+revoke execute on function limits_problem(limits) from public;
 
 CREATE OR REPLACE FUNCTION lock_record(what text, wanted_id bigint)
  RETURNS jsonb
@@ -2133,6 +2196,8 @@ begin
   return stored;
 end;
 $function$;
+
+revoke execute on function lock_record(text, bigint) from public;
 
 CREATE OR REPLACE FUNCTION lock_risk()
  RETURNS void
@@ -2177,6 +2242,8 @@ AS $function$
   from date_trunc('day', timezone(zone, to_timestamp(at / 1000.0))) as local_day,
     lateral (select timezone(zone, local_day) > to_timestamp(at / 1000.0) as is_early) as e;
 $function$;
+
+revoke execute on function market_day(bigint, text) from public;
 
 CREATE OR REPLACE FUNCTION mend_rows(what text, first_id bigint, last_id bigint, wanted jsonb, source text DEFAULT ''::text)
  RETURNS bigint
@@ -2242,6 +2309,8 @@ AS $function$
   select floor(extract(epoch from clock_timestamp()) * 1000)::bigint;
 $function$;
 
+revoke execute on function now_ms() from public;
+
 CREATE OR REPLACE FUNCTION numbers_of(d decisions, l limits, breach jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2282,6 +2351,8 @@ begin
 end;
 $function$;
 
+revoke execute on function numbers_of(decisions, limits, jsonb) from public;
+
 CREATE OR REPLACE FUNCTION order_as_json(o orders)
  RETURNS jsonb
  LANGUAGE sql
@@ -2321,6 +2392,8 @@ AS $function$
   );
 $function$;
 
+revoke execute on function order_as_json(orders) from public;
+
 CREATE OR REPLACE FUNCTION order_id_for(signal_id text)
  RETURNS text
  LANGUAGE sql
@@ -2330,6 +2403,8 @@ AS $function$
     else left('ord-' || signal_id, 17) || '-' || left(encode(sha256(convert_to('ord-' || signal_id, 'UTF8')), 'hex'), 32)
   end;
 $function$;
+
+revoke execute on function order_id_for(text) from public;
 
 CREATE OR REPLACE FUNCTION orders_agree_with_signals()
  RETURNS trigger
@@ -2391,6 +2466,8 @@ AS $function$
   select case side when 'SELL' then greatest(limit_price, last_price) else coalesce(limit_price, last_price) end;
 $function$;
 
+revoke execute on function price_of(text, numeric, numeric) from public;
+
 CREATE OR REPLACE FUNCTION profit_between(after_time bigint, up_to bigint)
  RETURNS numeric
  LANGUAGE sql
@@ -2400,6 +2477,8 @@ AS $function$
   select coalesce(sum(pnl) filter (where pnl <> 'NaN'), 0) from trades
   where status = 'CLOSED' and exit_timestamp > after_time and exit_timestamp <= up_to;
 $function$;
+
+revoke execute on function profit_between(bigint, bigint) from public;
 
 CREATE OR REPLACE FUNCTION profit_of(side text, quantity numeric, entry_price numeric, exit_price numeric, commission numeric, OUT pnl numeric, OUT pnl_pct numeric, OUT pnl_net numeric)
  RETURNS record
@@ -2423,6 +2502,8 @@ begin
   end if;
 end;
 $function$;
+
+revoke execute on function profit_of(text, numeric, numeric, numeric, numeric) from public;
 
 CREATE OR REPLACE FUNCTION quarantine_row(what text, wanted_id bigint, laws text[], why text)
  RETURNS bigint
@@ -2480,6 +2561,8 @@ begin
 end;
 $function$;
 
+revoke execute on function record_corrections(text, bigint, jsonb, jsonb, text, text) from public;
+
 CREATE OR REPLACE FUNCTION record_halt(why_halted text, caused_by text, at bigint, until_time bigint, numbers jsonb)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2536,6 +2619,7 @@ revoke execute on function record_waiting_orders() from public;
 CREATE OR REPLACE FUNCTION refresh_positions_realtime()
  RETURNS boolean
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
@@ -2556,6 +2640,8 @@ begin
 end;
 $function$;
 
+revoke execute on function refresh_positions_realtime() from public;
+
 CREATE OR REPLACE FUNCTION refusal_of(broken text, fallback text)
  RETURNS text
  LANGUAGE sql
@@ -2575,6 +2661,8 @@ AS $function$
     else fallback
   end;
 $function$;
+
+revoke execute on function refusal_of(text, text) from public;
 
 CREATE OR REPLACE FUNCTION refuse_broken_chain(what text, wanted_id bigint)
  RETURNS void
@@ -2604,9 +2692,12 @@ begin
 end;
 $function$;
 
+revoke execute on function refuse_broken_chain(text, bigint) from public;
+
 CREATE OR REPLACE FUNCTION refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
@@ -2618,6 +2709,8 @@ begin
       hint = 'Use claire correct, which records what was changed and why.';
 end;
 $function$;
+
+revoke execute on function refuse_change() from public;
 
 CREATE OR REPLACE FUNCTION refuse_fixed_columns(what text, stored jsonb, changes jsonb)
  RETURNS void
@@ -2643,6 +2736,8 @@ begin
 end;
 $function$;
 
+revoke execute on function refuse_fixed_columns(text, jsonb, jsonb) from public;
+
 CREATE OR REPLACE FUNCTION refuse_older_moment()
  RETURNS void
  LANGUAGE plpgsql
@@ -2657,9 +2752,12 @@ begin
 end;
 $function$;
 
+revoke execute on function refuse_older_moment() from public;
+
 CREATE OR REPLACE FUNCTION refuse_removal()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
@@ -2671,6 +2769,8 @@ begin
       hint = 'Rows leave by retention or into quarantine only.';
 end;
 $function$;
+
+revoke execute on function refuse_removal() from public;
 
 CREATE OR REPLACE FUNCTION refuse_time_to_come(at bigint)
  RETURNS void
@@ -2685,9 +2785,12 @@ begin
 end;
 $function$;
 
+revoke execute on function refuse_time_to_come(bigint) from public;
+
 CREATE OR REPLACE FUNCTION refuse_update()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
@@ -2699,6 +2802,8 @@ begin
       hint = 'A change is a row of its own.';
 end;
 $function$;
+
+revoke execute on function refuse_update() from public;
 
 CREATE OR REPLACE FUNCTION release_reservation(wanted_order text, why text)
  RETURNS void
@@ -2834,6 +2939,8 @@ begin
 end;
 $function$;
 
+revoke execute on function risk_at(risk, limits, bigint) from public;
+
 CREATE OR REPLACE FUNCTION schema_version()
  RETURNS text
  LANGUAGE plpgsql
@@ -2845,9 +2952,12 @@ begin
 end;
 $function$;
 
+revoke execute on function schema_version() from public;
+
 CREATE OR REPLACE FUNCTION seconds_to_milliseconds()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
@@ -2858,6 +2968,8 @@ begin
   return new;
 end;
 $function$;
+
+revoke execute on function seconds_to_milliseconds() from public;
 
 CREATE OR REPLACE FUNCTION set_capital(new_amount numeric, why text, from_time bigint DEFAULT NULL::bigint)
  RETURNS bigint
@@ -2952,6 +3064,8 @@ AS $function$
   ], null);
 $function$;
 
+revoke execute on function signal_broken(signals, bigint, limits) from public;
+
 CREATE OR REPLACE FUNCTION signal_numbers(s signals, at bigint, l limits)
  RETURNS jsonb
  LANGUAGE sql
@@ -2963,6 +3077,8 @@ AS $function$
       'signal_age_ms', at - s.timestamp, 'max_signal_age_ms', l.max_signal_age_ms) else '{}' end;
 $function$;
 
+revoke execute on function signal_numbers(signals, bigint, limits) from public;
+
 CREATE OR REPLACE FUNCTION standing_breach(g halt_gate, r risk, l limits, at bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2973,6 +3089,8 @@ begin
   return case when not coalesce(at >= g.despite_from and at < g.despite_until, false) then drawdown_breach(r, l) end;
 end;
 $function$;
+
+revoke execute on function standing_breach(halt_gate, risk, limits, bigint) from public;
 
 CREATE OR REPLACE FUNCTION sum_reservations()
  RETURNS bigint
@@ -3067,9 +3185,12 @@ AS $function$
   );
 $function$;
 
+revoke execute on function trade_as_json(trades) from public;
+
 CREATE OR REPLACE FUNCTION trade_seconds_to_milliseconds()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 begin
@@ -3082,6 +3203,8 @@ begin
   return new;
 end;
 $function$;
+
+revoke execute on function trade_seconds_to_milliseconds() from public;
 
 CREATE OR REPLACE FUNCTION trades_agree_with_orders()
  RETURNS trigger
@@ -3115,6 +3238,8 @@ CREATE OR REPLACE FUNCTION trimmed(found text)
 AS $function$
   select coalesce(nullif(btrim(found, e' \t\n\r'), ''), found);
 $function$;
+
+revoke execute on function trimmed(text) from public;
 
 CREATE OR REPLACE FUNCTION trip_breaker(r risk, l limits, at bigint)
  RETURNS void
@@ -3164,6 +3289,8 @@ begin
 end;
 $function$;
 
+revoke execute on function unjudged(decisions[]) from public;
+
 CREATE OR REPLACE FUNCTION usable_time(market_time bigint, otherwise bigint)
  RETURNS bigint
  LANGUAGE sql
@@ -3171,6 +3298,8 @@ CREATE OR REPLACE FUNCTION usable_time(market_time bigint, otherwise bigint)
 AS $function$
   select case when market_time >= 1e11::bigint and market_time < 1e14::bigint then market_time else otherwise end;
 $function$;
+
+revoke execute on function usable_time(bigint, bigint) from public;
 
 CREATE OR REPLACE FUNCTION why(wanted text)
  RETURNS jsonb
@@ -3225,3 +3354,5 @@ AS $function$
   )
   where exists (select from signal) or exists (select from found) or exists (select from trade);
 $function$;
+
+revoke execute on function why(text) from public;

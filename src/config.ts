@@ -35,6 +35,13 @@ export const settings = {
     fallback: undefined,
     meaning: 'password file in the format of libpq, where the connection string names none',
   },
+  echo: {
+    environment: 'CLAIRE_ECHO',
+    flag: undefined,
+    fallback: undefined,
+    meaning:
+      'print each SQL statement of a service on standard error: `statements`, or `values` with what they were given',
+  },
   sslmode: {
     environment: 'PGSSLMODE',
     flag: undefined,

@@ -14,6 +14,7 @@ import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
 import { reservations } from './commands/reservations.js';
+import { roles } from './commands/roles.js';
 import { schema } from './commands/schema.js';
 import { service } from './commands/service.js';
 import { status } from './commands/status.js';
@@ -44,6 +45,7 @@ const COMMANDS = [
   migrate,
   schema,
   book,
+  roles,
   testData,
   service,
   connections,

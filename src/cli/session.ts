@@ -1,25 +1,31 @@
 import { type Claire, connect } from '../claire.js';
-import type { EmbeddedServer, Login } from '../database/embedded/index.js';
+import { type EmbeddedServer, type Login, SUPERUSER } from '../database/embedded/index.js';
 import { Database, isPooled, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import { migrate } from '../schema/index.js';
+import { describeState, LATEST_VERSION, migrate, recognise } from '../schema/index.js';
+import { makeRoles } from './book-roles.js';
 import type { Invocation } from './command.js';
 import { untilInterrupted } from './interrupt.js';
+import { wantsBackup } from './migration/before.js';
 import { type VisitOptions, visitEmbedded } from './visit.js';
 
 /** The database that a command works on. */
 export interface Place {
   /** Undefined where a database was named. */
   server: EmbeddedServer | undefined;
-  /** Connection string of a login, with its secret: to connect, never to print. Where a database was named, that one. */
-  url(login: Login): string;
-  /** A pool of a login, closed when the command ends. */
-  database(login: Login, connections?: number): Database;
+  /** Whose logins are meant where no other book is named. */
+  book: string;
+  /** Connection string of a book's login. Where a database was named that one, with what secrets it holds. */
+  url(login: Login, book?: string): string;
+  /** A pool of a login, closed when the command ends. The administrator's is one for the whole command. */
+  database(login: Login, book?: string): Database;
   /** Ends with the server. */
   keeper: Queryable;
 }
 
 export interface PlaceOptions {
+  /** Another book than that of the invocation. */
+  book?: string;
   /** `up`: the embedded server stays with this command. */
   host?: boolean;
   /** The embedded server even where a database was named. */
@@ -38,10 +44,11 @@ export async function withPlace<T>(
 ): Promise<T> {
   const { globals, signal, out } = invocation;
   const run = (place: Place) => (options.endsItself ? work(place) : untilInterrupted(signal, work(place)));
+  const book = options.book ?? globals.book;
   const url = options.embedded ? undefined : globals.databaseUrl;
   if (url !== undefined) {
     if (options.direct && (await isPooled(url, 'claire'))) throw new ClaireError('pooler_between');
-    return withPools(undefined, () => url, undefined, run);
+    return withPools({ url }, book, run);
   }
   const visit: VisitOptions = {
     dataDir: globals.data,
@@ -49,7 +56,7 @@ export async function withPlace<T>(
     host: options.host ?? false,
     onNotice: (sentence) => out.note(sentence),
   };
-  return visitEmbedded(visit, ({ server, keeper }) => withPools(server, secretUrl(server), keeper, run));
+  return visitEmbedded(visit, (visited) => withPools(visited, book, run));
 }
 
 /** As a place, with the verbs of the book on a login. The embedded server has a book `main` as soon as it is looked for. */
@@ -71,23 +78,61 @@ export async function withBook<T>(
   return withPlace(invocation, run, options);
 }
 
-/** Connects to a book; `main` of the embedded server is made where it is missing, so that a first question is answered. */
+/**
+ * How many connections a command takes as a login, where its work is not a service's: of few each, because several
+ * commands may run at once.
+ */
+const CONNECTIONS: Partial<Record<Login, number>> = {
+  claire_operator: 1,
+  claire_reader: 1,
+  claire_upkeep: 2,
+};
+const connectionsOf = (login: Login): number => CONNECTIONS[login] ?? 4;
+
+/** A person waits as long as he likes; a service has its limit. */
+const limitOf = (login: Login) => (SERVICES.has(login) ? {} : { statementTimeout: 0 });
+const SERVICES: ReadonlySet<string> = new Set(['signal_engine', 'risk_manager', 'execution_service']);
+
+/**
+ * Connects to a book. On the embedded server `main` is made where it is missing, so that a first question is answered, and
+ * so are the roles of a book that was made before books had roles of their own.
+ */
 export async function connectTo(place: Place, book: string, login: Login): Promise<Claire> {
-  const open = () => connect({ service: login, databaseUrl: place.url(login), book, connections: 4 });
+  const connections = connectionsOf(login);
+  const open = () =>
+    connect({ service: login, databaseUrl: place.url(login, book), book, connections, ...limitOf(login) });
   try {
     return await open();
   } catch (error) {
-    if (!place.server || book !== 'main' || !(error instanceof ClaireError)) throw error;
-    const admin = place.database('postgres');
-    // The rights come last, so without them it is not finished. An older version may be so on purpose: then it stays.
-    const isUnfinished = ['book_missing', 'right_missing'].includes(error.code);
-    const isOlder = error.code === 'schema_outdated';
-    if (!isUnfinished && !isOlder) throw error;
-    // Waits for another command that is making it.
-    if (isUnfinished || (await isBeingMigrated(admin, book))) await migrate(admin, book);
+    if (!place.server || !(error instanceof ClaireError) || !MENDED.includes(error.code)) throw error;
+    await mend(place, book, error);
     return open();
   }
 }
+
+/** What a book or its roles that are missing, or not finished, are met with. */
+const MENDED = ['book_missing', 'right_missing', 'login_refused', 'schema_outdated'];
+
+async function mend(place: Place, book: string, error: ClaireError): Promise<void> {
+  const admin = place.database('postgres');
+  const state = await recognise(admin, book);
+  if (state.version !== LATEST_VERSION || state.unfinished) {
+    if (state.newer) throw error;
+    // An older version may be so on purpose; what has no rows was not finished. Only main is made without being asked for.
+    const isOurs = book === 'main' && !state.handMade && !(await wantsBackup(admin, state, LATEST_VERSION));
+    // Waits for another command that is making it.
+    if (isOurs || (await isBeingMigrated(admin, book))) await migrate(admin, book);
+    else if (state.version === undefined) throw missing(error, book);
+    else throw new ClaireError('schema_outdated', { found: describeState(state), cause: error });
+  }
+  await makeRoles(place, book);
+}
+
+/** A login that is not there says nothing of the book; the book that is not there does. */
+const missing = (error: ClaireError, book: string): ClaireError =>
+  error.code === 'login_refused' || error.code === 'right_missing'
+    ? new ClaireError('book_missing', { found: `There is no book ${book} here.`, cause: error })
+    : error;
 
 async function isBeingMigrated(admin: Database, book: string): Promise<boolean> {
   const [row] = await admin.query<{ held: boolean }>(
@@ -101,24 +146,35 @@ async function isBeingMigrated(admin: Database, book: string): Promise<boolean> 
   return row!.held;
 }
 
-/** In the process the password itself is at hand: its file need not be read again for each pool. */
-export const secretUrl = (server: EmbeddedServer) => (login: Login) =>
-  server.url(login, { showSecrets: true });
+/** A server that is visited, or the one of a connection string. */
+export type Target = { server: EmbeddedServer; keeper: Queryable } | { url: string };
 
+/** The strings name the passfile, so that a password that is changed meanwhile is found by the next connection. */
 export async function withPools<T>(
-  server: EmbeddedServer | undefined,
-  url: (login: Login) => string,
-  keeper: Queryable | undefined,
+  target: Target,
+  book: string,
   work: (place: Place) => Promise<T>,
 ): Promise<T> {
   const pools: Database[] = [];
-  const database = (login: Login, connections = 4) => {
-    const pool = new Database({ databaseUrl: url(login), applicationName: 'claire', connections });
+  const server = 'server' in target ? target.server : undefined;
+  const url = (login: Login, of = book) =>
+    'url' in target ? target.url : target.server.url(login, { book: of });
+  const open = (login: Login, of: string) => {
+    const connections = connectionsOf(login);
+    const applicationName = login === 'claire_upkeep' ? 'claire upkeep' : 'claire';
+    const pool = new Database({ databaseUrl: url(login, of), applicationName, connections });
     pools.push(pool);
     return pool;
   };
+  let admin: Database | undefined;
+  const database = (login: Login, of = book) => {
+    if (login !== SUPERUSER) return open(login, of);
+    admin ??= open(login, of);
+    return admin;
+  };
   try {
-    return await work({ server, url, database, keeper: keeper ?? database('postgres', 1) });
+    const keeper = 'keeper' in target ? target.keeper : database('postgres');
+    return await work({ server, book, url, database, keeper });
   } finally {
     for (const pool of pools) await pool.close();
   }

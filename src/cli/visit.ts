@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EmbeddedServer, findEmbedded, startEmbedded } from '../database/embedded/index.js';
-import { Database, type Queryable } from '../database/index.js';
+import { type EmbeddedServer, findEmbedded, SUPERUSER, startEmbedded } from '../database/embedded/index.js';
+import { Database, type Queryable, withDatabase } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 
 /*
@@ -80,7 +80,8 @@ async function enter<T>(
   work: (visit: Visit) => Promise<T>,
   isLastTurn: boolean,
 ): Promise<{ value: T } | undefined> {
-  const url = server.url('postgres', { showSecrets: true });
+  // In a database of its own: it is no client of Claire's, and not one of the connections that she may have.
+  const url = withDatabase(server.url(SUPERUSER), 'postgres');
   const database = new Database({ databaseUrl: url, applicationName: 'claire visitor', connections: 1 });
   let isInside = false;
   try {

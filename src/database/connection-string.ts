@@ -1,6 +1,6 @@
 import type { ClientConfig } from 'pg';
 import { type Given, invalid, isSocket, isWanted, refuseUnknown } from './connection-parameters.js';
-import { type Asked, passwordFor } from './passfile.js';
+import { type Asked, passwordFor } from './password.js';
 import { tlsOf } from './tls.js';
 
 /** What the driver is told of a server. */

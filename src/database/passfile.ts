@@ -1,74 +1,71 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setting, systemDirectories } from '../config.js';
-import { ClaireError } from '../errors/index.js';
-import { isSocket } from './connection-parameters.js';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { readIfThere, replaceFile } from './embedded/files.js';
 
-/** What the driver connects to, its own choices included. */
-export interface Asked {
-  host?: string;
-  port?: number;
-  database?: string;
-  user?: string;
+/** A line of libpq's password file: where a role's password is for. `*` stands for any. */
+export interface PassfileLine {
+  host: string;
+  port: string;
+  database: string;
+  role: string;
+  password: string;
 }
 
-/** Where sockets lie unless somebody chose: as PostgreSQL has it, and as Debian and Red Hat have it. */
-const SOCKET_DIRECTORIES = ['/tmp', '/var/run/postgresql', '/run/postgresql'];
-
-/** The password of the passfile, as libpq finds it. Asked for only where the server wants a password. */
-export async function passwordFor(named: string | undefined, asked: Asked = {}): Promise<string> {
-  const file = named ?? setting('passfile');
-  const lines = file === undefined ? await linesAtHome() : await linesOf(file);
-  if (!lines) throw new ClaireError('login_refused', { found: 'It wants a password, and none was given.' });
-  const { host = 'localhost', port = 5432, user = '', database = user } = asked;
-  // Of which directory is the usual one only libpq's makers know: there both names are good.
-  const hosts = SOCKET_DIRECTORIES.includes(host) ? ['localhost', host] : [host];
-  const rest = [String(port), database, user];
-  for (const fields of lines) {
-    const fits = (at: number, ...wanted: string[]) => fields[at] === '*' || wanted.includes(fields[at]!);
-    if (fields.length >= 5 && fits(0, ...hosts) && rest.every((value, at) => fits(at + 1, value)))
-      return fields[4]!;
-  }
-  const wanted = [isSocket(host) ? hosts[0] : host, ...rest].join(':');
-  throw new ClaireError('login_refused', { found: `${file ?? '~/.pgpass'} has no line for ${wanted}.` });
+/** A line as its five fields, without their backslashes; undefined where it is a comment or anything else. */
+export function parsePassfileLine(line: string): PassfileLine | undefined {
+  if (line.startsWith('#')) return undefined;
+  const fields = line.match(/(?<=^|:)(?:\\.|[^:\\])*(?=:|$)/g) ?? [];
+  const [host, port, database, role, password] = fields.map((field) => field.replace(/\\(.)/g, '$1'));
+  if (!host || !port || !database || !role || !password) return undefined;
+  return { host, port, database, role, password };
 }
 
-/** Undefined where there is none: nobody was told to have one. */
-async function linesAtHome(): Promise<string[][] | undefined> {
-  const { home } = systemDirectories();
-  const file = home === undefined ? undefined : join(home, '.pgpass');
-  const there =
-    file !== undefined &&
-    (await stat(file).then(
-      (found) => found.isFile(),
-      () => false,
-    ));
-  return there ? linesOf(file) : undefined;
+export const formatPassfileLine = (line: PassfileLine): string =>
+  [line.host, line.port, line.database, line.role, line.password]
+    .map((field) => field.replace(/[\\:]/g, '\\$&'))
+    .join(':');
+
+/** Where a line's password is for, as one text. */
+const keyOf = ({ host, port, database, role }: PassfileLine): string =>
+  JSON.stringify([host, port, database, role]);
+
+/**
+ * The text of a password file with these lines in it, each in the place of the one for the same server, database and role,
+ * and without those for the roles to remove; all other lines stay as they are.
+ */
+export function withPassfileLines(
+  text: string,
+  set: readonly PassfileLine[],
+  isToRemove: (line: PassfileLine) => boolean = () => false,
+): string {
+  const wanted = new Map(set.map((line) => [keyOf(line), formatPassfileLine(line)]));
+  const lines = text.split('\n').filter((line) => line !== '');
+  const kept = lines.flatMap((line) => {
+    const parsed = parsePassfileLine(line);
+    if (!parsed) return [line];
+    const replacement = wanted.get(keyOf(parsed));
+    wanted.delete(keyOf(parsed));
+    if (replacement !== undefined) return [replacement];
+    return isToRemove(parsed) ? [] : [line];
+  });
+  return [...kept, ...wanted.values()].map((line) => `${line}\n`).join('');
 }
 
-async function linesOf(file: string): Promise<string[][]> {
-  let text: string;
-  try {
-    if (process.platform !== 'win32' && ((await stat(file)).mode & 0o077) !== 0) {
-      throw new ClaireError('login_refused', { found: `${file} may be read by others: chmod 600 it.` });
-    }
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof ClaireError) throw error;
-    throw new ClaireError('login_refused', { found: `The passfile ${file} cannot be read.`, cause: error });
-  }
-  return text
-    .split(/\r?\n/)
-    .filter((line) => !line.startsWith('#'))
-    .map(fieldsOf);
+/** The lines of a password file; none where there is no file. */
+export async function readPassfile(path: string): Promise<PassfileLine[]> {
+  const lines = ((await readIfThere(path)) ?? '').split('\n').map(parsePassfileLine);
+  return lines.filter((line) => line !== undefined);
 }
 
-/** Fields end at a colon; a backslash takes the meaning from the sign that follows. */
-function fieldsOf(line: string): string[] {
-  const fields = [''];
-  for (const [part] of line.matchAll(/\\.|[^\\]|\\$/gs)) {
-    if (part === ':') fields.push('');
-    else fields.push(fields.pop()! + (part.length > 1 ? part.slice(1) : part));
-  }
-  return fields;
+/**
+ * Puts lines into a password file, mode 0600, and takes those of roles away; made where it is missing, replaced at once.
+ * What another writes meanwhile would be lost: the caller sees to it that nobody does.
+ */
+export async function changePassfile(
+  path: string,
+  set: readonly PassfileLine[],
+  isToRemove?: (line: PassfileLine) => boolean,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await replaceFile(path, withPassfileLines((await readIfThere(path)) ?? '', set, isToRemove), 0o600);
 }

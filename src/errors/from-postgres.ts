@@ -29,6 +29,8 @@ const codeOfState: Record<string, ErrorCode> = {
   '25001': 'transaction_misused',
   '25006': 'transaction_misused',
   '25P02': 'transaction_lost',
+  '25P03': 'transaction_timed_out',
+  '25P04': 'transaction_timed_out',
   '40001': 'transaction_conflict',
   '40P01': 'transaction_conflict',
   '42501': 'right_missing',
@@ -88,15 +90,12 @@ export function fromPostgres(error: unknown): ClaireError {
   }
   if (
     SOCKET.has(state) ||
-    /^(Connection terminated|timeout expired|Client has encountered)/.test(server.message)
+    /^(Connection terminated|timeout expired|Client has encountered|Query read timeout)/.test(server.message)
   ) {
     return new ClaireError('database_unreachable', {
       found: sentence(server.message || state),
       cause: error,
     });
-  }
-  if (server.message.startsWith('timeout exceeded when trying to connect')) {
-    return new ClaireError('connections_exhausted', { cause: error });
   }
   return new ClaireError('database_error', {
     found: `${state ? `SQLSTATE ${state}: ` : ''}${sentence(server.message)}`,

@@ -104,7 +104,8 @@ export const situations = {
   },
   connections_exhausted: {
     sentence: 'No connection became free in time.',
-    remedy: 'Look for work that holds its connection, or raise the limit of the service.',
+    remedy:
+      'Look for work that holds its connection (`claire connections` shows what the server knows), or call less at once.',
     status: 503,
     exit: EXIT.unavailable,
   },
@@ -137,6 +138,13 @@ export const situations = {
     sentence: 'This login may not do that.',
     remedy: 'Use the login of the service whose work it is.',
     status: 403,
+    exit: EXIT.refused,
+  },
+  rotation_refused: {
+    sentence: 'The password was not rotated.',
+    remedy:
+      'Make a login that is missing with `claire roles apply`; end a rotation that is under way with `claire roles rotate SERVICE --finish`.',
+    status: 409,
     exit: EXIT.refused,
   },
   server_too_old: {
@@ -298,6 +306,20 @@ export const situations = {
     remedy: 'Await every call inside the transaction, and keep none for later.',
     status: 500,
     exit: EXIT.unexpected,
+  },
+  transaction_timed_out: {
+    sentence: 'The transaction let the server wait too long and was ended by it; nothing of it is recorded.',
+    remedy: 'Do nothing slow between its calls, or give a longer idleInTransactionTimeout.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  write_unresolved: {
+    sentence:
+      'The connection was lost while this was being written, and nobody could be asked what became of it: it may be recorded.',
+    remedy:
+      'Look whether it is recorded, or send it again with the same id when the server is back: what stands is not written twice.',
+    status: 503,
+    exit: EXIT.unavailable,
   },
   transaction_misused: {
     sentence: 'The transaction does not allow this.',

@@ -3,6 +3,7 @@ import { FIRST_OF_OURS, isOurs, VERSIONS, type Version } from './files.js';
 import {
   COLUMNS,
   CONSTRAINTS,
+  DEFINERS,
   FUNCTIONS,
   HISTORY,
   INDEXES,
@@ -34,7 +35,7 @@ interface Found {
   name: string;
   /** The table that it belongs to. */
   on: string | null;
-  /** Kind of a relation, type of a column, `invalid` of an index. */
+  /** Kind of a relation, type of a column, `invalid` of an index, `definer` of a function with its owner's rights. */
   is: string | null;
 }
 
@@ -51,6 +52,7 @@ const PIECES: readonly Piece[] = [
   ...VIEWS.map((view) => ({ ...view, what: 'relation' as const, is: 'view' })),
   ...MATERIALIZED_VIEWS.map((view) => ({ ...view, what: 'relation' as const, is: 'materialized view' })),
   ...FUNCTIONS.map((signature) => ({ ...signature, what: 'function' as const })),
+  ...DEFINERS.map((signature) => ({ ...signature, what: 'function' as const, is: 'definer' })),
   ...CONSTRAINTS.map((constraint) => ({ ...constraint, what: 'constraint' as const })),
   ...INDEXES.map((index) => ({ ...index, what: 'index' as const })),
   ...TRIGGERS.map((trigger) => ({ ...trigger, what: 'trigger' as const })),
@@ -102,9 +104,9 @@ const LOOK = `
   union all
   select 'trigger', t.tgname, r.relname, null from r join pg_trigger t on t.tgrelid = r.oid where not t.tgisinternal
   union all
-  select 'function', f.signature, null, null
+  select 'function', f.signature, null, case when f.prosecdef then 'definer' end
   from (
-    select ${SIGNATURE} as signature
+    select ${SIGNATURE} as signature, p.prosecdef
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = $1
   ) as f
   where f.signature = any ($3)`;

@@ -15,7 +15,6 @@ export {
   VERSIONS,
   type Version,
 } from './files.js';
-export { applyGrants } from './grants.js';
 export type { Pieces } from './hand-made.js';
 export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations, requireOurs } from './migrate.js';
@@ -28,5 +27,26 @@ export {
   listHandMade,
   recognise,
 } from './recognise.js';
+export {
+  type ApplyRolesOptions,
+  applyGrants,
+  applyRoles,
+  beginRotation,
+  type DroppedRoles,
+  dropRoles,
+  dropSeconds,
+  endRotation,
+  protectionMissing,
+  purposeOf,
+  RIGHTS,
+  type Right,
+  type Rights,
+  type RolePasswords,
+  type RoleState,
+  type RolesState,
+  type Rotation,
+  rolesOf,
+  rotationOf,
+} from './roles/index.js';
 export { type BrokenLaw, openLaws } from './settle.js';
 export { snapshotText } from './snapshot.js';

@@ -40,7 +40,8 @@ const RULES: readonly (readonly [head: RegExp, rule: (name: string, statement: s
   [/^create (?:or replace )?view (\w+)/, () => ({})],
   [/^create (?:or replace )?function (\w+)/, (_name, sql) => writtenBy(sql)],
   [/^drop function (?:if exists )?(\w+)/, () => ({})],
-  [/^(?:revoke|grant) execute on function (\w+)/, () => ({})],
+  [/^alter function (\w+)/, () => ({})],
+  [/^(?:revoke|grant) execute on function\s+(\w+)/, () => ({})],
   [
     /^create materialized view (?:if not exists )?(\w+)/,
     (creates, sql) => ({ creates, ...reads(source(sql)), lock: 'ACCESS SHARE', relation: source(sql) }),

@@ -4,10 +4,11 @@ import { ClaireError } from '../errors/index.js';
 import { type Application, inTransaction, LOCK_MS, type StepProgress } from './application.js';
 import { applySteps } from './apply.js';
 import { LATEST_VERSION, type Migration, readMigrations, VERSIONS, type Version } from './files.js';
-import { applyGrants } from './grants.js';
 import { persist } from './hindrances.js';
 import { preflight } from './preflight.js';
 import { type BookState, recognise } from './recognise.js';
+import { applyGrants } from './roles/grants.js';
+import { actAsOwner, usableOwner } from './roles/owner.js';
 import { type Settled, settle } from './settle.js';
 import type { Step } from './steps.js';
 
@@ -54,7 +55,7 @@ export async function migrate(
   );
 }
 
-/** Runs work in a session that no other migrator of the book has beside it. */
+/** Runs work in a session that no other migrator of the book has beside it, nor anybody who gives rights there. */
 export function alone<T>(
   database: Database,
   book: string,
@@ -75,7 +76,7 @@ export function alone<T>(
 }
 
 /** Not DISCARD ALL: it would take the statements that the pool keeps prepared on this connection. */
-const RESETS = ['reset all', 'discard temp', 'select pg_advisory_unlock_all()'];
+const RESETS = ['reset role', 'reset all', 'discard temp', 'select pg_advisory_unlock_all()'];
 
 /** What a role or a database sets by default must not end a step that takes its time, nor change what is read. */
 const SETTINGS = [
@@ -102,6 +103,7 @@ interface Bringing extends MigrateOptions {
 
 async function bring(database: Database, session: Queryable, options: Bringing): Promise<Migrated> {
   const { book, migrations, to = LATEST_VERSION } = options;
+  await actAsOwner(session, book);
   const state = await recognise(session, book);
   const pending = pendingMigrations(state, migrations, to);
   const still = !state.handMade && state.applied.length === 0;
@@ -302,7 +304,12 @@ async function prepare(
   if (!still) for (const warning of warnings) onNotice?.(warning);
   const schema = identifier(state.book);
   // An owner of the tables need not have the right to make a schema.
-  if (!state.exists) await session.query(`create schema if not exists ${schema}`);
+  if (!state.exists) {
+    const owner = await usableOwner(session, state.book);
+    const to = owner ? ` authorization ${identifier(owner)}` : '';
+    await session.query(`create schema if not exists ${schema}${to}`);
+    await actAsOwner(session, state.book);
+  }
   await session.query(
     `create table if not exists ${schema}.schema_migrations (
        number integer primary key,

@@ -37,6 +37,13 @@ export const TABLES: readonly Named[] = [
 
 export const HISTORY = 'schema_migrations';
 
+/** Each goes with its table. */
+export const SEQUENCES: readonly Named[] = [
+  ...since('1.0', 'signals_id_seq', 'orders_id_seq', 'trades_id_seq', 'risk_events_id_seq'),
+  ...since('1.2', 'corrections_id_seq', 'quarantine_id_seq'),
+  ...since('1.3', 'limits_version_seq', 'capital_version_seq', 'halts_id_seq', 'order_history_id_seq'),
+];
+
 /** Functions that take or give rows of the tables: they go before these. */
 export const ROW_FUNCTIONS: readonly Named[] = since(
   '1.3',
@@ -146,6 +153,20 @@ export const FUNCTIONS: readonly Named[] = [
   ),
 ];
 
+/** Functions that run with the rights of their owner from a version on, and with those of the caller before. */
+export const DEFINERS: readonly Named[] = since(
+  '1.4',
+  'refresh_positions_realtime()',
+  'calculate_pnl()',
+  'seconds_to_milliseconds()',
+  'trade_seconds_to_milliseconds()',
+  'refuse_change()',
+  'refuse_update()',
+  'refuse_removal()',
+  'guard_order_update()',
+  'guard_trade_update()',
+);
+
 /** Ours as well, while a book is brought to 1.2, and gone at its end. */
 export const TEMPORARY_FUNCTIONS: readonly string[] = [
   'copy_id()',
@@ -164,7 +185,8 @@ const on = (table: string, version: Version, ...names: string[]): Piece[] =>
 /**
  * What a book made by hand is known by. 1.0 and 1.1 in full; of 1.2 only the tables, views and functions above and
  * the columns below: it is one program's work, so where these all stand the rest does, and `schema verify` looks at it.
- * Of 1.3 its new indexes, beside what is above: what else it does is done under names that were there.
+ * Of 1.3 its new indexes, beside what is above: what else it does is done under names that were there. Of 1.4 the functions
+ * that run with the rights of their owner.
  */
 export const CONSTRAINTS: readonly Piece[] = [
   ...on('signals', '1.0', 'signals_pkey', 'signals_signal_id_key'),

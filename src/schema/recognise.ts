@@ -90,6 +90,13 @@ function versionOf(
   });
 }
 
+/** One after the other: `claire up` asks again and again, and each connection is one of the thirty. */
+async function recogniseAll(database: Queryable, names: readonly { name: string }[]): Promise<BookState[]> {
+  const states: BookState[] = [];
+  for (const { name } of names) states.push(await recognise(database, name));
+  return states;
+}
+
 /** The books of a database that this login may look into: every schema with a history of ours. */
 export async function listBooks(database: Queryable): Promise<BookState[]> {
   const names = await database.query<{ name: string }>(
@@ -98,7 +105,7 @@ export async function listBooks(database: Queryable): Promise<BookState[]> {
      where ${isHistory} and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
      order by 1`,
   );
-  return Promise.all(names.map(({ name }) => recognise(database, name)));
+  return recogniseAll(database, names);
 }
 
 /** The schemas with tables of all four names of the seed and no history of ours; `handMade` says whether they are its. */
@@ -114,5 +121,5 @@ export async function listHandMade(database: Queryable): Promise<BookState[]> {
      order by 1`,
     [SEED_TABLES, SEED_TABLES.length],
   );
-  return Promise.all(names.map(({ name }) => recognise(database, name)));
+  return recogniseAll(database, names);
 }

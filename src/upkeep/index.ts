@@ -1,4 +1,4 @@
 export { type Clock, systemClock } from './clock.js';
 export { runUpkeep, type UpkeepOptions } from './run-upkeep.js';
-export { runUpkeepOfAllBooks } from './run-upkeep-of-all-books.js';
+export { type Books, runUpkeepOfAllBooks } from './run-upkeep-of-all-books.js';
 export type { Task } from './tasks.js';

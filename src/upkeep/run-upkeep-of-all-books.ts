@@ -1,4 +1,4 @@
-import type { Database } from '../database/index.js';
+import type { Database, Queryable } from '../database/index.js';
 import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { systemClock } from './clock.js';
 import { runUpkeep, type UpkeepOptions } from './run-upkeep.js';
@@ -6,8 +6,15 @@ import { runUpkeep, type UpkeepOptions } from './run-upkeep.js';
 /** How soon a book that was created meanwhile is looked after. */
 const LOOK_MS = 5000;
 
-/** The upkeep of every book of a database, those included that come and go meanwhile. One connection a book, and one. */
-export async function runUpkeepOfAllBooks(database: Database, options: UpkeepOptions): Promise<void> {
+export interface Books {
+  /** Sees all of them. */
+  admin: Queryable;
+  /** A pool for the upkeep of one, closed when the book goes or the upkeep ends. */
+  open(book: string): Promise<Database>;
+}
+
+/** The upkeep of every book of a database, those included that come and go meanwhile, each on a pool of its own. */
+export async function runUpkeepOfAllBooks({ admin, open }: Books, options: UpkeepOptions): Promise<void> {
   const { signal, clock = systemClock } = options;
   const running = new Map<string, { end: AbortController; ended: Promise<void> }>();
   const stop = async (book: string) => {
@@ -16,16 +23,16 @@ export async function runUpkeepOfAllBooks(database: Database, options: UpkeepOpt
     running.delete(book);
   };
   while (!signal.aborted) {
-    const books = await currentBooks(database, options.onError);
+    const books = await currentBooks(admin, options.onError);
     for (const book of books ?? []) {
       if (running.has(book)) continue;
       const end = new AbortController();
       const onError = async (error: unknown) => {
         // A book that was dropped a moment ago is no error.
-        if ((await currentBooks(database, () => {}))?.includes(book) !== false) options.onError(error);
+        if ((await currentBooks(admin, () => {}))?.includes(book) !== false) options.onError(error);
       };
       const signals = AbortSignal.any([signal, end.signal]);
-      running.set(book, { end, ended: runUpkeep(database, book, { ...options, onError, signal: signals }) });
+      running.set(book, { end, ended: lookAfter(book, open, { ...options, onError, signal: signals }) });
     }
     for (const book of books ? running.keys() : []) if (!books!.includes(book)) await stop(book);
     await clock.sleep(LOOK_MS, signal);
@@ -33,9 +40,23 @@ export async function runUpkeepOfAllBooks(database: Database, options: UpkeepOpt
   await Promise.all([...running.keys()].map(stop));
 }
 
+/** Tried again until there is a pool: what makes one may wait for somebody, or be refused until somebody puts it right. */
+async function lookAfter(book: string, open: Books['open'], options: UpkeepOptions): Promise<void> {
+  const { signal, onError, clock = systemClock } = options;
+  while (!signal.aborted) {
+    try {
+      const database = await open(book);
+      return await runUpkeep(database, book, options).finally(() => database.close());
+    } catch (error) {
+      onError(error);
+      await clock.sleep(LOOK_MS, signal);
+    }
+  }
+}
+
 /** The books whose schema has what the upkeep calls; undefined where the database does not answer. */
 async function currentBooks(
-  database: Database,
+  database: Queryable,
   onError: (error: unknown) => void,
 ): Promise<string[] | undefined> {
   try {

@@ -57,7 +57,9 @@ export function useEmbedded(options: Omit<EmbeddedOptions, 'dataDir'> = {}): {
   beforeAll(async () => {
     base = await mkdtemp(join(tmpdir(), 'claire-embedded-'));
     await chmod(base, 0o755);
-    server = await startEmbedded({ ...options, dataDir: await rested(undefined, base) });
+    // What rests was made by the build that Claire brings along.
+    const dataDir = options.binaries ? join(base, 'data') : await rested(undefined, base);
+    server = await startEmbedded({ ...options, dataDir });
   });
   afterAll(async () => {
     await server?.stop();

@@ -1,5 +1,6 @@
 import { bookName } from '../../database/index.js';
 import { createBook, dropBook, LATEST_VERSION, listBooks } from '../../schema/index.js';
+import { makeRoles, takeRoles } from '../book-roles.js';
 import { type AddCommand, defineCommand, option } from '../command.js';
 import { confirm } from '../confirm.js';
 import { table } from '../print.js';
@@ -11,7 +12,11 @@ const create = defineCommand({
   examples: [['book create paper', 'a record of its own for paper trading']],
   async run(invocation) {
     const name = invocation.args[0]!;
-    const make = (place: Place) => createBook(place.database('postgres'), name);
+    const make = async (place: Place) => {
+      const created = await createBook(place.database('postgres'), name);
+      await makeRoles(place, name);
+      return created;
+    };
     const state = await withPlace(invocation, make, { direct: true });
     invocation.out.answer(
       { book: name, version: state.version },
@@ -57,7 +62,11 @@ const drop = defineCommand({
       const question = `Everything in book ${name} will be gone. Type its name`;
       await confirm(invocation, { question, name, refusal: 'book_not_dropped' });
     }
-    const dropped = await withPlace(invocation, (place) => dropBook(place.database('postgres'), name));
+    const dropped = await withPlace(invocation, async (place) => {
+      const done = await dropBook(place.database('postgres'), name);
+      await takeRoles(place, name);
+      return done;
+    });
     invocation.out.answer({ book: name, dropped: true, schema_dropped: dropped.schema }, () =>
       dropped.schema
         ? `Book ${name} is dropped.`

@@ -23,7 +23,7 @@ const show = defineCommand({
   async run(invocation) {
     const { globals, out } = invocation;
     const report = await withPlace(invocation, (place) =>
-      lookAtConnections(place.database('postgres', 1), globals.book),
+      lookAtConnections(place.database('postgres'), globals.book),
     );
     out.answer(report, () => connectionsReportText(report));
     return undefined;
@@ -70,7 +70,7 @@ const end = defineCommand({
 });
 
 async function endLong(invocation: Invocation, place: Place, idleForSeconds: number) {
-  const database = place.database('postgres', 1);
+  const database = place.database('postgres');
   const [own] = await place.keeper.query<{ pid: number }>('select pg_backend_pid() as pid');
   const options: IdleOptions = {
     idleForSeconds,
@@ -102,7 +102,7 @@ const enforce = defineCommand({
   async run(invocation) {
     const limit = invocation.options.off ? null : BUDGET;
     const { database, before } = await withPlace(invocation, (place) =>
-      limitDatabase(place.database('postgres', 1), limit),
+      limitDatabase(place.database('postgres'), limit),
     );
     invocation.out.answer({ database, connection_limit: limit, before }, () =>
       limit === null

@@ -26,7 +26,7 @@ const show = defineCommand({
   ],
   async run(invocation) {
     const { globals, out } = invocation;
-    const [limits, state, [capital]] = await withBook(invocation, 'claire', (claire) =>
+    const [limits, state, [capital]] = await withBook(invocation, 'claire_reader', (claire) =>
       Promise.all([claire.limits(), claire.riskState(), claire.capital({ limit: 1 })]),
     );
     out.answer({ book: globals.book, limits, state, capital: capital ?? null }, () =>

@@ -18,6 +18,7 @@ import {
   VERSIONS,
   type Version,
 } from '../../schema/index.js';
+import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { confirm } from '../confirm.js';
 import { wantsBackup } from '../migration/before.js';
@@ -152,6 +153,7 @@ async function bringWithProgress(
         out.note(sentence);
       },
     });
+    if (migrated.version === LATEST_VERSION) await makeRoles(place, globals.book);
     return { migrated, applied };
   } finally {
     bar.end();

@@ -114,7 +114,7 @@ export function readCommand(verb: keyof Operations, appearance: Partial<Appearan
       // Before anything is opened or started: a typing error should cost nothing.
       parseInput(operation.input, input);
       const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Row[]>)(input);
-      const result = await withBook(invocation, 'claire', read);
+      const result = await withBook(invocation, 'claire_reader', read);
       print(invocation, as, operation.result as z.ZodObject, result);
       return undefined;
     },

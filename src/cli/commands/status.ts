@@ -1,11 +1,17 @@
-import type { Claire } from '../../claire.js';
-import { connect } from '../../claire.js';
 import { identifier, type Queryable, redact } from '../../database/index.js';
-import { describeState, LATEST_VERSION, listBooks, listHandMade, openLaws } from '../../schema/index.js';
+import {
+  describeState,
+  LATEST_VERSION,
+  listBooks,
+  listHandMade,
+  openLaws,
+  protectionMissing,
+} from '../../schema/index.js';
 import { defineCommand, type Invocation } from '../command.js';
 import { countLimits, haltedText, type RiskState } from '../limits-text.js';
 import { list, table } from '../print.js';
-import { type Place, secretUrl, withPools } from '../session.js';
+import { protectionText } from '../roles-text.js';
+import { connectTo, type Place, withPools } from '../session.js';
 import { type Summary, summaryText } from '../summary.js';
 import { visitRunning } from '../visit.js';
 
@@ -18,17 +24,11 @@ export const status = defineCommand({
   ],
   async run(invocation) {
     const { globals, out } = invocation;
+    const see = (place: Place) => look(invocation, place);
     const found =
       globals.databaseUrl === undefined
-        ? await visitRunning(globals.data, ({ server, keeper }) =>
-            withPools(server, secretUrl(server), keeper, (place) => look(invocation, place)),
-          )
-        : await withPools(
-            undefined,
-            () => globals.databaseUrl!,
-            undefined,
-            (place) => look(invocation, place),
-          );
+        ? await visitRunning(globals.data, (visited) => withPools(visited, globals.book, see))
+        : await withPools({ url: globals.databaseUrl }, globals.book, see);
     if (found) out.answer(found, () => text(found, globals.book));
     else {
       out.answer(
@@ -53,6 +53,8 @@ interface Status {
   /** What a person who has an old database may be looking for. */
   hand_made: string[];
   positions: { refresh_age_seconds: number | null; unfolded_changes: number } | null;
+  /** What of the protection of the book is missing, a sentence each; NULL where there is no book to protect. */
+  protection: string[] | null;
 }
 
 async function look({ globals }: Invocation, place: Place): Promise<Status> {
@@ -81,16 +83,12 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
       : [],
     hand_made: (await listHandMade(database)).filter(({ handMade }) => handMade).map(describeState),
     positions: isReadable ? await positionsOf(database, globals.book) : null,
+    protection: isReadable ? await protectionMissing(database, globals.book) : null,
   };
 }
 
 async function readOf(place: Place, book: string): Promise<Pick<Status, 'summary' | 'risk'>> {
-  const claire: Claire = await connect({
-    service: 'claire',
-    databaseUrl: place.url('claire'),
-    book,
-    connections: 1,
-  });
+  const claire = await connectTo(place, book, 'claire_reader');
   try {
     const limits_set = countLimits(await claire.limits());
     return { summary: await claire.summary(), risk: { ...(await claire.riskState()), limits_set } };
@@ -111,7 +109,7 @@ async function positionsOf(database: Queryable, book: string): Promise<Status['p
 }
 
 function text(
-  { server, books, summary, risk, positions, open_laws, hand_made }: Status,
+  { server, books, summary, risk, positions, open_laws, hand_made, protection }: Status,
   book: string,
 ): string {
   const parts = [
@@ -129,6 +127,7 @@ function text(
   ];
   if (summary && risk && positions) {
     parts.push(`Book ${book} holds:\n${summaryText(summary)}`, stateText(risk, positions));
+    parts.push(protectionText(protection ?? []));
     if (open_laws.length > 0) {
       const names = open_laws.map(({ table, law }) => `${law} (${table})`).join(', ');
       parts.push(

@@ -3,11 +3,13 @@ import { ClaireError, EXIT } from '../../errors/index.js';
 import { type BookState, describeState, LATEST_VERSION, migrate, recognise } from '../../schema/index.js';
 import type { ReplayResult } from '../../services/index.js';
 import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
+import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
 import { haltedText } from '../limits-text.js';
 import { wantsBackup } from '../migration/before.js';
+import { keepFinishingRotations } from '../rotations.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
 import { summaryText } from '../summary.js';
@@ -37,6 +39,7 @@ export const up = defineCommand({
     const book = isDemo ? DEMO_BOOK : invocation.globals.book;
     return withPlace(invocation, (place) => keep(invocation, place, book, isDemo), {
       host: true,
+      book,
       embedded: isDemo,
       direct: true,
       endsItself: true,
@@ -81,6 +84,7 @@ async function bringForward({ out }: Invocation, place: Place, book: string): Pr
   }
   let applied = 0;
   const state = await migrate(database, book, { onFile: () => applied++ });
+  await makeRoles(place, book);
   out.say(`Book ${book} stands at ${state.version}${applied > 0 ? `; ${applied} migrations applied` : ''}.`);
   return state;
 }
@@ -92,11 +96,15 @@ function lookAfter({ out }: Invocation, place: Place, book: string, signal: Abor
     if (error instanceof ClaireError && error.code === 'database_unreachable') return;
     out.note(`upkeep: ${error instanceof Error ? error.message : String(error)}`);
   };
-  // One connection a book; they are made as they are needed.
-  const database = place.database('postgres', 60);
-  return place.server
-    ? runUpkeepOfAllBooks(database, { signal, onError })
-    : runUpkeep(database, book, { signal, onError });
+  const admin = place.database('postgres');
+  if (!place.server) return runUpkeep(admin, book, { signal, onError });
+  const open = async (of: string) => {
+    // A book that was made before books had roles of their own has none yet.
+    await connectTo(place, of, 'claire_upkeep').then((claire) => claire.close());
+    return place.database('claire_upkeep', of);
+  };
+  const rotations = keepFinishingRotations(place, { signal, onError });
+  return Promise.all([runUpkeepOfAllBooks({ admin, open }, { signal, onError }), rotations]).then(() => {});
 }
 
 interface Job {
@@ -120,7 +128,7 @@ async function answer(
   job?: Job,
 ): Promise<void> {
   const { server } = place;
-  const claire = await connectTo(place, state.book, 'claire');
+  const claire = await connectTo(place, state.book, 'claire_reader');
   const [summary, risk] = await Promise.all([claire.summary(), claire.riskState()]).finally(() =>
     claire.close(),
   );

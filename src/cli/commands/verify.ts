@@ -12,7 +12,7 @@ export const verify = defineCommand({
     ['verify --book paper --json', 'the same of another book, for a program'],
   ],
   async run(invocation) {
-    const laws = await withBook(invocation, 'claire', (claire) => claire.verify());
+    const laws = await withBook(invocation, 'claire_reader', (claire) => claire.verify());
     const broken = laws.filter((law) => law.broken > 0);
     invocation.out.answer({ holds: broken.length === 0, laws }, () => {
       const width = Math.max(...laws.map((law) => String(law.broken).length));

@@ -36,7 +36,7 @@ export const why = defineCommand({
       throw new ClaireError('usage_invalid', { found: `--${filters[0]} belongs to --not-traded.` });
     }
     parseInput(operations.why.input, { id });
-    const chain = await withBook(invocation, 'claire', (claire) => claire.why({ id }));
+    const chain = await withBook(invocation, 'claire_reader', (claire) => claire.why({ id }));
     invocation.out.answer(chain, () => chainText(chain as unknown as Chain));
     return undefined;
   },
@@ -51,7 +51,7 @@ async function tellNotTraded(invocation: Invocation): Promise<undefined> {
     }),
   );
   parseInput(operations.notTraded.input, given);
-  const groups = await withBook(invocation, 'claire', (claire) => claire.notTraded(given));
+  const groups = await withBook(invocation, 'claire_reader', (claire) => claire.notTraded(given));
   out.answer(groups, () => {
     if (groups.length === 0) return `No such signal of book ${globals.book} led to nothing.`;
     const total = groups.reduce((sum, { signals }) => sum + signals, 0);

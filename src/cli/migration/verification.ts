@@ -1,4 +1,3 @@
-import { connect } from '../../claire.js';
 import { ClaireError } from '../../errors/index.js';
 import {
   type Difference,
@@ -9,7 +8,7 @@ import {
 } from '../../schema/index.js';
 import type { Invocation } from '../command.js';
 import { counted } from '../print.js';
-import type { Place } from '../session.js';
+import { connectTo, type Place } from '../session.js';
 
 export interface Verification {
   holds: boolean;
@@ -73,7 +72,7 @@ function differencesText(differences: Verification['differences'], book: string)
 }
 
 async function brokenLaws(place: Place, book: string): Promise<Verification['broken_laws']> {
-  const claire = await connect({ service: 'claire', databaseUrl: place.url('claire'), book, connections: 1 });
+  const claire = await connectTo(place, book, 'claire_reader');
   try {
     const laws = await claire.verify();
     return laws.filter(({ broken }) => broken > 0).map(({ check, law, broken }) => ({ check, law, broken }));

@@ -1,12 +1,12 @@
 import { appendFile, chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClaireError } from '../../errors/index.js';
+import { scramVerifier } from '../scram.js';
 import type { Programs } from './build.js';
 import { errnoOf, readIfThere, replaceFile, temporaryName } from './files.js';
 import type { Passwords } from './logins.js';
 import { fingerprint } from './passwords.js';
 import { type Account, type Outcome, run } from './programs.js';
-import { scramVerifier } from './scram.js';
 
 /** Appended to postgresql.conf, where the last line of a name wins; ALTER SYSTEM still overrides it. */
 const SETTINGS = `

@@ -1,3 +1,4 @@
-export type { EmbeddedServer } from './handle.js';
-export { LOGINS, type Login } from './logins.js';
+export type { EmbeddedServer, KeepPasswords, UrlOptions } from './handle.js';
+export { LOGINS, type Login, SUPERUSER } from './logins.js';
+export { newPassword } from './passwords.js';
 export { type EmbeddedOptions, findEmbedded, startEmbedded } from './start.js';

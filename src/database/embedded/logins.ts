@@ -1,17 +1,15 @@
-/** Logins of the embedded server: the superuser first, then the owner of the record, the services, the operator. */
-export const LOGINS = [
-  'postgres',
-  'claire',
-  'signal_engine',
-  'risk_manager',
-  'execution_service',
-  'claire_operator',
-] as const;
+import { LOGIN_ROLES } from '../role-names.js';
+
+/** Of the embedded server; it is ours alone. */
+export const SUPERUSER = 'postgres';
+
+/** Logins of a book on the embedded server, and its superuser. */
+export const LOGINS = [SUPERUSER, ...LOGIN_ROLES] as const;
 
 export type Login = (typeof LOGINS)[number];
 
-/** A clear password a login. */
-export type Passwords = Readonly<Record<Login, string>>;
+/** A clear password by the name of its role: those of `main` and of the superuser, and of each book that has been used. */
+export type Passwords = Readonly<Record<string, string>> & { readonly postgres: string };
 
 export const DATABASE = 'claire_de_binare';
 

@@ -1,68 +1,104 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, stat } from 'node:fs/promises';
+import { formatPassfileLine, parsePassfileLine } from '../passfile.js';
+import { LOGIN_ROLES } from '../role-names.js';
 import { createFile, readIfThere, replaceFile } from './files.js';
-import { LOGINS, type Login, type Passwords } from './logins.js';
+import { LOGINS, type Passwords, SUPERUSER } from './logins.js';
 
 /** Both names, because libpq compares the text of the host. */
 const HOSTS = ['127.0.0.1', 'localhost'] as const;
 
-const isOurs = (host: string | undefined, login: string | undefined): boolean =>
-  HOSTS.some((name) => name === host) && LOGINS.some((name) => name === login);
+/** Roles of books that this start has not heard of are ours too: they bear the name of a login and what follows it. */
+const isOurs = (host: string, role: string): boolean =>
+  HOSTS.some((name) => name === host) &&
+  (role === SUPERUSER || LOGIN_ROLES.some((login) => role === login || role.startsWith(`${login}_`)));
 
 interface Passfile {
-  port: number | undefined;
-  passwords: Partial<Record<Login, string>>;
+  passwords: Record<string, string>;
   /** Lines of the user's own. */
   others: string[];
 }
 
 function parse(text: string): Passfile {
-  const file: Passfile = { port: undefined, passwords: {}, others: [] };
+  const file: Passfile = { passwords: {}, others: [] };
   for (const line of text.split('\n').filter((each) => each !== '')) {
-    const [host, port, , login, password] = line.split(':');
-    if (isOurs(host, login) && password) {
-      file.passwords[login as Login] = password;
-      file.port = Number(port);
-    } else file.others.push(line);
+    const found = parsePassfileLine(line);
+    if (found && found.database === '*' && isOurs(found.host, found.role))
+      file.passwords[found.role] = found.password;
+    else file.others.push(line);
   }
   return file;
 }
 
 function format(passwords: Passwords, port: number, others: readonly string[]): string {
-  const lines = LOGINS.flatMap((login) =>
-    HOSTS.map((host) => `${host}:${port}:*:${login}:${passwords[login]}`),
+  const first = LOGINS.filter((login) => passwords[login] !== undefined);
+  const roles = [
+    ...first,
+    ...Object.keys(passwords)
+      .filter((role) => !LOGINS.some((login) => login === role))
+      .sort(),
+  ];
+  const lines = roles.flatMap((role) =>
+    HOSTS.map((host) =>
+      formatPassfileLine({ host, port: String(port), database: '*', role, password: passwords[role]! }),
+    ),
   );
   return `${[...lines, ...others].join('\n')}\n`;
 }
 
-const complete = (known: Partial<Record<Login, string>>): Passwords =>
-  Object.fromEntries(
-    LOGINS.map((login) => [login, known[login] ?? randomBytes(24).toString('base64url')]),
-  ) as Record<Login, string>;
+export const newPassword = (): string => randomBytes(24).toString('base64url');
 
-/** The passwords of a directory that has them, else undefined. */
+/** As they are, and one for each of these roles that has none. */
+export const completed = (known: Readonly<Record<string, string>>, roles: readonly string[]): Passwords =>
+  ({
+    ...known,
+    ...Object.fromEntries(roles.map((role) => [role, known[role] ?? newPassword()])),
+  }) as unknown as Passwords;
+
+/** The passwords of a directory that has one for the superuser at least, else undefined. */
 export async function readPasswords(path: string): Promise<Passwords | undefined> {
   const { passwords } = parse((await readIfThere(path)) ?? '');
-  return LOGINS.every((login) => passwords[login] !== undefined) ? (passwords as Passwords) : undefined;
+  return passwords[SUPERUSER] === undefined ? undefined : (passwords as unknown as Passwords);
 }
 
 /**
- * Makes the pgpass file say what is so: a password for every login, kept where there is one, and this port.
- * Written before the cluster is made: a cluster whose passwords nobody knows is lost.
+ * The passwords for a server that does not run yet: where the superuser has none it gets one, and so do the logins of
+ * `main`. Written before the cluster is made: a cluster whose passwords nobody knows is lost.
  */
-export async function ensurePasswords(path: string, port: number): Promise<Passwords> {
+export async function firstPasswords(path: string, port: number): Promise<Passwords> {
   const text = await readIfThere(path);
-  if (text === undefined) {
-    const passwords = complete({});
-    if (await createFile(path, format(passwords, port, []), 0o600)) return passwords;
-    return ensurePasswords(path, port);
+  if (text !== undefined) {
+    return (await readPasswords(path)) ?? rewritePasswords(path, port, (known) => completed(known, LOGINS));
   }
+  const passwords = completed({}, LOGINS);
+  if (await createFile(path, format(passwords, port, []), 0o600)) return passwords;
+  return firstPasswords(path, port);
+}
+
+/** Whether the file says all that `main` needs, with this port, and is closed to others. */
+export async function isCurrent(path: string, port: number): Promise<boolean> {
+  const text = await readIfThere(path);
+  const known = parse(text ?? '');
+  const isWhole = text === format(completed(known.passwords, LOGINS), port, known.others);
+  return isWhole && isClosed(path);
+}
+
+/** libpq ignores a file that others can read. */
+const isClosed = async (path: string): Promise<boolean> =>
+  process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0;
+
+/** Replaces the file at once. Who calls this is alone with it: what another writes meanwhile would be lost. */
+export async function rewritePasswords(
+  path: string,
+  port: number,
+  change: (known: Readonly<Record<string, string>>) => Passwords,
+): Promise<Passwords> {
+  const text = (await readIfThere(path)) ?? '';
   const known = parse(text);
-  const passwords = complete(known.passwords);
+  const passwords = change(known.passwords);
   const wanted = format(passwords, port, known.others);
   if (wanted !== text) await replaceFile(path, wanted, 0o600);
-  // libpq ignores a file that others can read.
-  else if (process.platform !== 'win32' && (await stat(path)).mode & 0o077) await chmod(path, 0o600);
+  else if (!(await isClosed(path))) await chmod(path, 0o600);
   return passwords;
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaireError } from '../../errors/index.js';
+import { alone } from './alone.js';
 import { bootstrap } from './bootstrap.js';
 import { type Build, findBuild, type Programs, preparePrograms } from './build.js';
 import { createCluster, readMarker, resetSuperuser } from './cluster.js';
@@ -16,8 +17,8 @@ import {
 } from './directory.js';
 import { type EmbeddedServer, serverHandle } from './handle.js';
 import { type Launched, launch } from './launch.js';
-import type { Passwords } from './logins.js';
-import { ensurePasswords, fingerprint } from './passwords.js';
+import { LOGINS, type Passwords } from './logins.js';
+import { completed, fingerprint, firstPasswords, isCurrent, rewritePasswords } from './passwords.js';
 import { choosePort, isFree } from './ports.js';
 import { inspect, type Running, settled } from './running.js';
 import { keepServer, keptPort } from './server-file.js';
@@ -117,10 +118,19 @@ async function finish(
   isFound: boolean,
   binaries?: string,
 ): Promise<EmbeddedServer> {
-  const passwords = await ensurePasswords(layout.passfile, server.port);
+  const passwords = await currentPasswords(layout.passfile, server.port);
   await bootstrap(place.cluster, place.account, server.port, passwords);
   await keepServer(layout.serverFile, { port: server.port, major });
   return serverHandle({ layout, place, port: server.port, major, passwords, isFound, binaries });
+}
+
+/** Makes the pgpass file say what is so: a password for every login of `main`, kept where there is one, and this port. */
+async function currentPasswords(passfile: string, port: number): Promise<Passwords> {
+  const known = await firstPasswords(passfile, port);
+  if (await isCurrent(passfile, port)) return known;
+  return alone({ port, password: known.postgres }, () =>
+    rewritePasswords(passfile, port, (now) => completed({ postgres: known.postgres, ...now }, LOGINS)),
+  );
 }
 
 function tellPort({ options, kept }: Start, { port }: Ours, isFound: boolean): void {
@@ -182,7 +192,7 @@ async function launchOn(start: Start, port: number, stalePid: number | undefined
   const { place, layout, build, options } = start;
   start.programs ??= await preparePrograms(build, place.account);
   const { programs } = start;
-  const passwords = await ensurePasswords(layout.passfile, port);
+  const passwords = await firstPasswords(layout.passfile, port);
   if (!existsSync(join(place.cluster, 'PG_VERSION'))) await createCluster(place.cluster, programs, passwords);
   // PostgreSQL does not start while the pid in its pid file lives, except where it is its own grandparent's. So the
   // innocent process that got the pid is named as that: nothing is killed or deleted, and PostgreSQL still refuses
