@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Queryable } from '../database/index.js';
+import { identifier } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import type { Application } from './application.js';
 import type { Step } from './steps.js';
@@ -20,8 +20,10 @@ export const tableOf = ({ table, statements }: Step): string | undefined =>
   table ?? statements.map((sql) => TABLE.exec(sql)?.[1]).find(Boolean);
 
 /** Who has the table of a step, as a sentence. Whoever has come just now is not named: he leaves by himself. */
-async function holdersOf(session: Queryable, table: string | undefined): Promise<string> {
-  const holders = await session.query<Holder>(
+async function holdersOf(application: Application, table: string | undefined): Promise<string> {
+  const { session, database, book, pid } = application;
+  // Asked as who logged in: the owner of the book, as whom the session acts, sees less of other roles' sessions.
+  const holders = await (database ?? session).query<Holder>(
     `select l.pid, a.usename::text as login, a.application_name as application, a.state,
        max(p.gid) as prepared, min(coalesce(a.xact_start, a.query_start, p.prepared)) as since
      from pg_locks as l
@@ -29,13 +31,13 @@ async function holdersOf(session: Queryable, table: string | undefined): Promise
      -- A prepared transaction holds its locks without a session.
      left join pg_prepared_xacts as p on l.pid is null and l.virtualtransaction = '-1/' || p.transaction
      where l.locktype = 'relation' and l.relation = to_regclass($1) and l.granted
-       and l.pid is distinct from pg_backend_pid()
+       and l.pid is distinct from $2
        and l.database = (select oid from pg_database where datname = current_database())
      group by 1, 2, 3, 4
      -- Of other roles' sessions only a monitor sees the times.
      having coalesce(min(coalesce(a.xact_start, a.query_start, p.prepared)) < clock_timestamp() - interval '100 ms', true)
      order by since nulls last`,
-    [table ?? null],
+    [table ? `${identifier(book)}.${table}` : null, pid],
   );
   if (holders.length === 0) return `Others work on ${table ?? 'what this step needs'}.`;
   return `${table} is held by ${sentence(holders)}.`;
@@ -66,7 +68,7 @@ export async function persist<T>(
   table: string | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  const { session, patience, onNotice, signal } = application;
+  const { patience, onNotice, signal } = application;
   const end = Date.now() + patience;
   let told = '';
   for (let pause = RETRY_MS.first; ; pause = Math.min(pause * 1.5, RETRY_MS.last)) {
@@ -75,7 +77,7 @@ export async function persist<T>(
       return await work();
     } catch (error) {
       if (!isInTheWay(error)) throw error;
-      const holders = await holdersOf(session, table);
+      const holders = await holdersOf(application, table);
       if (Date.now() > end) {
         throw new ClaireError('migration_blocked', {
           found: `Waited ${patience} ms. ${holders}`,

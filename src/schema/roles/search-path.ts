@@ -19,7 +19,7 @@ export async function looseFunctions(session: Queryable, book: string): Promise<
      ) as f
      where f.signature = any ($2)
        and not coalesce('search_path=' || quote_ident(f.nspname) || ', pg_temp' = any (f.proconfig), false)
-       and (f.prosecdef or f.lanname <> 'sql' or f.prosrc ~ ('\\m(' || array_to_string($3::text[], '|') || ')\\M'))
+       and (f.prosecdef or f.lanname <> 'sql' or f.prosrc ~ ('\\m(from|join|into|update|table)\\s+(' || array_to_string($3::text[], '|') || ')\\M'))
      order by 1`,
     [book, FUNCTIONS.map(({ name }) => name), RELATIONS],
   );
