@@ -53,9 +53,10 @@ function budgetText({
   database_connection_limit: limit,
 }: ConnectionsReport): string {
   const supers = budget.of_superusers > 0 ? `, ${budget.of_superusers} of them of superusers` : '';
+  const databases = server.databases.map((each) => `${each.database} ${each.connections}`).join(', ');
   return [
     `${budget.over ? 'OVER BUDGET: ' : ''}${counted(budget.connections, 'connection')} of a budget of ${budget.limit} in database ${database}${supers}; its own limit: ${limit ?? 'none'}.`,
-    `The server has ${server.connections} of ${server.max_connections}, the last ${server.superuser_reserved_connections} for superusers.`,
+    `The server has ${server.connections} of ${server.max_connections} (${databases}); the last ${server.superuser_reserved_connections} are for superusers.`,
   ].join('\n');
 }
 

@@ -26,7 +26,7 @@ export function parseDatabaseUrl(text: string): ServerAddress {
       Object.entries(address).filter(([, value]) => value !== undefined),
     ) as typeof address),
     password: given.password ?? ((asked) => passwordFor(given.passfile, asked)),
-    ssl: isSocket(host) ? false : tlsOf(given),
+    ...(isSocket(host) ? { ssl: false } : tlsOf(given)),
     ...(given.sslnegotiation === 'direct' && !isSocket(host) ? { sslnegotiation: 'direct' } : {}),
     // libpq waits two seconds at least, and for ever where it is told 0.
     ...(timeout === undefined || timeout <= 0

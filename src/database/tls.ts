@@ -2,8 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
+import type { ClientConfig } from 'pg';
 import { setting, systemDirectories } from '../config.js';
 import { type Given, invalid } from './connection-parameters.js';
+import { PreferredTls } from './preferred-tls.js';
 
 const MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 type Mode = (typeof MODES)[number];
@@ -11,15 +13,23 @@ type Mode = (typeof MODES)[number];
 /** Certificates that everyone trusts: those that come with Node. */
 const PUBLIC = 'system';
 
+/** As the driver takes it. */
+export type Tls = Pick<ClientConfig, 'ssl' | 'stream'>;
+
 /**
- * What TLS is to be, with the meaning that libpq gives to `sslmode`; false: none. Not the driver's reading of it, for which
- * `require` means `verify-full` until its next major version.
+ * What TLS is to be, with the meaning that libpq gives to `sslmode`. Not the driver's reading of it, for which `require`
+ * means `verify-full` until its next major version.
  * @throws ClaireError database_url_invalid, naming the parameter
  */
-export function tlsOf(given: Given): false | ConnectionOptions {
+export function tlsOf(given: Given): Tls {
   const root = given.sslrootcert ?? setting('sslrootcert');
   const mode = modeOf(given, root);
-  if (mode === 'disable') return false;
+  if (mode === 'disable') return { ssl: false };
+  const options = optionsOf(given, mode, root);
+  return mode === 'prefer' ? { ssl: false, stream: () => new PreferredTls(options) } : { ssl: options };
+}
+
+function optionsOf(given: Given, mode: Mode, root: string | undefined): ConnectionOptions {
   const authority = root ?? rootAtHome();
   const isVerified = isVerifying(mode, authority);
   const options: ConnectionOptions = {

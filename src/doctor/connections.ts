@@ -37,6 +37,7 @@ export interface ConnectionsReport {
     superuser_reserved_connections: number;
     /** Of all databases. */
     connections: number;
+    databases: { database: string; connections: number }[];
   };
   /** Null: none. */
   database_connection_limit: number | null;
@@ -67,6 +68,10 @@ const GROUPS = `
   group by 1, 2, 3
   order by role, application`;
 
+const DATABASES = `
+  select coalesce(a.datname, '') as database, count(*)::int as connections ${SESSIONS}
+  group by 1 order by connections desc, database`;
+
 interface Facts extends ServerLimits {
   database: string;
   database_connection_limit: number | null;
@@ -76,14 +81,12 @@ interface Facts extends ServerLimits {
 interface ServerLimits {
   max_connections: number;
   superuser_reserved_connections: number;
-  connections: number;
 }
 
 const FACTS = `
   select d.datname as database, nullif(d.datconnlimit, -1) as database_connection_limit,
     current_setting('max_connections')::int as max_connections,
     current_setting('superuser_reserved_connections')::int as superuser_reserved_connections,
-    (select count(*)::int ${SESSIONS}) as connections,
     pg_has_role('pg_read_all_stats', 'usage') as sees_all
   from pg_database d where d.datname = current_database()`;
 
@@ -101,7 +104,8 @@ export async function lookAtConnections(database: Queryable, book: string): Prom
   const groups = await database.query<ConnectionGroup>(GROUPS);
   const [facts] = await database.query<Facts>(FACTS);
   const logins = await database.query<Login>(LOGINS);
-  const { max_connections, superuser_reserved_connections, connections } = facts!;
+  const databases = await database.query<{ database: string; connections: number }>(DATABASES);
+  const { max_connections, superuser_reserved_connections } = facts!;
   const used = sum(groups);
   const roles = rolesOf(groups, logins);
   const report = {
@@ -112,7 +116,7 @@ export async function lookAtConnections(database: Queryable, book: string): Prom
       of_superusers: sum(groups.filter(({ superuser }) => superuser)),
       over: used > BUDGET,
     },
-    server: { max_connections, superuser_reserved_connections, connections },
+    server: { max_connections, superuser_reserved_connections, connections: sum(databases), databases },
     database_connection_limit: facts!.database_connection_limit,
     groups,
     roles,
@@ -120,7 +124,7 @@ export async function lookAtConnections(database: Queryable, book: string): Prom
   return { ...report, missing: missingOf(report, logins, facts!.sees_all, book) };
 }
 
-const sum = (groups: readonly ConnectionGroup[]): number =>
+const sum = (groups: readonly { connections: number }[]): number =>
   groups.reduce((total, { connections }) => total + connections, 0);
 
 function rolesOf(groups: readonly ConnectionGroup[], logins: readonly Login[]): ConnectionRole[] {

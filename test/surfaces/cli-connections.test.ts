@@ -105,7 +105,10 @@ describe('claire connections', () => {
     const before = (await report()).budget.connections;
     await session('postgres', 'select 1', { database: 'postgres' });
     await session('postgres', 'IDENTIFY_SYSTEM', { replication: 'database' });
-    expect((await report()).budget.connections).toBe(before);
+    const { budget, server } = await report();
+    expect(budget.connections).toBe(before);
+    expect(server.databases).toContainEqual({ database: 'postgres', connections: 1 });
+    expect(server.connections).toBe(before + 1);
     await session('postgres');
     expect((await report()).budget.connections).toBe(before + 1);
   });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
+import type { ConnectionsReport } from '../../src/doctor/index.js';
 import { connect } from '../../src/index.js';
 import { migrate } from '../../src/schema/index.js';
-import { claire } from './cli-run.js';
+import { claire, json } from './cli-run.js';
 import { type DoorServer, type Ground, PASSWORD, startServer, useGround } from './doors-ground.js';
 import { needs } from './embedded-ground.js';
 
@@ -56,6 +57,15 @@ describe.skipIf(!needs(process.platform !== 'win32', 'Unix sockets'))(
       expect(JSON.parse(stdout)).toMatchObject({
         server: { url: expect.stringContaining(`postgres:***@/postgres?host=${ground.directory}`) },
       });
+    });
+
+    test('tells who is connected, without an address to tell them by', async () => {
+      const [databaseUrl] = forms(`postgres:${PASSWORD}`);
+      const report = await json<ConnectionsReport>('connections', '--database-url', databaseUrl!);
+      expect(report.groups).toContainEqual(
+        expect.objectContaining({ application: 'claire', role: 'postgres', superuser: true, active: 1 }),
+      );
+      expect(report.missing[0]).toMatch(/^Book main has no login of its own for signal_engine, /);
     });
 
     test('is not there at another port, which is said with the path of the socket', async () => {

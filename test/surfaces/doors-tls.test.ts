@@ -111,6 +111,30 @@ describe.skipIf(!needs(has(OPENSSL), OPENSSL))('a server with TLS', () => {
     });
   });
 
+  test('prefer goes on in clear text where the server has no TLS, and nowhere else', async () => {
+    expect(await tls(at('sslmode=prefer', { to: plain }))).toBeNull();
+    const strangers = at(`sslmode=prefer&sslrootcert=${stranger.file}`);
+    await expect(tls(strangers)).rejects.toMatchObject({ code: 'connection_insecure' });
+    await expect(tls(at('sslmode=prefer', { to: { port: 1, socket: '' } }))).rejects.toMatchObject({
+      code: 'database_unreachable',
+    });
+  });
+
+  test.each([
+    ['with TLS', () => at('sslmode=prefer')],
+    ['without', () => at('sslmode=prefer', { to: plain })],
+  ])('%s prefer carries much both ways, of many callers, and notices an end', async (_, url) => {
+    const database = new Database({ databaseUrl: url(), applicationName: 'tests', connections: 3 });
+    const text = 'x'.repeat(3_000_000);
+    const echo = () => database.query<{ text: string }>('select $1::text as text', [text]);
+    for (const [row] of await Promise.all([echo(), echo(), echo(), echo()])) expect(row!.text).toBe(text);
+    await expect(database.query('select pg_terminate_backend(pg_backend_pid())')).rejects.toMatchObject({
+      code: 'database_unreachable',
+    });
+    expect(await database.query('select 1 as one')).toEqual([{ one: 1 }]);
+    await database.close();
+  });
+
   test('the command says it without the password, and without the warnings of the driver', async () => {
     const refused = await claire('status', '--database-url', at('sslmode=verify-full'));
     expect(refused).toMatchObject({ code: 3, stdout: '' });

@@ -98,6 +98,10 @@ describe('sslmode', () => {
     expect(ssl('sslmode=require')).toMatchObject({ rejectUnauthorized: false });
     expect(ssl('ssl=true')).toMatchObject({ rejectUnauthorized: false });
     expect(ssl('sslmode=verify-full')).toEqual({ rejectUnauthorized: true });
+    expect(parseDatabaseUrl('postgresql://h/d?sslmode=prefer')).toMatchObject({
+      ssl: false,
+      stream: expect.any(Function),
+    });
     expect(ssl('sslrootcert=system')).toEqual({ rejectUnauthorized: true });
   });
 
