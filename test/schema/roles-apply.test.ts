@@ -220,7 +220,7 @@ test('the path and the limits of a login hold when it connects without the libra
   expect(await plain.query('show idle_in_transaction_session_timeout')).toEqual([
     { idle_in_transaction_session_timeout: '1min' },
   ]);
-  const three = [1, 2, 3].map(() => plain.query('select pg_sleep(0.3)'));
+  const three = [1, 2, 3].map(() => plain.query('select pg_sleep(1.5)'));
   const refused = (await Promise.allSettled(three)).filter(({ status }) => status === 'rejected');
   expect(refused.map((one) => (one as PromiseRejectedResult).reason.code)).toEqual(['connections_exhausted']);
   await plain.close();
