@@ -7,6 +7,8 @@ import { killBackends } from './ground.js';
 
 /** How long the drill waits for something that must come. */
 const PATIENCE_MS = 15_000;
+/** As it ends in a message of the protocol; "read committed" begins a transaction. */
+const COMMIT = 'commit\0';
 
 /**
  * @typedef {object} Drill
@@ -37,6 +39,20 @@ export const FAULTS = {
     proxy.cut();
     await sleep(100 + random(200));
     return { facts: { cut }, broken: cut === 0 ? ['no connection was there to be cut'] : [] };
+  },
+
+  /** Of some COMMITs the answer is lost, of others the COMMIT itself; only the server knows which. */
+  async 'commits lost'({ proxy, random }) {
+    let lost = 0;
+    for (let turn = 0; turn < 16; turn++) {
+      if (turn % 4 === 3) proxy.loseQuestion(COMMIT);
+      else proxy.loseAnswer(COMMIT);
+      await sleep(20 + random(20));
+      if (proxy.hasLost()) lost++;
+    }
+    // Else who waits for an answer would wait until its time limit.
+    proxy.cut();
+    return { facts: { lost }, broken: lost === 0 ? ['no commit was there to be lost'] : [] };
   },
 
   async 'full pool'(drill) {

@@ -40,12 +40,19 @@ export async function openProxy(port) {
     isPassing = false;
     each((link) => link.hold());
   };
+  /** @param {string} text  @param {boolean} question */
+  const loseAt = (text, question) => {
+    loss = { text, question };
+  };
   return {
     port: /** @type {import('node:net').AddressInfo} */ (listener.address()).port,
     /** Connections of clients that have not ended. */
     open: () => links.size,
     /** Ends every connection on both sides at once. */
-    cut: () => each((link) => link.end()),
+    cut() {
+      loss = undefined;
+      each((link) => link.end());
+    },
     /** Stops forwarding; what was sent meanwhile arrives after `thaw`. */
     freeze,
     thaw,
@@ -55,13 +62,11 @@ export async function openProxy(port) {
       each((link) => link.lose({ question: true }));
     },
     /** The next connection that sends this text is silent from there on: the text and all after it do not arrive. */
-    loseQuestion(text) {
-      loss = { text, question: true };
-    },
+    loseQuestion: (text) => loseAt(text, true),
     /** As that, but the text still arrives: its answer does not. */
-    loseAnswer(text) {
-      loss = { text, question: false };
-    },
+    loseAnswer: (text) => loseAt(text, false),
+    /** Whether the text came since. */
+    hasLost: () => loss === undefined,
     /** New connections work again. An old one stays silent until one side ends it, of which the other then hears. */
     heal: thaw,
     async close() {

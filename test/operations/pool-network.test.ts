@@ -106,11 +106,8 @@ describe('a network that stands still', () => {
   });
 
   test('ends a checkout in time, and is not told as a pool that is full', async () => {
-    const database = pool({ checkoutTimeout: 300 });
-    await database.query('select 1');
-    network.cut();
+    const database = pool({ checkoutTimeout: 1000 });
     network.freeze();
-    await sleep(20);
     const error = await refusal(database.query('select 1'));
     expect(error.code).toBe('database_unreachable');
     expect(error.message).toMatch(/no answer/);

@@ -5,12 +5,10 @@ import { ask, claire, json, useServer } from './cli-run.js';
 
 const desk = useServer();
 let services: Claire;
+let operatorUrl: string;
 const on = (...args: string[]) => [...desk.there, '--book', 'desk', ...args];
 /** As whom the command works where it is not told a database: who is recorded then is this login. */
-const operator = (...args: string[]) => {
-  const url = desk.server.url('claire_operator', { showSecrets: true });
-  return ['--database-url', url, '--book', 'desk', ...args];
-};
+const operator = (...args: string[]) => ['--database-url', operatorUrl, '--book', 'desk', ...args];
 const set = (...given: string[]) => operator('limits', 'set', ...given, '--reason', 'test');
 const T = Date.now();
 
@@ -28,6 +26,7 @@ const signal = (signal_id: string, price: number, symbol = signal_id.toUpperCase
 
 beforeAll(async () => {
   await createBook(desk.database, 'desk');
+  operatorUrl = await desk.login('claire_operator', 'desk');
   services = await connect({
     service: 'tests',
     book: 'desk',
@@ -125,7 +124,7 @@ describe('limits', () => {
     expect(stdout).toMatch(
       /^Limits of NEW, version \d+:\nmax_position +400 .*\nAs the book: max_order_size$/m,
     );
-    expect(stdout).toMatch(/^Set .* by claire_operator: test$/m);
+    expect(stdout).toMatch(/^Set .* by claire_operator_desk: test$/m);
     expect(stdout).toMatch(/^exposure +0 of open trades, and 0 that/m);
     const document = await json<{ limits: object[]; state: object }>(...on('limits', 'show'));
     expect(document).toMatchObject({
@@ -137,7 +136,7 @@ describe('limits', () => {
     });
     const history = await ask(...on('limits', 'history', '--limit', '4'));
     expect(history.stdout).toMatch(/^version +symbol +max_exposure .* reason +actor +created_at\n/);
-    expect(history.stdout).toMatch(/ 7 .* first week +claire_operator /);
+    expect(history.stdout).toMatch(/ 7 .* first week +claire_operator_desk /);
     expect((await ask(...on('status'))).stdout).toMatch(/^limits +2 set$/m);
   });
 
@@ -157,7 +156,7 @@ describe('limits', () => {
     expect(await recorded()).toMatchObject({ limits: 4, capital: 2 });
     expect((await ask(...set('max_drawdown_pct=-5'))).code).toBe(0);
     expect((await ask(...on('capital', 'history'))).stdout).toMatch(
-      /^version +amount +since .*\n.* 10000 +2024-01-01T00:00:00\.000Z +opening balance +claire_operator /,
+      /^version +amount +since .*\n.* 10000 +2024-01-01T00:00:00\.000Z +opening balance +claire_operator_desk /,
     );
   });
 });
@@ -170,14 +169,14 @@ describe('a halt', () => {
     const { code, stdout } = await ask(...operator('halt', ...halt));
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^Book desk is halted\.\nHALTED since .* by claire_operator: late prices\n1 order cancelled: ord-waits\n$/,
+      /^Book desk is halted\.\nHALTED since .* by claire_operator_desk: late prices\n1 order cancelled: ord-waits\n$/,
     );
     expect((await ask(...operator('halt', '--reason', 'again'))).stdout).toMatch(
       /^Book desk was halted already:\nHALTED since .*: late prices\n$/,
     );
     expect((await ask(...on('status'))).stdout).toMatch(/^trading +HALTED since .*: late prices$/m);
     expect(await json(...on('status'))).toMatchObject({
-      risk: { halted: true, halt: { reason: 'late prices', actor: 'claire_operator' } },
+      risk: { halted: true, halt: { reason: 'late prices', actor: 'claire_operator_desk' } },
     });
     expect((await ask(...on('up', '--exit-when-done'))).stdout).toMatch(
       /^trading is HALTED since .*prices$/m,
@@ -227,7 +226,7 @@ describe('why', () => {
     for (const line of [
       /^Signal bought: BUY BOUGHT at 300, confidence 0\.9, 20/m,
       /^Order ord-bought: BUY 2 BOUGHT at the market, FILLED$/m,
-      /^ {2}accepted, to open by postgres, .*limits version \d+ \(claire_operator: test\)$/m,
+      /^ {2}accepted, to open by postgres, .*limits version \d+ \(claire_operator_desk: test\)$/m,
       /^ {4}value +600 at price 300$/m,
       /^ {4}exposure +0, limit 1000\.5$/m,
       /^ {4}20.*Z {2}PENDING by postgres\n {4}20.*Z {2}FILLED by postgres$/m,
@@ -253,7 +252,9 @@ describe('why', () => {
   });
 
   test('of a cancelled order names who and why, of an undecided signal that nobody decided it', async () => {
-    expect((await ask(...on('why', 'waits'))).stdout).toMatch(/ CANCELLED by claire_operator: late prices$/m);
+    expect((await ask(...on('why', 'waits'))).stdout).toMatch(
+      / CANCELLED by claire_operator_desk: late prices$/m,
+    );
     expect((await ask(...on('why', 'known'))).stdout).toMatch(/^Nobody has decided it/m);
     expect((await ask(...on('why', 'nobody'))).code).toBe(4);
   });
@@ -281,7 +282,7 @@ describe('why', () => {
     expect(await json(...on('signals', '--without-order'))).toMatchObject([{ signal_id: 'known' }]);
     expect((await ask(...on('decisions', '--order-id', 'ord-refused'))).stdout).toMatch(/ 20\d\d-\d\d-\d\dT/);
     expect((await ask(...on('order-history', '--order-id', 'ord-waits'))).stdout).toMatch(
-      /ord-waits +PENDING +CANCELLED +late prices +claire_operator +20/,
+      /ord-waits +PENDING +CANCELLED +late prices +claire_operator_desk +20/,
     );
   });
 });
@@ -298,6 +299,6 @@ test('a reservation is listed, by its age too, and released where its trade will
   expect((await ask(...release)).stdout).toBe('Order ord-orphan reserves nothing any more.\n');
   expect(await json(...on(...list))).toEqual([]);
   expect((await ask(...on('why', 'orphan'))).stdout).toMatch(
-    /FILLED, reservation released by claire_operator: closed another with it$/m,
+    /FILLED, reservation released by claire_operator_desk: closed another with it$/m,
   );
 });

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { main } from '../../src/cli/main.js';
-import { Database } from '../../src/database/index.js';
+import { Database, type LoginRole, roleName } from '../../src/database/index.js';
+import { applyRoles } from '../../src/schema/index.js';
 import { repository, useEmbedded } from './embedded-ground.js';
 
 /** How a command ended, and what it said. */
@@ -111,6 +112,13 @@ export function useServer() {
     },
     get server() {
       return running.server;
+    },
+    /** Connection string of a login of a book, with its password. */
+    async login(role: LoginRole, book: string): Promise<string> {
+      const name = roleName(role, book);
+      const passwords = await running.server.ensurePasswords([name]);
+      await applyRoles(database, book, { passwords: { [role]: passwords[name]! } });
+      return running.server.url(role, { book, showSecrets: true });
     },
     /** Where the commands are to work: goes in front of the others' arguments. */
     get there(): string[] {

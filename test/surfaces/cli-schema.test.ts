@@ -174,8 +174,8 @@ test('a book that is not there, and one that is newer, are refused with what to 
 
 test('a login that may not make a schema is told which right it needs', async () => {
   await damaged('guarded');
-  const url = desk.server.url('signal_engine', { showSecrets: true });
+  const url = await desk.login('signal_engine', 'guarded');
   const { code, stderr } = await ask('--database-url', url, '--book', 'guarded', 'schema', 'verify');
   expect(code).toBe(4);
-  expect(stderr).toMatch(/signal_engine needs CREATE on database claire/);
+  expect(stderr).toMatch(/signal_engine_guarded needs CREATE on database claire/);
 });

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findEmbedded } from '../../src/database/embedded/index.js';
+import { Database, LOGIN_ROLES } from '../../src/database/index.js';
 import { connect } from '../../src/index.js';
 import { LATEST_VERSION } from '../../src/schema/index.js';
 import { freePort } from '../harness/ports.js';
@@ -62,35 +63,30 @@ describe('up', () => {
       .said()
       .match(/^\w+ +postgresql:.*$/gm)!
       .map((line) => line.split(/ +/));
-    const names = [
-      'claire',
-      'signal_engine',
-      'risk_manager',
-      'execution_service',
-      'claire_operator',
-      'postgres',
-    ];
-    expect(lines.map(([login]) => login)).toEqual(names);
-    for (const login of names) expect(running.said()).not.toContain(server.password(login as 'claire'));
-    for (const [, url] of lines) expect(url).toMatch(/\?passfile=.*&options=-csearch_path%3Ddesk$/);
+    expect(lines.map(([login]) => login)).toEqual([...LOGIN_ROLES, 'postgres']);
+    const passwords = Object.values(await server.passwords());
+    expect(passwords).toHaveLength(2 * LOGIN_ROLES.length + 1);
+    for (const password of passwords) expect(running.said()).not.toContain(password);
+    // A login finds its book by itself; the superuser is of none.
+    for (const [login, url] of lines)
+      expect(url).toMatch(
+        login === 'postgres' ? /&options=-csearch_path%3Ddesk$/ : /_desk@.*\?passfile=[^&]*$/,
+      );
     const empty = { code: 0, stdout: 'There are no such positions in book desk.\n', stderr: '' };
     for (const [login, url] of lines) {
-      expect(await ask('positions', '--database-url', url!, '--book', 'desk'), login).toEqual(empty);
+      const database = new Database({ databaseUrl: url!, applicationName: 'tests' });
+      const looked = await database
+        .query('select session_user, to_regclass($1) is not null as found', ['positions'])
+        .finally(() => database.close());
+      expect(looked).toEqual([{ session_user: login === 'postgres' ? login : `${login}_desk`, found: true }]);
     }
     // As users do it: in a process of its own, and by a variable.
-    const [, url] = lines[0]!;
+    const [, url] = lines.find(([login]) => login === 'claire_reader')!;
     expect(await claire('positions', '--database-url', url!, '--book', 'desk')).toEqual(empty);
     expect(await start(['positions', '--book', 'desk'], { DATABASE_URL: url! }).ended).toEqual(empty);
     if (!needs(hasPsql, 'psql')) return;
-    for (const [login, url] of lines) {
-      const asked = execFileSync('psql', [
-        '-XAtw',
-        url!,
-        '-c',
-        'select current_user, count(*) from positions',
-      ]);
-      expect(asked.toString()).toBe(`${login}|0\n`);
-    }
+    const asked = execFileSync('psql', ['-XAtw', url!, '-c', 'select current_user, count(*) from positions']);
+    expect(asked.toString()).toBe('claire_reader_desk|0\n');
   });
 
   test('a connection string whose file does not hold the password is refused, so it is the file that lets in', async () => {
@@ -158,7 +154,7 @@ describe('up', () => {
     await up(there);
     await ask('book', 'create', 'later', ...there);
     const server = (await findEmbedded(data))!;
-    await openTrade(server.url('execution_service', { showSecrets: true }), 'later');
+    await openTrade(server.url('execution_service', { book: 'later' }), 'later');
     await expect
       .poll(() => json('status', ...there, '--book', 'later'), { timeout: 30_000, interval: 200 })
       .toMatchObject({ positions: { unfolded_changes: 0, refresh_age_seconds: expect.any(Number) } });
@@ -263,7 +259,18 @@ describe('status and stop', () => {
     await up(there);
     const status = await json<Record<string, object>>('status', ...there);
     expect(Object.keys(status)).toEqual([
-      ...['running', 'server', 'books', 'book', 'summary', 'risk', 'open_laws', 'hand_made', 'positions'],
+      ...[
+        'running',
+        'server',
+        'books',
+        'book',
+        'summary',
+        'risk',
+        'open_laws',
+        'hand_made',
+        'positions',
+        'protection',
+      ],
     ]);
     expect(Object.keys(status.server!)).toEqual(['version', 'url', 'data']);
     expect(status.books).toEqual([{ book: 'main', version: LATEST_VERSION }]);

@@ -28,6 +28,7 @@ test('no caller gets a raw error, nothing acknowledged is lost or doubled, and a
     'nothing',
     'backends killed',
     'connections cut',
+    'commits lost',
     'full pool',
     'borrower that never returns',
     'network severed',
