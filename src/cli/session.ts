@@ -47,7 +47,9 @@ export async function withPlace<T>(
   const book = options.book ?? globals.book;
   const url = options.embedded ? undefined : globals.databaseUrl;
   if (url !== undefined) {
-    if (options.direct && (await isPooled(url, 'claire'))) throw new ClaireError('pooler_between');
+    if (options.direct && (await isPooled(url, 'claire'))) {
+      throw new ClaireError('pooler_between', { found: 'It takes a session of the server for itself.' });
+    }
     return withPools({ url }, book, run);
   }
   const visit: VisitOptions = {

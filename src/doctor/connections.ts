@@ -1,5 +1,12 @@
-import { BESIDE, BUDGET, BUDGETED, type Queryable } from '../database/index.js';
-import { isRoleOf, mostOf, profileOfService, type Service, serviceOf } from './role-names.js';
+import {
+  BUDGET,
+  LOGIN_ROLES,
+  type LoginRole,
+  type Profile,
+  profileOf,
+  type Queryable,
+  roleName,
+} from '../database/index.js';
 
 /** Sessions of one application under one role. */
 export interface ConnectionGroup {
@@ -20,7 +27,7 @@ export interface ConnectionGroup {
 /** A login of Claire's: how many connections it has, may have, and is expected to have. */
 export interface ConnectionRole {
   role: string;
-  service: Service;
+  service: LoginRole;
   connections: number;
   /** Connections that stay once they were needed, and those at a peak. */
   expected: { base: number; most: number };
@@ -127,11 +134,20 @@ export async function lookAtConnections(database: Queryable, book: string): Prom
 const sum = (groups: readonly { connections: number }[]): number =>
   groups.reduce((total, { connections }) => total + connections, 0);
 
+/** The longest first: `claire_reader` is no `claire` of a book `reader`. */
+const SERVICES = [...LOGIN_ROLES].sort((a, b) => b.length - a.length);
+
+/** Which of Claire's logins a role is, of whatever book, its second one too; undefined where it is none. */
+const serviceOf = (role: string): LoginRole | undefined =>
+  SERVICES.find((service) => role === service || role.startsWith(`${service}_`));
+
+const mostOf = ({ base, overflow }: Profile): number => base + overflow;
+
 function rolesOf(groups: readonly ConnectionGroup[], logins: readonly Login[]): ConnectionRole[] {
   return logins.flatMap(({ role, connection_limit }) => {
     const service = serviceOf(role);
     if (!service) return [];
-    const profile = profileOfService(service);
+    const profile = profileOf(service);
     return {
       ...{ role, service, connection_limit },
       connections: sum(groups.filter((group) => group.role === role)),
@@ -186,14 +202,10 @@ function missingOf(
 
 /** Logins of the book that the server does not hold to their part. */
 function missingRoles(roles: readonly ConnectionRole[], logins: readonly Login[], book: string): string[] {
-  const services = [...Object.keys(BUDGETED), ...Object.keys(BESIDE)] as Service[];
-  const own = services.map((service) => ({
-    service,
-    login: logins.find(({ role }) => isRoleOf(role, service, book)),
-  }));
-  const absent = own.filter(({ login }) => !login).map(({ service }) => service);
+  const own = LOGIN_ROLES.map((service) => roleName(service, book));
+  const absent = own.filter((name) => !logins.some(({ role }) => role === name));
   const differing = roles
-    .filter(({ role, service }) => isRoleOf(role, service, book))
+    .filter(({ role }) => own.includes(role))
     .filter(({ connection_limit, expected }) => connection_limit !== expected.most)
     .map(
       ({ role, connection_limit, expected }) =>
@@ -202,7 +214,7 @@ function missingRoles(roles: readonly ConnectionRole[], logins: readonly Login[]
   return [
     ...(absent.length > 0
       ? [
-          `Book ${book} has no login of its own for ${absent.join(', ')}: who works under another one is not told apart.`,
+          `Book ${book} has no ${absent.join(', ')}: who works under another login is not told apart. See \`claire roles apply\`.`,
         ]
       : []),
     ...(differing.length > 0

@@ -74,6 +74,10 @@ export function fromPostgres(error: unknown): ClaireError {
   const law = server.constraint?.replace(/_\d+$/, '');
   const byLaw = law === undefined ? undefined : codeOfConstraint.get(law);
   if (byLaw) return new ClaireError(byLaw, { law, found: foundIn(server), cause: error });
+  // PgBouncer says it of what a server would take.
+  if (/^unsupported startup parameter/i.test(server.message)) {
+    return new ClaireError('pooler_between', { found: sentence(server.message), cause: error });
+  }
   const byState = codeOfState[state] ?? codeOfState[state.slice(0, 3)] ?? codeOfState[state.slice(0, 2)];
   if (byState && state.length === 5) {
     return new ClaireError(byState, {

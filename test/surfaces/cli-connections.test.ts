@@ -147,9 +147,10 @@ describe('claire connections', () => {
       service: 'signal_engine',
       connection_limit: 12,
     });
-    const [absent] = missing.filter((sentence) => /no login of its own/.test(sentence));
-    expect(absent).toMatch(/^Book paper .* for risk_manager, execution_service,/);
-    expect(absent).not.toMatch(/signal_engine/);
+    const [absent] = missing.filter((sentence) => /is not told apart/.test(sentence));
+    expect(absent).toMatch(
+      /^Book paper has no risk_manager_paper, execution_service_paper, .*claire roles apply/,
+    );
     await desk.database.query('drop role signal_engine_paper');
   });
 
