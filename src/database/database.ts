@@ -75,7 +75,7 @@ export class Database implements Queryable {
   /**
    * The same pool for statements that may be run twice: a read, or a write that knows its rows by their ids. One whose
    * connection is lost is run once more, on another; so a write is found where it stands, and written where it does not.
-   * @throws ClaireError write_unresolved where the second one cannot be sent either.
+   * @throws ClaireError write_unresolved where the second one tells nothing of the first.
    */
   repeating(kind: Repeatable): Queryable {
     return {
@@ -85,7 +85,7 @@ export class Database implements Queryable {
         } catch (error) {
           if (!isLost(error)) throw error;
           return this.query<Row>(text, values, options).catch((again: unknown) => {
-            throw kind === 'write' ? unresolved(again) : again;
+            throw kind === 'read' || isOfRows(again) ? again : unresolved(again);
           });
         }
       },
@@ -170,13 +170,14 @@ export class Database implements Queryable {
   }
 }
 
-const AWAY = new Set(['database_unreachable', 'connections_exhausted', 'claire_closed']);
+/** The error of a write of which one try may stand in the record, and of which the next told nothing. */
+const unresolved = (error: unknown): ClaireError =>
+  new ClaireError('write_unresolved', { found: (error as Error).message, cause: error });
 
-/** The error of a write of which one try may stand in the record, and the next could not be sent. */
-function unresolved(error: unknown): unknown {
-  const isAway = error instanceof ClaireError && AWAY.has(error.code);
-  return isAway ? new ClaireError('write_unresolved', { found: error.message, cause: error }) : error;
-}
+/** Whether an error speaks of the rows: a law refuses them, or they are there. What else goes wrong says nothing of them. */
+const isOfRows = (error: unknown): boolean =>
+  error instanceof ClaireError &&
+  ([409, 422].includes(error.status) || /^(23|P0)/.test(String(error.details?.sqlstate)));
 
 /** Calls of the caller's own come after some of ours. */
 const FRAMES = 25;
@@ -210,6 +211,8 @@ async function inTransaction<T>(
     await session.run(`begin ${mode}`);
     // The server ends one that leaves it waiting: whoever waits for the result is told, even where `work` never ends.
     const result = await Promise.race([work(session), session.timedOut()]);
+    // Not left to COMMIT: where the answer is lost, nobody could tell its ROLLBACK from a transaction that wrote nothing.
+    if (session.hasFailed) throw new ClaireError('transaction_lost');
     if (!options.readOnly && session.canCommit) commit.mark = await markCommit(session);
     // What `work` left behind un-awaited must not run after the end, where each statement would commit on its own.
     session.end();

@@ -1,3 +1,4 @@
+import { withoutSecrets } from './echo.js';
 import type { Session } from './session.js';
 
 /** Something about a pool that a person should know, though no call fails. */
@@ -95,7 +96,7 @@ function holderOf(session: Session): Holder {
   const stack = (session.origin?.stack ?? '').split('\n').slice(1);
   return {
     held_ms: Math.round(performance.now() - session.since),
-    statement: session.statement === '' ? null : session.statement,
+    statement: session.statement === '' ? null : withoutSecrets(session.statement),
     stack: stack.map((line) => line.trim().replace(/^at /, '')),
   };
 }

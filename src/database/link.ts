@@ -54,6 +54,11 @@ export class Link extends Client {
     await this.query({ text, query_timeout: limit } as { text: string });
   }
 
+  /** How many bytes have come on it. */
+  get received(): number {
+    return this.#socket.bytesRead;
+  }
+
   /** Ends it without a farewell, for which a dead peer would be waited for. */
   sever(why?: string): void {
     this.#socket.destroy(why === undefined ? undefined : new Error(`Connection terminated: ${why}`));

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool, type PoolConfig } from 'pg';
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { ClaireError, fromPostgres } from '../errors/index.js';
 import { typeParsers } from './codecs.js';
 import { parseDatabaseUrl } from './connection-string.js';
 import type { DatabaseOptions } from './database.js';
-import { Holders, holdersText, type Notice } from './holders.js';
+import { echoTo, guarded, warn } from './echo.js';
+import { Holders, holdersText } from './holders.js';
 import { Link, type LinkConfig, type PooledLink } from './link.js';
-import { type Echo, type Origin, Session, type SessionOptions } from './session.js';
+import { type Origin, Session, type SessionOptions } from './session.js';
 import { StatementNames } from './statement-names.js';
 
 /** The seed's. */
@@ -71,7 +72,8 @@ export class ConnectionPool {
     const { statementTimeout = 0, leakAfter = 0, echo } = options;
     const readLimit =
       statementTimeout > 0 ? statementTimeout + Math.min(ANSWER_MS, statementTimeout) : undefined;
-    this.#holders = new Holders(options.applicationName, { leakAfter, readLimit }, options.onNotice ?? warn);
+    const onNotice = guarded(options.onNotice ?? warn);
+    this.#holders = new Holders(options.applicationName, { leakAfter, readLimit }, onNotice);
     this.#session = {
       names: (options.preparedStatements ?? !options.pooler) ? new StatementNames() : undefined,
       readLimit,
@@ -136,8 +138,10 @@ export class ConnectionPool {
         failure = fromPostgres(error);
         const pause = this.#pauseAfter(failure, since, turn);
         if (pause === undefined || this.#isClosing) throw failure;
-        if (performance.now() + pause > until) throw this.#late(since, failure);
-        await sleep(pause);
+        const left = until - performance.now();
+        if (left <= 0) throw this.#late(since, failure);
+        // Not given up before its time: the last try is at the end.
+        await sleep(Math.min(pause, left));
       }
     }
   }
@@ -153,17 +157,29 @@ export class ConnectionPool {
           : setTimeout(
               () => {
                 isLate = true;
+                this.#leaveQueue(taken);
                 reject(LATE);
               },
               Math.max(1, until - performance.now()),
             );
-      this.#pool.connect((error, client) => {
+      const taken = (error: Error | undefined, client: PoolClient | undefined) => {
         clearTimeout(timer);
         if (error) reject(error);
         else if (isLate) client!.release();
         else resolve(client as unknown as PooledLink);
-      });
+      };
+      this.#pool.connect(taken);
     });
+  }
+
+  /**
+   * `pg.Pool` forgets those who wait only by its own time-out. Thousands who have given up would fill the memory while
+   * nothing comes back, and then hand the connection on inside one another's calls until the stack is full.
+   */
+  #leaveQueue(taken: unknown): void {
+    const queue = (this.#pool as unknown as { _pendingQueue: { callback: unknown }[] })._pendingQueue;
+    const at = queue.findIndex(({ callback }) => callback === taken);
+    if (at >= 0) queue.splice(at, 1);
   }
 
   async #isAlive(link: Link, until: number): Promise<boolean> {
@@ -198,14 +214,26 @@ export class ConnectionPool {
 
   /** The server gives no more: for a moment those who wait queue for what there is instead of asking in vain. */
   #keepToWhatWeHave(): void {
-    const { totalCount, options } = this.#pool;
-    if (totalCount === 0 || this.#full) return;
-    options.max = totalCount;
+    const { options } = this.#pool;
+    if (this.#links.size === 0 || this.#full) return;
+    // Those that are being made do not count: each that is refused would make room to ask for the next.
+    options.max = this.#links.size;
     this.#full = setTimeout(() => {
       this.#full = undefined;
       options.max = this.#largest;
+      this.#askAgain();
     }, FULL_MS);
     this.#full.unref();
+  }
+
+  /** `pg.Pool` looks at its queue when something comes back: of a place in the server it hears only by asking. */
+  #askAgain(): void {
+    const { waitingCount, totalCount, idleCount } = this.#pool;
+    if (waitingCount === 0 || idleCount > 0 || totalCount >= this.#largest) return;
+    this.#pool.connect((error, client) => {
+      client?.release();
+      if (!error) this.#askAgain();
+    });
   }
 
   #late(since: number, cause: ClaireError | undefined): ClaireError {
@@ -250,29 +278,12 @@ const LATE = new Error('late');
 function limitsOf({ pooler, statementTimeout, idleInTransactionTimeout }: DatabaseOptions) {
   if (pooler) return {};
   return {
-    ...(statementTimeout === undefined ? {} : { statement_timeout: statementTimeout }),
+    ...(statementTimeout === undefined ? {} : { statement_timeout: told(statementTimeout) }),
     ...(idleInTransactionTimeout === undefined
       ? {}
-      : { idle_in_transaction_session_timeout: idleInTransactionTimeout }),
+      : { idle_in_transaction_session_timeout: told(idleInTransactionTimeout) }),
   };
 }
 
-const warn = ({ code, message, details }: Notice): void => {
-  process.emitWarning(message, { type: 'ClaireWarning', code, detail: details.stack.join('\n') });
-};
-
-/** Statements with a password in their text are rare, and never shown with it. */
-const SECRET = /(password\s+)'(?:[^']|'')*'/gi;
-
-const echoTo =
-  (service: string, echo: (entry: Echo) => void, withValues: boolean): SessionOptions['echo'] =>
-  (text, values, since, error) =>
-    echo({
-      service,
-      statement: text.replace(SECRET, "$1'***'"),
-      ...(withValues && values ? { values } : {}),
-      milliseconds: performance.now() - since,
-      ...(error === undefined
-        ? {}
-        : { error: (error as { code?: string }).code ?? (error as Error).message }),
-    });
+/** As text: a zero that is a number the driver takes for nothing said, and a limit of the role's own would count. */
+const told = (milliseconds: number) => String(milliseconds) as unknown as number;

@@ -57,6 +57,8 @@ export class Session implements Queryable {
   #ended = false;
   #underway = 0;
   #sentAt = 0;
+  /** How much had come at the last look at an overdue answer. */
+  #received = -1;
   #last: Promise<unknown> | undefined;
   /** What the connection ended with, where it did. */
   #end: unknown;
@@ -83,7 +85,11 @@ export class Session implements Queryable {
   }
 
   async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
-    if (this.#ended) throw new ClaireError('transaction_ended');
+    if (this.#ended) {
+      const failure = this.hasEnded ? this.#failure(this.#end) : undefined;
+      // Work whose connection is lost while it does something else learns it here, and may be run again.
+      throw failure && isLost(failure) ? failure : new ClaireError('transaction_ended');
+    }
     return (await this.run(text, values, options)).rows;
   }
 
@@ -104,25 +110,31 @@ export class Session implements Queryable {
       }
       if (isOfStatement(error)) throw fromPostgres(error);
       this.whole = false;
-      const failure = fromPostgres(this.#end ?? error);
-      if (failure.code === 'database_unreachable') {
-        this.isSilent = true;
-        lost.add(failure);
-      }
+      const failure = this.#failure(this.#end ?? error);
+      if (isLost(failure)) this.isSilent = true;
       throw failure;
     }
+  }
+
+  /** The error of a connection that ended, or of what could not be sent on it. */
+  #failure(error: unknown): ClaireError {
+    const failure = fromPostgres(error);
+    // On a connection that stood, an error of TLS is one of the network.
+    if (failure.code === 'database_unreachable' || failure.code === 'connection_insecure') lost.add(failure);
+    return failure;
   }
 
   async #send(text: string, values: readonly unknown[] | undefined, name: string | undefined) {
     const { echo } = this.#options;
     // Not as an object where no name is needed: the driver copies it, for a tenth of what a small statement costs.
-    const send = () =>
-      name === undefined
+    const send = () => {
+      this.#sentAt = performance.now();
+      return name === undefined
         ? this.link.query(text, values && [...values])
         : this.link.query({ text, name, values: [...values!] });
+    };
     this.statement = text;
     const since = performance.now();
-    this.#sentAt = since;
     // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
     const isFirst = this.#underway++ === 0;
     const answer = isFirst ? send() : this.#last!.catch(() => {}).then(send);
@@ -154,6 +166,11 @@ export class Session implements Queryable {
     return this.link.getTransactionStatus() === 'T';
   }
 
+  /** Whether a statement of the transaction has failed, so that COMMIT would roll it back. */
+  get hasFailed(): boolean {
+    return this.link.getTransactionStatus() === 'E';
+  }
+
   /** Rejects when the server ends the transaction because its client let it wait; never resolves. */
   timedOut(): Promise<never> {
     return new Promise((_, reject) => {
@@ -165,6 +182,12 @@ export class Session implements Queryable {
   requireAnswer(now: number): void {
     const { readLimit } = this.#options;
     if (readLimit === undefined || !this.isBusy || now - this.#sentAt < readLimit) return;
+    // A program that was busy with itself, or a long answer on a thin line: what has come since the last look counts.
+    const { received } = this.link;
+    if (this.#received !== received) {
+      this.#received = received;
+      return;
+    }
     this.link.sever(`no answer for ${(readLimit / 1000).toFixed(1)} s`);
   }
 

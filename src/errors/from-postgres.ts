@@ -50,6 +50,10 @@ const SOCKET = new Set([
   'ENOTFOUND',
   'ETIMEDOUT',
   'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ECONNABORTED',
   'EAI_AGAIN',
   // Of a Unix socket.
   'ENOENT',
@@ -115,7 +119,8 @@ export const isRetryable = (error: unknown): boolean =>
 /** Whether only the statement failed: the server answered, and goes on with the connection. */
 export const isOfStatement = (error: unknown): boolean => {
   const state = (error as ServerError).code ?? '';
-  return /^[0-9A-Z]{5}$/.test(state) && !/^(08|57P)/.test(state);
+  // EPIPE has five letters, too.
+  return /^[0-9A-Z]{5}$/.test(state) && !SOCKET.has(state) && !/^(08|57P)/.test(state);
 };
 
 function foundIn(error: ServerError): string {

@@ -205,7 +205,8 @@ describe('a borrower that does not return', () => {
 describe('where the connection is lost under it', () => {
   /** Ends the connection of a pool as soon as it waits in its statement. */
   async function killAsleep({ name }: { name: string }) {
-    const asleep = `select pg_terminate_backend(pid) as killed from pg_stat_activity
+    // Waits until it is gone: a second call must not meet the same one again.
+    const asleep = `select pg_terminate_backend(pid, 5000) as killed from pg_stat_activity
       where application_name = $1 and wait_event = 'PgSleep'`;
     await expect.poll(() => book.database.query(asleep, [name])).toEqual([{ killed: true }]);
   }
