@@ -181,7 +181,7 @@ export class Session implements Queryable {
   /** Ends a connection whose answer is overdue: the server is gone, and nothing has said so. */
   requireAnswer(now: number): void {
     const { readLimit } = this.#options;
-    if (readLimit === undefined || !this.isBusy || now - this.#sentAt < readLimit) return;
+    if (readLimit === undefined || this.isKept || !this.isBusy || now - this.#sentAt < readLimit) return;
     // A program that was busy with itself, or a long answer on a thin line: what has come since the last look counts.
     const { received } = this.link;
     if (this.#received !== received) {
