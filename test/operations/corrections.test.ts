@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Claire } from '../../src/index.js';
+import { LATEST_VERSION } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 
 const book = useBook();
@@ -36,7 +37,7 @@ describe('corrections', () => {
   test('are read newest first, their values as text with every digit', async () => {
     expect(await reasons({})).toEqual(['third', 'second', 'second', 'first', 'old']);
     expect(await claire.corrections({ table: 'trades', column: 'quantity' })).toMatchObject([
-      { before: '1.5', after: '3', law: null, version: '1.3', actor: 'postgres' },
+      { before: '1.5', after: '3', law: null, version: LATEST_VERSION, actor: 'postgres' },
       { before: '1.5', after: '2' },
     ]);
     expect(await claire.corrections({ table: 'risk_events' })).toMatchObject([

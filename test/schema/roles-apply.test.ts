@@ -5,6 +5,7 @@ import {
   LOGIN_ROLES,
   OWNER,
   ROLES,
+  type Role,
   roleName,
   withDatabase,
 } from '../../src/database/index.js';
@@ -120,6 +121,30 @@ describe('who may apply roles', () => {
     expect((await rolesOf(book.database, name)).roles.filter(({ exists }) => exists)).toEqual([]);
   });
 
+  test('the seed’s login itself, where it made the book and may make roles', async () => {
+    const name = ground.named();
+    const claire = roleName('claire', name);
+    await book.sql(`create role ${claire} login createrole password '${PASSWORDS.claire}'`);
+    await book.sql(`grant create on database ${new URL(book.url).pathname.slice(1)} to ${claire}`);
+    const database = ground.login('claire', name);
+    await migrate(database, name);
+    const state = await applyRoles(database, name);
+    expect(state.roles.flatMap((role) => [...role.missing, ...role.beyond])).toEqual([]);
+    await applyRoles(database, name);
+    await migrate(database, name);
+    await database.query('refresh materialized view concurrently positions_realtime');
+    // It may still do all, and that is said.
+    // From 16 on who makes a role is in it.
+    const made: readonly Role[] = is15 ? [OWNER] : ROLES.filter((role) => role !== 'claire');
+    const others = made.map((role) => roleName(role, name)).sort();
+    expect(await protectionMissing(book.database, name)).toEqual([
+      `${claire} may have any number of connections, not 20.`,
+      `${claire} may make roles.`,
+      `${claire} may do what ${others.join(' and ')} may.`,
+    ]);
+    await book.sql(`drop owned by ${claire}`);
+  });
+
   test('several at once, on books of one name in two databases: they meet and both succeed', async () => {
     const name = ground.named(await book.bookAt());
     const twin = `twin_${name}`;
@@ -151,6 +176,20 @@ describe('who may apply roles', () => {
     await admin.query(`drop database ${twin} with (force)`);
     await admin.close();
   });
+});
+
+test('a login that is a superuser, as in the seed’s container, stays one; the owner does not become one by it', async () => {
+  const name = ground.named(await book.bookAt());
+  const claire = roleName('claire', name);
+  await book.sql(`create role ${claire} superuser login`);
+  await applyRoles(book.database, name, { passwords: PASSWORDS });
+  expect(await ownersOf(name)).toEqual([{ owner: roleName(OWNER, name) }]);
+  expect(await book.sql(`select from pg_auth_members where roleid = '${claire}'::regrole`)).toEqual([]);
+  expect(await protectionMissing(book.database, name)).toEqual([
+    `${claire} is a superuser: no right and no limit binds it.`,
+  ]);
+  await ground.login('claire', name).query('refresh materialized view concurrently positions_realtime');
+  await ground.login('claire_upkeep', name).query('select refresh_positions_realtime()');
 });
 
 test('a book that is not there, or not at the newest version, is refused', async () => {

@@ -94,7 +94,8 @@ async function bring(session: Queryable, book: string, passwords: RolePasswords)
   }
   for (const state of roles) {
     // No right binds a superuser, and it is somebody's on purpose: left as it is, and told by protectionMissing.
-    if (!state.superuser) for (const sql of attributes(state, database)) await run(sql);
+    if (state.superuser) continue;
+    for (const sql of attributes(state, database, state.name === me.name && !me.superuser)) await run(sql);
   }
   for (const role of LOGIN_ROLES) {
     const clear = passwords[role];
@@ -139,14 +140,14 @@ async function currentUser(session: Queryable): Promise<Me> {
   return me!;
 }
 
-/** What makes a role what it should be; none where it is. */
-function attributes(state: RoleState, database: string): string[] {
+/** What makes a role what it should be; none where it is. Its own limit PostgreSQL lets nobody change from 16 on. */
+function attributes(state: RoleState, database: string, isOwn: boolean): string[] {
   const { role, exists, login, connection_limit, expected_limit, settings, expected_settings } = state;
   const name = identifier(state.name);
   if (role === OWNER) return exists ? [] : [`create role ${name} nologin`];
   const statements: string[] = [];
   if (!exists) statements.push(`create role ${name} login connection limit ${expected_limit}`);
-  else if (!login || connection_limit !== expected_limit) {
+  else if (!isOwn && (!login || connection_limit !== expected_limit)) {
     statements.push(`alter role ${name} login connection limit ${expected_limit}`);
   }
   for (const setting of expected_settings.filter((one) => !settings.includes(one))) {
@@ -171,7 +172,7 @@ async function bringMembers(session: Queryable, book: string, me: Me, run: Run):
     `select pg_has_role($1::name, $2::name, 'usage') as lent, pg_has_role($1::name, ${ACT_AS}) as able,
        -- A superuser in it would make every function of the owner a superuser's. Where it is in the owner itself, as one
        -- that made the roles is, PostgreSQL refuses the ring.
-       not rolsuper and not pg_has_role($2::name, $1::name, 'member') as lendable
+       not rolsuper and rolname <> current_user and not pg_has_role($2::name, $1::name, 'member') as lendable
      from pg_roles where rolname = $2`,
     [owner, claire],
   );

@@ -87,7 +87,7 @@ async function ofAttributes(session: Queryable, { book }: RolesState): Promise<s
          case when rolreplication then 'replicate' end, case when rolbypassrls then 'pass row security' end
        ], null) as may,
        array(
-         select g.rolname::text from pg_auth_members as m join pg_roles as g on g.oid = m.roleid
+         select distinct g.rolname::text from pg_auth_members as m join pg_roles as g on g.oid = m.roleid
          where m.member = r.oid and not (r.rolname = $2 and g.rolname = $3) order by 1
        ) as member_of
      from pg_roles as r where r.rolname = any ($1) and not r.rolsuper order by 1`,
