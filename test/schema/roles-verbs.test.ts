@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { LOGIN_ROLES, type LoginRole } from '../../src/database/index.js';
 import type { Claire } from '../../src/index.js';
@@ -279,6 +281,20 @@ describe('the upkeep', () => {
     ended.abort();
     await running;
   });
+});
+
+const pgDump = '/usr/lib/postgresql/15/bin/pg_dump';
+const canDump = existsSync(pgDump) && inject('major') === 15;
+if (!canDump)
+  process.stderr.write(`Not tested: a dump by the upkeep's login needs ${pgDump} and a server of 15.\n`);
+
+test.skipIf(!canDump)('a dump of the book wants the login of the upkeep, and no more', async () => {
+  const name = await ground.bookWithRoles();
+  await prepare(name);
+  const dump = (role: LoginRole) =>
+    execFileSync(pgDump, ['-n', name, ground.urlOf(role, name)], { encoding: 'utf8', stdio: 'pipe' });
+  expect(dump('claire_upkeep')).toMatch(/COPY \S+\.trades [\s\S]+SELECT pg_catalog\.setval/);
+  expect(() => dump('signal_engine')).toThrow(/permission denied/);
 });
 
 beforeAll(() => {

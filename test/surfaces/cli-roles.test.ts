@@ -253,6 +253,19 @@ describe('roles rotate', () => {
     await expect(logIn('signal_engine', old)).rejects.toMatchObject(refused);
   });
 
+  test('is finished by the next command that its login is refused for', async () => {
+    const old = server.password('claire_reader');
+    await ask('roles', 'rotate', 'claire_reader', '--keep', '1s', ...there);
+    await until(() =>
+      logIn('claire_reader', old).then(
+        () => false,
+        (error) => error.code === '28P01',
+      ),
+    );
+    expect((await ask('positions', ...there)).code).toBe(0);
+    expect(await logIn('claire_reader', await passwordOf('claire_reader'))).toHaveLength(1);
+  });
+
   test('goes back and forth between two logins, and the one that is not needed may not log in', async () => {
     await rotate();
     await rotate('--finish');
