@@ -3,13 +3,18 @@ import { setting } from './config.js';
 import {
   bookName,
   Database,
+  type Echo,
   identifier,
   LOGIN_ROLES,
+  MOST_CONNECTIONS,
+  type Notice,
+  profileOf,
   type Queryable,
   type TransactionOptions,
 } from './database/index.js';
 import { ClaireError } from './errors/index.js';
 import {
+  type AnyOperation,
   bindOperation,
   type Context,
   type Operation,
@@ -39,11 +44,30 @@ export interface ConnectOptions {
   book?: string;
   /** Directory of the embedded server. Default: CLAIRE_DATA, else `.claire`. */
   data?: string;
-  /** Largest number of connections. Default 10. */
+  /** Told apart from others of the same service by the server's `application_name`: `signal_engine 2`. */
+  instance?: string;
+  /** Largest number of connections, 20 at most. Default: that of the service, see `docs/connections.md`. */
   connections?: number;
+  /** How long a call waits for a connection, in milliseconds, also while the server restarts. Default 30,000. */
+  checkoutTimeout?: number;
+  /** How long a statement may take, in milliseconds; 0 for ever. Default 30,000. */
+  statementTimeout?: number;
+  /** How long a transaction may let the server wait, in milliseconds. Default 30,000. */
+  idleInTransactionTimeout?: number;
+  /** After how many milliseconds a connection that is out is reported. Default 60,000; 0 for never. */
+  leakAfter?: number;
+  /** Told of connections that are out for too long, and of their return. Default: a warning of the process. */
+  onNotice?: (notice: Notice) => void;
+  /**
+   * Told of each SQL statement, without its values. Default: CLAIRE_ECHO, which prints them on standard error. Values
+   * are told only where CLAIRE_ECHO says so.
+   */
+  echo?: (entry: Echo) => void;
+  /** Whether a pooler in transaction mode (PgBouncer) stands before the server. Default false. */
+  pooler?: boolean;
   /**
    * Whether the server keeps statements that are used often prepared, which spares most of the time of a small read.
-   * Default true; false behind PgBouncer in transaction mode older than 1.21, or where it does not allow them.
+   * Default true; behind a pooler false: PgBouncer knows them from 1.21 on.
    */
   preparedStatements?: boolean;
 }
@@ -71,12 +95,7 @@ export async function connect(options: ConnectOptions): Promise<Claire> {
     options.databaseUrl ??
     setting('database_url') ??
     (await embeddedUrl(options.service, options.data ?? setting('data')!, book));
-  const database = new Database({
-    databaseUrl,
-    applicationName: options.service,
-    ...(options.connections === undefined ? {} : { connections: options.connections }),
-    ...(options.preparedStatements === undefined ? {} : { preparedStatements: options.preparedStatements }),
-  });
+  const database = new Database({ databaseUrl, ...poolOptions(options) });
   try {
     await requireLatest(database, book);
     return claireOn(database, book);
@@ -86,16 +105,54 @@ export async function connect(options: ConnectOptions): Promise<Claire> {
   }
 }
 
+/** A service's pool: what was given, else what its profile says. */
+function poolOptions({ service, instance, connections, ...options }: ConnectOptions) {
+  const { base, overflow, ...limits } = profileOf(service);
+  if (
+    connections !== undefined &&
+    !(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS)
+  ) {
+    throw new ClaireError('input_invalid', {
+      found: `connections: a whole number from 1 to ${MOST_CONNECTIONS}, not ${connections}.`,
+    });
+  }
+  const echoed = setting('echo');
+  return {
+    leakAfter: LEAK_MS,
+    ...limits,
+    ...(options.echo === undefined && echoed ? { echo: printEcho } : {}),
+    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+    applicationName: instance === undefined ? service : `${service} ${instance}`,
+    connections: connections ?? base + overflow,
+    baseConnections: Math.min(base, connections ?? base),
+    echoValues: echoed === 'values',
+    reconnects: true,
+  };
+}
+
+const LEAK_MS = 60_000;
+
+function printEcho({ service, statement, values, milliseconds, error }: Echo): void {
+  const shown = values ? ` ${JSON.stringify(values)}` : '';
+  const failed = error ? ` failed: ${error}` : '';
+  process.stderr.write(
+    `${service} ${milliseconds.toFixed(1)} ms ${statement.replace(/\s+/g, ' ').trim()}${shown}${failed}\n`,
+  );
+}
+
 /** The verbs on a pool that is there already; `close` ends the pool. */
 export function claireOn(database: Database, book: string): Claire {
   const quoted = identifier(book);
   const { turn, ended } = untilEnded();
   return {
-    ...verbs({ database, book: quoted, inTransaction: false, attempt: (work) => work() }, turn),
+    ...verbs((operation) => onPool(database, quoted, operation), turn),
     book,
     transaction: (work, transactionOptions) =>
       turn(() =>
-        database.transaction((t) => work(verbs(inTransaction(t, quoted), oneAtATime())), transactionOptions),
+        database.transaction((t) => {
+          const context = inTransaction(t, quoted);
+          return work(verbs(() => context, oneAtATime()));
+        }, transactionOptions),
       ),
     close: async () => {
       await ended();
@@ -106,10 +163,21 @@ export function claireOn(database: Database, book: string): Claire {
 
 type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
-function verbs(context: Context, turn: Turn): Verbs {
+/** What may be run twice is, when its connection is lost. What knows no rows by their ids runs in a transaction. */
+function onPool(database: Database, book: string, operation: AnyOperation): Context {
+  const context = { book, inTransaction: false, attempt: <T>(work: () => Promise<T>) => work() };
+  if (operation.kind === 'read') return { ...context, database: database.repeating('read') };
+  if (operation.kind === 'batch' || operation.gathered) {
+    return { ...context, database: database.repeating('write') };
+  }
+  const query: Queryable['query'] = (...statement) => database.transaction((t) => t.query(...statement));
+  return { ...context, database: { query } };
+}
+
+function verbs(contextOf: (operation: AnyOperation) => Context, turn: Turn): Verbs {
   return Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => {
-      const run = bindOperation(operation, context);
+      const run = bindOperation(operation, contextOf(operation));
       return [name, (input?: unknown) => turn(() => run(input))];
     }),
   ) as unknown as Verbs;

@@ -35,6 +35,26 @@ export const settings = {
     fallback: undefined,
     meaning: 'password file in the format of libpq, where the connection string names none',
   },
+  echo: {
+    environment: 'CLAIRE_ECHO',
+    flag: undefined,
+    fallback: undefined,
+    meaning:
+      'print each SQL statement of a service on standard error: `statements`, or `values` with what they were given',
+  },
+  sslmode: {
+    environment: 'PGSSLMODE',
+    flag: undefined,
+    fallback: undefined,
+    meaning: 'TLS as libpq has it (disable to verify-full), where the connection string names no sslmode',
+  },
+  sslrootcert: {
+    environment: 'PGSSLROOTCERT',
+    flag: undefined,
+    fallback: undefined,
+    meaning:
+      'certificate of the authority that servers are verified by, where the connection string names none',
+  },
 } as const;
 
 export type Setting = keyof typeof settings;
@@ -56,10 +76,15 @@ export const childEnvironment = (): Record<string, string> =>
     Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && name !== 'DATABASE_URL'),
   ) as Record<string, string>;
 
-/** As that, for a process that connects where we do: it finds a password in the file where we find it. */
+/** As that, for a process that connects where we do: it finds password and certificate in the files where we find them. */
 export const clientEnvironment = (): Record<string, string> => {
-  const passfile = setting('passfile');
-  return { ...childEnvironment(), ...(passfile === undefined ? {} : { PGPASSFILE: passfile }) };
+  const shared = (['passfile', 'sslmode', 'sslrootcert'] as const).map(
+    (name) => [settings[name].environment, setting(name)] as const,
+  );
+  return {
+    ...childEnvironment(),
+    ...(Object.fromEntries(shared.filter(([, value]) => value !== undefined)) as Record<string, string>),
+  };
 };
 
 /** The version of this Claire, as its package says it. */

@@ -3,7 +3,15 @@ import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { type EmbeddedServer, findEmbedded, startEmbedded } from '../database/embedded/index.js';
-import { type BareClient, connectBare, Database, identifier, withDatabase } from '../database/index.js';
+import {
+  type BareClient,
+  type BarePool,
+  barePool,
+  connectBare,
+  Database,
+  identifier,
+  withDatabase,
+} from '../database/index.js';
 import type { Undo } from './undo.js';
 
 /** The server that is measured: one of our own in a temporary directory, or one that was named. */
@@ -16,6 +24,8 @@ export interface Place {
   drop(name: string): Promise<void>;
   /** A connection of the bare driver, ended with the bench. */
   bare(databaseUrl: string): Promise<BareClient>;
+  /** A pool of the bare driver, ended with the bench. */
+  barePool(databaseUrl: string, connections: number): BarePool;
   /** A pool of Claire's, closed with the bench. */
   pool(databaseUrl: string, connections: number): Database;
   /** Ends what is under way in all databases of the place, and the connections to them. */
@@ -55,6 +65,11 @@ export async function openPlace(databaseUrl: string | undefined, undo: Undo): Pr
       const client = await connectBare(databaseUrl, APPLICATION);
       undo.add(() => client.end());
       return client;
+    },
+    barePool(databaseUrl, connections) {
+      const pool = barePool(databaseUrl, APPLICATION, connections);
+      undo.add(() => pool.end());
+      return pool;
     },
     pool(databaseUrl, connections) {
       const pool = new Database({ databaseUrl, applicationName: APPLICATION, connections });

@@ -38,10 +38,10 @@ export type AddCommand = (parent: Command, runtime: Runtime) => void;
 
 export const option = (flags: string, description: string): Option => new Option(flags, description);
 
-/** A command as data, made into one of commander's. */
+/** A command as data, made into one of commander's, which is given back for commands below it. */
 export const defineCommand =
-  (spec: CommandSpec): AddCommand =>
-  (parent, runtime) => {
+  (spec: CommandSpec) =>
+  (parent: Command, runtime: Runtime): Command => {
     const command = parent.command(spec.usage).summary(spec.summary);
     command.description(spec.details ? `${spec.summary}\n\n${spec.details}` : spec.summary);
     for (const each of spec.options ?? []) command.addOption(each);
@@ -57,6 +57,7 @@ export const defineCommand =
       });
       runtime.finish(code ?? 0);
     });
+    return command;
   };
 
 function examplesText(examples: CommandSpec['examples']): string {

@@ -4,6 +4,7 @@ import type { Runtime } from './command.js';
 import { bench } from './commands/bench.js';
 import { book } from './commands/book.js';
 import { capital } from './commands/capital.js';
+import { connections } from './commands/connections.js';
 import { correct } from './commands/correct.js';
 import { halt, resume } from './commands/halt.js';
 import { importCommand } from './commands/import.js';
@@ -47,6 +48,7 @@ const COMMANDS = [
   roles,
   testData,
   service,
+  connections,
   bench,
 ];
 

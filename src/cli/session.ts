@@ -1,6 +1,6 @@
 import { type Claire, connect } from '../claire.js';
 import { type EmbeddedServer, type Login, SUPERUSER } from '../database/embedded/index.js';
-import { Database, type Queryable } from '../database/index.js';
+import { Database, isPooled, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { describeState, LATEST_VERSION, migrate, recognise } from '../schema/index.js';
 import { makeRoles } from './book-roles.js';
@@ -30,6 +30,8 @@ export interface PlaceOptions {
   host?: boolean;
   /** The embedded server even where a database was named. */
   embedded?: boolean;
+  /** The work holds locks of a session or sets what the next client of a pooler would inherit: refused behind one. */
+  direct?: boolean;
   /** The work ends by itself when the signal is aborted; else it is left where it is. */
   endsItself?: boolean;
 }
@@ -44,7 +46,12 @@ export async function withPlace<T>(
   const run = (place: Place) => (options.endsItself ? work(place) : untilInterrupted(signal, work(place)));
   const book = options.book ?? globals.book;
   const url = options.embedded ? undefined : globals.databaseUrl;
-  if (url !== undefined) return withPools({ url }, book, run);
+  if (url !== undefined) {
+    if (options.direct && (await isPooled(url, 'claire'))) {
+      throw new ClaireError('pooler_between', { found: 'It takes a session of the server for itself.' });
+    }
+    return withPools({ url }, book, run);
+  }
   const visit: VisitOptions = {
     dataDir: globals.data,
     port: globals.port,
@@ -84,13 +91,18 @@ const CONNECTIONS: Partial<Record<Login, number>> = {
 };
 const connectionsOf = (login: Login): number => CONNECTIONS[login] ?? 4;
 
+/** A person waits as long as he likes; a service has its limit. */
+const limitOf = (login: Login) => (SERVICES.has(login) ? {} : { statementTimeout: 0 });
+const SERVICES: ReadonlySet<string> = new Set(['signal_engine', 'risk_manager', 'execution_service']);
+
 /**
  * Connects to a book. On the embedded server `main` is made where it is missing, so that a first question is answered, and
  * so are the roles of a book that was made before books had roles of their own.
  */
 export async function connectTo(place: Place, book: string, login: Login): Promise<Claire> {
   const connections = connectionsOf(login);
-  const open = () => connect({ service: login, databaseUrl: place.url(login, book), book, connections });
+  const open = () =>
+    connect({ service: login, databaseUrl: place.url(login, book), book, connections, ...limitOf(login) });
   try {
     return await open();
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { fromPostgres } from '../errors/index.js';
 import { parseDatabaseUrl } from './connection-string.js';
@@ -16,6 +16,14 @@ export async function connectBare(databaseUrl: string, applicationName: string):
   return client;
 }
 
+/** A pool of the driver itself, as one writes it. Its errors are the driver's own. */
+export function barePool(databaseUrl: string, applicationName: string, connections: number): Pool {
+  const address = { ...parseDatabaseUrl(databaseUrl), application_name: applicationName };
+  const pool = new Pool({ ...address, max: connections });
+  pool.on('error', () => {});
+  return pool;
+}
+
 /** Sends rows to `copy … from stdin` as fast as the server takes them. Gives the number of rows. */
 export async function copyIn(client: Client, statement: string, rows: Readable): Promise<number> {
   const copy = client.query(copyFrom(statement));
@@ -23,4 +31,4 @@ export async function copyIn(client: Client, statement: string, rows: Readable):
   return copy.rowCount;
 }
 
-export type { Client as BareClient };
+export type { Client as BareClient, Pool as BarePool };

@@ -1,80 +1,158 @@
-import { readFile, stat } from 'node:fs/promises';
 import type { ClientConfig } from 'pg';
-import { parseIntoClientConfig } from 'pg-connection-string';
-import { setting } from '../config.js';
-import { ClaireError } from '../errors/index.js';
+import { type Given, invalid, isSocket, isWanted, refuseUnknown } from './connection-parameters.js';
+import { type Asked, passwordFor } from './password.js';
+import { tlsOf } from './tls.js';
 
 /** What the driver is told of a server. */
-export type ServerAddress = Omit<ClientConfig, 'password'> & { password?: string | (() => Promise<string>) };
+export type ServerAddress = Omit<ClientConfig, 'password'> & {
+  password?: string | ((asked?: Asked) => Promise<string>);
+};
 
 /**
- * Reads a connection string as libpq does where the driver does not: `passfile=FILE` names the password file, so the
- * string itself carries no secret.
+ * Reads a connection string as libpq does where the driver does not: sockets, TLS, and `passfile=FILE`, which names the
+ * password file, so that the string itself carries no secret.
  * @throws ClaireError database_url_invalid
  */
 export function parseDatabaseUrl(text: string): ServerAddress {
-  const url = toUrl(text);
-  const passfile = url.searchParams.get('passfile') ?? setting('passfile');
-  url.searchParams.delete('passfile');
-  // The driver lets a connection string override what stands beside it, the password too: it gets the parts.
-  const address = parseIntoClientConfig(url.href) as ServerAddress;
-  if (url.password !== '') return address;
-  const wanted = [
-    decodeURIComponent(url.hostname) || 'localhost',
-    url.port || '5432',
-    decodeURIComponent(url.pathname.slice(1)) || decodeURIComponent(url.username),
-    decodeURIComponent(url.username),
-  ];
-  return { ...address, password: () => passwordFrom(passfile, wanted) };
+  const given = givenIn(split(text));
+  refuseUnknown(given);
+  const { user, host, dbname: database, options, application_name } = given;
+  const port = given.port === undefined ? undefined : Number(given.port);
+  const timeout = given.connect_timeout === undefined ? undefined : toSeconds(given.connect_timeout);
+  const address = { user, host, port, database, options, application_name };
+  return {
+    // What is not said is for the driver to choose; an undefined key would count as said.
+    ...(Object.fromEntries(
+      Object.entries(address).filter(([, value]) => value !== undefined),
+    ) as typeof address),
+    password: given.password ?? ((asked) => passwordFor(given.passfile, asked)),
+    ...(isSocket(host) ? { ssl: false } : tlsOf(given)),
+    ...(given.sslnegotiation === 'direct' && !isSocket(host) ? { sslnegotiation: 'direct' } : {}),
+    // libpq waits two seconds at least, and for ever where it is told 0.
+    ...(timeout === undefined || timeout <= 0
+      ? {}
+      : { connectionTimeoutMillis: Math.max(2, timeout) * 1000 }),
+  };
 }
 
-/** The connection string without its password, for people and logs. */
+/**
+ * The connection string without its password, for people and logs.
+ * @throws ClaireError database_url_invalid: of what is no connection string nobody knows where a password stands
+ */
 export function redact(text: string): string {
-  const url = toUrl(text);
-  if (url.password !== '') url.password = '***';
-  for (const name of url.searchParams.keys()) {
-    if (/password$/i.test(name)) url.searchParams.set(name, '***');
-  }
-  return url.href;
+  const parts = split(text);
+  givenIn(parts);
+  return join({
+    ...parts,
+    ...(parts.password ? { password: '***' } : {}),
+    query: parts.query.map((one) =>
+      /password$/i.test(decoded(one.name, 'a parameter')) ? { ...one, value: '***' } : one,
+    ),
+  });
 }
 
 /** The connection string with another database in it. */
 export function withDatabase(text: string, database: string): string {
-  const url = toUrl(text);
-  url.pathname = `/${encodeURIComponent(database)}`;
-  return url.href;
+  const parts = split(text);
+  const query = parts.query.filter(({ name }) => name !== 'dbname');
+  return join({ ...parts, path: encodeURIComponent(database), query });
 }
 
-function toUrl(text: string): URL {
-  // The text itself may hold a password, so it is never quoted in the error.
-  if (!URL.canParse(text)) throw new ClaireError('database_url_invalid', { found: 'It is not a URL.' });
-  const url = new URL(text);
-  if (url.protocol !== 'postgresql:' && url.protocol !== 'postgres:') {
-    throw new ClaireError('database_url_invalid', { found: `It begins with ${url.protocol}//.` });
+/** The pieces of a connection string, each as it was written. */
+interface Parts {
+  scheme: string;
+  user: string | undefined;
+  password: string | undefined;
+  /** Host and port. */
+  server: string;
+  path: string | undefined;
+  query: { name: string; value: string }[];
+}
+
+/**
+ * Not with WHATWG's URL, which refuses `user@/database` and takes what follows `#` out of a password. The text may hold a
+ * password wherever somebody forgot to encode it, so no error quotes what it could not place.
+ */
+function split(text: string): Parts {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text.trim()) ?? [];
+  if (scheme === undefined || rest === undefined) throw invalid('It is not a URL.');
+  if (!/^postgres(ql)?$/i.test(scheme)) throw invalid(`It begins with ${scheme}://.`);
+  // The last one: who did not encode an @ in the password wrote it before that.
+  const at = rest.lastIndexOf('@');
+  const login = at < 0 ? undefined : rest.slice(0, at);
+  if (login !== undefined && /[/?]/.test(login)) {
+    throw invalid('Write @, / and ? as %40, %2F and %3F where they are part of a name or a password.');
   }
-  return url;
+  const [, user, , password] = /^([^:]*)(:(.*))?$/s.exec(login ?? '') ?? [];
+  const [, server, , path, , query] = /^([^/?]*)(\/([^?]*))?(\?(.*))?$/s.exec(rest.slice(at + 1)) ?? [];
+  return {
+    scheme,
+    user: login === undefined ? undefined : user,
+    password,
+    server: server ?? '',
+    path,
+    query: (query ?? '').split('&').filter(Boolean).map(toParameter),
+  };
 }
 
-/** Asked for only where the server wants a password. */
-async function passwordFrom(file: string | undefined, wanted: string[]): Promise<string> {
-  if (!file) throw new ClaireError('login_refused', { found: 'It wants a password, and none was given.' });
-  let text: string;
+function toParameter(text: string): { name: string; value: string } {
+  const at = text.indexOf('=');
+  if (at < 1) throw invalid('After ? it wants NAME=VALUE, with & between them.');
+  return { name: text.slice(0, at), value: text.slice(at + 1) };
+}
+
+function join({ scheme, user, password, server, path, query }: Parts): string {
+  const login = user === undefined ? '' : `${user}${password === undefined ? '' : `:${password}`}@`;
+  const parameters = query.map(({ name, value }) => `${name}=${value}`).join('&');
+  return `${scheme}://${login}${server}${path === undefined ? '' : `/${path}`}${parameters && `?${parameters}`}`;
+}
+
+const SPACED = /^(options|application_name|passfile|ssl(rootcert|cert|key|crl))$/;
+
+/** What the string says, by the names of libpq. What is empty is not said; of two the later one counts. */
+function givenIn({ user, password, server, path, query }: Parts): Given {
+  const [, host, , port] = /^(\[[^\]]*\]|[^:]*)(:(.*))?$/s.exec(server) ?? [];
+  const before: [name: string, value: string | undefined][] = [
+    ['user', user],
+    ['password', password],
+    ['host', host?.replace(/^\[(.*)\]$/, '$1')],
+    ['port', port],
+    ['dbname', path],
+  ];
+  const given: Given = {};
+  for (const [name, value] of before) if (value) given[name] = decoded(value, `the ${name}`);
+  for (const { name, value } of query) {
+    const known = decoded(name, 'a parameter');
+    // Node's URL and its like write a space as +, which is rarer than a space where files and options are named.
+    const written = SPACED.test(known) ? value.replaceAll('+', '%20') : value;
+    if (value) given[known] = decoded(written, isWanted(known) ? known : 'a parameter');
+  }
+  if (/,/.test(given.host ?? '')) throw invalid('It names several hosts; one is wanted.');
+  if (given.port !== undefined) checkPort(given.port);
+  // Of JDBC, and libpq knows it.
+  if (given.ssl === 'true') given.sslmode ??= 'require';
+  if (/,/.test(`${given.host ?? ''}${given.port ?? ''}`))
+    throw invalid('It names several hosts; one is wanted.');
+  return given;
+}
+
+function decoded(text: string, what: string): string {
   try {
-    if (process.platform !== 'win32' && ((await stat(file)).mode & 0o077) !== 0) {
-      throw new ClaireError('login_refused', { found: `${file} may be read by others: chmod 600 it.` });
-    }
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof ClaireError) throw error;
-    throw new ClaireError('login_refused', { found: `The passfile ${file} cannot be read.`, cause: error });
+    const plain = decodeURIComponent(text);
+    if (!plain.includes('\0')) return plain;
+  } catch {
+    // Said below, without the text.
   }
-  for (const line of text.split(/\r?\n/)) {
-    if (line.startsWith('#')) continue;
-    const fields = (line.match(/(?:\\.|[^:\\])+/g) ?? []).map((field) => field.replace(/\\(.)/g, '$1'));
-    const password = fields[4];
-    if (password !== undefined && wanted.every((value, at) => fields[at] === '*' || fields[at] === value)) {
-      return password;
-    }
-  }
-  throw new ClaireError('login_refused', { found: `${file} has no line for ${wanted.join(':')}.` });
+  throw invalid(`Of ${what} a % is not the beginning of an encoded character; alone it is written %25.`);
+}
+
+function checkPort(text: string): void {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return;
+  // Not quoted: of a login without its host the password stands there.
+  throw invalid('The port is not a whole number from 1 to 65535.');
+}
+
+function toSeconds(text: string): number {
+  if (/^-?\d{1,6}$/.test(text)) return Number(text);
+  throw invalid('connect_timeout is not a whole number of seconds.');
 }

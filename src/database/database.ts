@@ -1,10 +1,9 @@
-import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type ClientBase, Pool, type QueryResult } from 'pg';
-import { ClaireError, fromPostgres, isOfStatement, isRetryable } from '../errors/index.js';
-import { typeParsers } from './codecs.js';
-import { parseDatabaseUrl } from './connection-string.js';
-import { StatementNames } from './statement-names.js';
+import { ClaireError, isRetryable } from '../errors/index.js';
+import type { Notice } from './holders.js';
+import { type CommitMark, fateOf, markCommit } from './lost-commit.js';
+import { ConnectionPool } from './pool.js';
+import { type Echo, isLost, type Origin, type Session } from './session.js';
 
 /** Where statements go: a pool, or one transaction. */
 export interface Queryable {
@@ -30,57 +29,96 @@ export interface DatabaseOptions {
   applicationName: string;
   /** Largest number of connections. Default 10. */
   connections?: number;
-  /** How long a caller waits for a connection. Default 30 s, as the seed has it. */
+  /** How many of them stay when they are idle. Default 0. */
+  baseConnections?: number;
+  /** How long a caller waits for a connection, in milliseconds. Default 30 s, as the seed has it. */
   checkoutTimeout?: number;
+  /** How long a statement may take, in milliseconds; 0 for ever. Left out, the server's setting counts. */
+  statementTimeout?: number;
+  /** How long a transaction may wait for its client, in milliseconds. Left out, the server's setting counts. */
+  idleInTransactionTimeout?: number;
+  /** After how many milliseconds a connection that is out is reported. Default 0: never. */
+  leakAfter?: number;
+  /** Told of connections that are out for too long. Default: a warning of the process. */
+  onNotice?: (notice: Notice) => void;
+  /** Whether a server that was there is waited for within the checkout when it is away. */
+  reconnects?: boolean;
+  /** A pooler hands connections on between transactions: it is told of no time limits, and keeps no prepared statements. */
+  pooler?: boolean;
   /** False where connections are handed on between statements by a pooler that does not know prepared ones. */
   preparedStatements?: boolean;
+  /** Told of each statement that was run, without its values. */
+  echo?: ((entry: Echo) => void) | undefined;
+  /** Whether `echo` is told of values too. */
+  echoValues?: boolean;
 }
+
+/** What a statement whose connection was lost may be: run again without harm, and if not, what to say of it. */
+export type Repeatable = 'read' | 'write';
 
 /** A pool on one database. The only way to the server; every error that leaves it is a ClaireError. */
 export class Database implements Queryable {
-  readonly #pool: Pool;
-  readonly #names: StatementNames | undefined;
-  readonly #working = new Set<Promise<unknown>>();
+  readonly #pool: ConnectionPool;
   #closing: Promise<void> | undefined;
 
   constructor(options: DatabaseOptions) {
-    const address = parseDatabaseUrl(options.databaseUrl);
-    this.#names = options.preparedStatements === false ? undefined : new StatementNames();
-    this.#pool = new Pool({
-      ...address,
-      application_name: options.applicationName,
-      max: options.connections ?? 10,
-      connectionTimeoutMillis: options.checkoutTimeout ?? 30_000,
-      idleTimeoutMillis: 10_000,
-      maxLifetimeSeconds: 3600,
-      keepAlive: true,
-      types: typeParsers,
-      Client: PromptClient,
-    });
-    // An idle connection that the server ends is replaced at the next query; without a listener it would end us.
-    this.#pool.on('error', ignore);
+    this.#pool = new ConnectionPool(options);
   }
 
   /** Runs one statement, which is a transaction of its own; tried again as `retry` does. */
   async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
-    return this.retry(() => this.#borrow(async (session) => (await session.run(text, values, options)).rows));
+    return this.retry(() =>
+      this.#pool.lend(async (session) => (await session.run(text, values, options)).rows),
+    );
+  }
+
+  /**
+   * The same pool for statements that may be run twice: a read, or a write that knows its rows by their ids. One whose
+   * connection is lost is run once more, on another; so a write is found where it stands, and written where it does not.
+   * @throws ClaireError write_unresolved where the second one cannot be sent either.
+   */
+  repeating(kind: Repeatable): Queryable {
+    return {
+      query: async <Row>(text: string, values?: readonly unknown[], options?: QueryOptions) => {
+        try {
+          return await this.query<Row>(text, values, options);
+        } catch (error) {
+          if (!isLost(error)) throw error;
+          return this.query<Row>(text, values, options).catch((again: unknown) => {
+            throw kind === 'write' ? unresolved(again) : again;
+          });
+        }
+      },
+    };
   }
 
   /** Runs `work` on one connection that nobody else uses meanwhile, for what outlives a transaction. */
   async session<T>(work: (session: Queryable) => Promise<T>): Promise<T> {
-    return this.#borrow(async (session) => {
+    const keep = async (session: Session) => {
       // Until the work has succeeded nobody knows what it left behind: the connection is not given to the next caller.
       session.whole = false;
+      session.isKept = true;
       const result = await work(session);
-      session.whole = true;
+      session.whole = !session.hasEnded;
       return result;
-    });
+    };
+    return this.#pool.lend(keep, whoCalls(this.session));
   }
 
-  /** Runs `work` in a transaction and commits it; tried again as `retry` does. */
+  /**
+   * Runs `work` in a transaction and commits it; tried again as `retry` does, and once more where the connection was lost
+   * and nothing of it stands. Where the answer to COMMIT was lost, the server is asked what became of it.
+   * @throws ClaireError transaction_timed_out, write_unresolved
+   */
   async transaction<T>(work: (t: Queryable) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const once = () => this.#borrow((session) => inTransaction(session, work, options));
-    return this.retry(once, options.attempts);
+    const origin = whoCalls(this.transaction);
+    const once = () => this.retry(() => this.#transact(work, options, origin), options.attempts);
+    try {
+      return await once();
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      return once();
+    }
   }
 
   /**
@@ -100,137 +138,93 @@ export class Database implements Queryable {
 
   /** Takes no new work, waits for what is under way, and ends the connections. */
   close(): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#working).then(() => this.#pool.end());
+    this.#closing ??= this.#pool.close();
     return this.#closing;
   }
 
-  #borrow<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    if (this.#closing) return Promise.reject(new ClaireError('claire_closed'));
-    const borrowed = this.#use(work);
-    this.#working.add(borrowed);
-    const done = () => this.#working.delete(borrowed);
-    borrowed.then(done, done);
-    return borrowed;
-  }
-
-  async #use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw fromPostgres(error);
-    });
-    const session = new Session(client, this.#names);
-    client.on('error', ignore);
+  async #transact<T>(
+    work: (t: Queryable) => Promise<T>,
+    options: TransactionOptions,
+    origin: Origin,
+  ): Promise<T> {
+    const commit: Commit<T> = {};
     try {
-      return await work(session);
-    } finally {
-      session.end();
-      client.off('error', ignore);
-      client.release(!session.whole);
-    }
-  }
-}
-
-const ignore = () => {};
-
-/**
- * The server has the statement no more, or not as it is needed: a migration gave a column of its answer another type,
- * somebody discarded it, or a pooler handed us another server's connection.
- */
-const isStale = (error: unknown): boolean => {
-  const { code, routine } = error as { code?: string; routine?: string };
-  return code === '26000' || code === '42P05' || (code === '0A000' && routine === 'RevalidateCachedQuery');
-};
-const STALE = 'The prepared statement is not on the server as it is needed.';
-
-/**
- * Ends the connection where it could not log in. The driver leaves it half open when the password cannot be had, and
- * the server waits a minute for it, in a slot that somebody needs.
- */
-class PromptClient extends Client {
-  override connect(): Promise<Client>;
-  override connect(callback: (error: Error) => void): void;
-  override connect(callback?: (error: Error) => void): unknown {
-    if (!callback) return super.connect();
-    return super.connect((error: Error) => {
-      if (error) (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
-      callback(error);
-    });
-  }
-}
-
-/** One connection while it is borrowed. Whoever keeps it longer is refused: it is somebody else's by then. */
-class Session implements Queryable {
-  readonly #client: ClientBase;
-  readonly #names: StatementNames | undefined;
-  #ended = false;
-  #last: Promise<unknown> = Promise.resolve();
-  /** Whether the next caller may have the connection. */
-  whole = true;
-  /** Whether a statement that fails takes others with it. */
-  inTransaction = false;
-
-  constructor(client: ClientBase, names: StatementNames | undefined) {
-    this.#client = client;
-    this.#names = names;
-  }
-
-  async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
-    if (this.#ended) throw new ClaireError('transaction_ended');
-    return (await this.run(text, values, options)).rows;
-  }
-
-  async run(
-    text: string,
-    values?: readonly unknown[],
-    { prepared = true }: QueryOptions = {},
-  ): Promise<QueryResult> {
-    // Without parameters it is a statement of a transaction or of a migration: nothing to keep.
-    const name = values && prepared ? this.#names?.nameOf(text) : undefined;
-    try {
-      return await this.#send(text, values, name);
+      return await this.#pool.lend((session) => inTransaction(session, work, options, commit), origin);
     } catch (error) {
-      if (name !== undefined && isStale(error)) {
-        this.#names!.renew(text);
-        if (!this.inTransaction) return this.run(text, values, { prepared: false });
-        throw new ClaireError('transaction_conflict', { found: STALE, cause: error });
-      }
-      if (!isOfStatement(error)) this.whole = false;
-      throw fromPostgres(error);
+      if (!isLost(error) || !commit.isSent) throw error;
+      if (await this.#stands(commit.mark)) return commit.result as T;
+      throw error;
     }
   }
 
-  #send(text: string, values: readonly unknown[] | undefined, name: string | undefined) {
-    const query = { text, ...(values && { values: [...values] }), ...(name && { name }) };
-    // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
-    const answer = this.#last.then(() => this.#client.query(query));
-    this.#last = answer.catch(ignore);
-    return answer;
+  /** Whether a transaction whose COMMIT got no answer is recorded. */
+  async #stands(mark: CommitMark | undefined): Promise<boolean> {
+    // It has written nothing: what it read is as good as committed.
+    if (!mark) return true;
+    const until = performance.now() + this.#pool.checkoutTimeout;
+    const fate = await fateOf(this.repeating('read'), mark, until).catch((error: unknown) => {
+      throw unresolved(error);
+    });
+    if (fate === 'unknown') throw new ClaireError('write_unresolved');
+    return fate === 'committed';
   }
+}
 
-  end(): void {
-    this.#ended = true;
-  }
+const AWAY = new Set(['database_unreachable', 'connections_exhausted', 'claire_closed']);
+
+/** The error of a write of which one try may stand in the record, and the next could not be sent. */
+function unresolved(error: unknown): unknown {
+  const isAway = error instanceof ClaireError && AWAY.has(error.code);
+  return isAway ? new ClaireError('write_unresolved', { found: error.message, cause: error }) : error;
+}
+
+/** Calls of the caller's own come after some of ours. */
+const FRAMES = 25;
+
+/** The stack above a function. The frames cost some microseconds, their text is made where somebody reads it. */
+function whoCalls(above: (...never: never[]) => unknown): Origin {
+  const { stackTraceLimit } = Error;
+  const origin: Origin = {};
+  Error.stackTraceLimit = FRAMES;
+  Error.captureStackTrace(origin, above);
+  Error.stackTraceLimit = stackTraceLimit;
+  return origin;
+}
+
+/** How far a transaction came. */
+interface Commit<T> {
+  isSent?: boolean;
+  mark?: CommitMark | undefined;
+  result?: T;
 }
 
 async function inTransaction<T>(
   session: Session,
   work: (t: Queryable) => Promise<T>,
   options: TransactionOptions,
+  commit: Commit<T>,
 ): Promise<T> {
   const mode = `isolation level ${options.isolation ?? 'read committed'}${options.readOnly ? ' read only' : ''}`;
   session.inTransaction = true;
   try {
     await session.run(`begin ${mode}`);
-    const result = await work(session);
+    // The server ends one that leaves it waiting: whoever waits for the result is told, even where `work` never ends.
+    const result = await Promise.race([work(session), session.timedOut()]);
+    if (!options.readOnly && session.canCommit) commit.mark = await markCommit(session);
     // What `work` left behind un-awaited must not run after the end, where each statement would commit on its own.
     session.end();
+    commit.result = result;
+    commit.isSent = true;
     // A statement that failed and whose error was swallowed by `work` turns COMMIT into ROLLBACK, without an error.
     if ((await session.run('commit')).command !== 'COMMIT') throw new ClaireError('transaction_lost');
     return result;
   } catch (error) {
     session.end();
-    await session.run('rollback').catch(() => {
-      session.whole = false;
-    });
+    if (!isLost(error)) {
+      await session.run('rollback').catch(() => {
+        session.whole = false;
+      });
+    }
     throw error;
   }
 }

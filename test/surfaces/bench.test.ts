@@ -62,6 +62,20 @@ describe('claire bench', () => {
     },
   );
 
+  test('the workload pool asks both pools the same, and judges nothing by one run', async () => {
+    const { code, stdout } = await ask('bench', 'pool', '--runs', '1', '--json');
+    expect(code).toBe(0);
+    const [{ figures, bars }] = (JSON.parse(stdout) as Report).results as [Report['results'][0]];
+    for (let n = 0; n < figures.length; n += 2) {
+      const [claire, bare] = [figures[n]!, figures[n + 1]!];
+      expect([claire.by, bare.by, bare.what]).toEqual(['claire', 'pg.Pool', claire.what]);
+      expect(claire.ratios).toEqual([{ to: 'pg.Pool', ratio: expect.any(Number) }]);
+    }
+    expect(figures.map(({ what }) => what)).toContainEqual(expect.stringMatching(/after 600 ms/));
+    expect(bars).toHaveLength(2);
+    for (const bar of bars) expect(bar).not.toHaveProperty('kept');
+  });
+
   test.each([
     ['a workload that is none', ['starts'], 2, /no workload starts; there are .*start/],
     ['a size that is none', ['--rows', 'many'], 2, /found "many"/],

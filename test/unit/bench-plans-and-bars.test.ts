@@ -3,6 +3,7 @@ import { enough, ratioBar } from '../../src/bench/bars.js';
 import { indexesOf, type PlanNode, rowsScanned, shapeOf, statementOf } from '../../src/bench/explain.js';
 import { spread } from '../../src/bench/measure.js';
 import { casesOf } from '../../src/bench/workloads/decide/flatness.js';
+import { barOf } from '../../src/bench/workloads/pool.js';
 import { openTradesOf } from '../../src/bench/workloads/positions.js';
 
 const node = (type: string, more: Partial<PlanNode> = {}): PlanNode => ({
@@ -97,4 +98,12 @@ test('a decision is measured beside as many closed trades as rows, and judged wh
     [10_000, undefined],
   ]);
   expect(closed(10_000_000)[1]).toEqual([1_000_000, true]);
+});
+
+test("Claire's pool is held against the bare one by medians, over twenty runs of each", () => {
+  const bar = (claire: number, runs: number) =>
+    barOf('q', { claire: spread(Array(runs).fill(claire)), pg: spread(Array(runs).fill(10)) });
+  expect(bar(11, 20)).toEqual({ what: 'q', bar: '≤ 1.1 × pg.Pool', measured: '1.10 ×', kept: true });
+  expect(bar(11.1, 20).kept).toBe(false);
+  expect(bar(11.1, 19)).not.toHaveProperty('kept');
 });

@@ -4,7 +4,7 @@ import { makeRoles, takeRoles } from '../book-roles.js';
 import { type AddCommand, defineCommand, option } from '../command.js';
 import { confirm } from '../confirm.js';
 import { table } from '../print.js';
-import { withPlace } from '../session.js';
+import { type Place, withPlace } from '../session.js';
 
 const create = defineCommand({
   usage: 'create <name>',
@@ -12,11 +12,12 @@ const create = defineCommand({
   examples: [['book create paper', 'a record of its own for paper trading']],
   async run(invocation) {
     const name = invocation.args[0]!;
-    const state = await withPlace(invocation, async (place) => {
+    const make = async (place: Place) => {
       const created = await createBook(place.database('postgres'), name);
       await makeRoles(place, name);
       return created;
-    });
+    };
+    const state = await withPlace(invocation, make, { direct: true });
     invocation.out.answer(
       { book: name, version: state.version },
       () => `Book ${name} is there, at ${state.version}.`,

@@ -66,12 +66,13 @@ export const migrate = defineCommand({
   async run(invocation) {
     const { options } = invocation;
     requireSense(options);
-    return withPlace(invocation, async (place) => {
+    const run = async (place: Place) => {
       if (options.status) return showStatus(invocation, place);
       if (options.plan) return showPlan(invocation, place, wanted(invocation));
       if (options.fresh) return makeFresh(invocation, place);
       return bringForward(invocation, place);
-    });
+    };
+    return withPlace(invocation, run, { direct: !options.status });
   },
 });
 

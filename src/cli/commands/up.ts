@@ -41,6 +41,7 @@ export const up = defineCommand({
       host: true,
       book,
       embedded: isDemo,
+      direct: true,
       endsItself: true,
     });
   },

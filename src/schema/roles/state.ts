@@ -51,8 +51,18 @@ export interface RolesState {
 /** A clear password a login role. */
 export type RolePasswords = Partial<Record<LoginRole, string>>;
 
-/** Twice what the library says for itself: for clients that are not the library. */
-const IDLE_IN_TRANSACTION = '60s';
+const TIMES = [
+  // Twice what the library says for itself: for clients that are not the library.
+  'idle_in_transaction_session_timeout=60s',
+  // A client whose line was cut keeps its place among the few of its login until the server notices: by the system's own
+  // settings after two hours, by these within the half minute of a checkout.
+  ...[
+    'tcp_keepalives_idle=10',
+    'tcp_keepalives_interval=5',
+    'tcp_keepalives_count=3',
+    'tcp_user_timeout=25s',
+  ],
+];
 
 interface Row {
   login: boolean;
@@ -91,10 +101,7 @@ export async function rolesOf(session: Queryable, book: string): Promise<RolesSt
       connection_limit: row?.connection_limit ?? -1,
       expected_limit: limitOf(role),
       settings: row?.settings ?? [],
-      expected_settings:
-        role === OWNER
-          ? []
-          : [`idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION}`, `search_path=${place.path}`],
+      expected_settings: role === OWNER ? [] : [...TIMES, `search_path=${place.path}`],
       valid_until: row?.valid_until ?? null,
       missing: textsOf(missing, name),
       beyond: textsOf(beyond, name),

@@ -1,0 +1,278 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool, type PoolConfig } from 'pg';
+import { ClaireError, fromPostgres } from '../errors/index.js';
+import { typeParsers } from './codecs.js';
+import { parseDatabaseUrl } from './connection-string.js';
+import type { DatabaseOptions } from './database.js';
+import { Holders, holdersText, type Notice } from './holders.js';
+import { Link, type LinkConfig, type PooledLink } from './link.js';
+import { type Echo, type Origin, Session, type SessionOptions } from './session.js';
+import { StatementNames } from './statement-names.js';
+
+/** The seed's. */
+const CHECKOUT_MS = 30_000;
+/** A connection that has been idle for longer is asked whether it lives before somebody gets it. */
+const PING_AFTER_MS = 500;
+const PING_MS = 2000;
+/** How long a connection beyond the base stays idle. */
+const OVERFLOW_IDLE_MS = 5000;
+/** How long no more connections are asked for where the server gave no more. */
+const FULL_MS = 1000;
+/** A new password is in the server a moment before it is in its file. */
+const LOGIN_MS = 2000;
+/** Beyond the time limit of a statement, after which the server would have answered. */
+const ANSWER_MS = 5000;
+
+/**
+ * `pg.Pool` and what it lacks: a checkout with an end, which says who holds the connections; connections that are
+ * tried after a pause, and replaced; a return that leaves no transaction behind.
+ */
+export class ConnectionPool {
+  readonly #options: DatabaseOptions;
+  readonly #pool: Pool;
+  readonly #largest: number;
+  readonly #links = new Set<Link>();
+  readonly #holders: Holders;
+  readonly #session: SessionOptions;
+  /** Connections that have not answered since are not tried one by one. */
+  #doubtedBefore = 0;
+  #hasConnected = false;
+  #isClosing = false;
+  #working = 0;
+  #atRest: (() => void) | undefined;
+  #full: NodeJS.Timeout | undefined;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.#largest = options.connections ?? 10;
+    const { connectionTimeoutMillis: connectWithin, ...address } = parseDatabaseUrl(options.databaseUrl);
+    const config: PoolConfig & LinkConfig = {
+      ...address,
+      connectWithin,
+      ...limitsOf(options),
+      application_name: options.applicationName,
+      max: this.#largest,
+      min: Math.min(options.baseConnections ?? 0, this.#largest),
+      idleTimeoutMillis: OVERFLOW_IDLE_MS,
+      allowExitOnIdle: true,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      types: typeParsers,
+      Client: Link,
+    };
+    this.#pool = new Pool(config);
+    // An idle connection that the server ends is replaced at the next query; without a listener it would end us.
+    this.#pool.on('error', () => {});
+    this.#pool.on('connect', (link) => {
+      this.#hasConnected = true;
+      this.#links.add(link as unknown as Link);
+    });
+    this.#pool.on('remove', (link) => this.#links.delete(link as unknown as Link));
+    const { statementTimeout = 0, leakAfter = 0, echo } = options;
+    const readLimit =
+      statementTimeout > 0 ? statementTimeout + Math.min(ANSWER_MS, statementTimeout) : undefined;
+    this.#holders = new Holders(options.applicationName, { leakAfter, readLimit }, options.onNotice ?? warn);
+    this.#session = {
+      names: (options.preparedStatements ?? !options.pooler) ? new StatementNames() : undefined,
+      readLimit,
+      echo: echo && echoTo(options.applicationName, echo, options.echoValues ?? false),
+      giveBack: (session) => this.#giveBack(session),
+    };
+  }
+
+  /** How long a checkout may take, in milliseconds. */
+  get checkoutTimeout(): number {
+    return this.#options.checkoutTimeout ?? CHECKOUT_MS;
+  }
+
+  /**
+   * Lends a connection for the time of the work. `origin`: where it was borrowed; a single statement says so itself.
+   * @throws ClaireError connections_exhausted, database_unreachable, login_refused, claire_closed
+   */
+  async lend<T>(work: (session: Session) => Promise<T>, origin?: Origin): Promise<T> {
+    if (this.#isClosing) throw new ClaireError('claire_closed');
+    this.#working++;
+    let session: Session | undefined;
+    try {
+      session = new Session(await this.#checkout(), this.#session, origin);
+      this.#holders.take(session);
+      return await work(session);
+    } finally {
+      if (session && !session.isBack) await this.#giveBack(session);
+      if (--this.#working === 0) this.#atRest?.();
+    }
+  }
+
+  /** Lends no more, waits for what is lent, and ends the connections, those of a dead server too. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    if (this.#working > 0) {
+      await new Promise<void>((resolve) => {
+        this.#atRest = resolve;
+      });
+    }
+    this.#holders.close();
+    clearTimeout(this.#full);
+    const ended = this.#pool.end();
+    const timer = setTimeout(() => {
+      for (const link of this.#links) link.sever();
+    }, 1000);
+    await ended.finally(() => clearTimeout(timer));
+  }
+
+  async #checkout(): Promise<PooledLink> {
+    const since = performance.now();
+    const until = since + this.checkoutTimeout;
+    /** Why there is none yet, where it is not that all are out. */
+    let failure: ClaireError | undefined;
+    for (let turn = 0; ; turn++) {
+      try {
+        const link = await this.#take(until);
+        if (since - link.lastUsed < PING_AFTER_MS || (await this.#isAlive(link, until))) return link;
+        link.sever();
+        link.release(true);
+      } catch (error) {
+        if (error === LATE) throw this.#late(since, failure);
+        failure = fromPostgres(error);
+        const pause = this.#pauseAfter(failure, since, turn);
+        if (pause === undefined || this.#isClosing) throw failure;
+        if (performance.now() + pause > until) throw this.#late(since, failure);
+        await sleep(pause);
+      }
+    }
+  }
+
+  /** A connection of `pg.Pool`; one that comes too late goes back. */
+  #take(until: number): Promise<PooledLink> {
+    return new Promise((resolve, reject) => {
+      let isLate = false;
+      // One that is idle comes at once.
+      const timer =
+        this.#pool.idleCount > this.#pool.waitingCount
+          ? undefined
+          : setTimeout(
+              () => {
+                isLate = true;
+                reject(LATE);
+              },
+              Math.max(1, until - performance.now()),
+            );
+      this.#pool.connect((error, client) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else if (isLate) client!.release();
+        else resolve(client as unknown as PooledLink);
+      });
+    });
+  }
+
+  async #isAlive(link: Link, until: number): Promise<boolean> {
+    // What has been idle since before another one was found dead shares its fate, more often than not.
+    if (link.isOld || link.lastUsed < this.#doubtedBefore) return false;
+    try {
+      const limit = Math.max(1, Math.min(PING_MS, this.checkoutTimeout / 3, until - performance.now()));
+      await link.ask('select 1', limit);
+      link.lastUsed = performance.now();
+      return true;
+    } catch {
+      this.#doubtedBefore = performance.now();
+      return false;
+    }
+  }
+
+  /** How long to wait for what may pass by itself; undefined where it will not. */
+  #pauseAfter(failure: ClaireError, since: number, turn: number): number | undefined {
+    const pause = Math.min(500, 25 * 2 ** Math.min(turn, 5)) * (0.5 + Math.random());
+    const state = failure.details?.sqlstate;
+    if (failure.code === 'connections_exhausted') {
+      this.#keepToWhatWeHave();
+      return pause;
+    }
+    // It is starting, or recovers.
+    if (state === '57P03') return pause;
+    if (!this.#hasConnected) return undefined;
+    if (failure.code === 'login_refused') return performance.now() - since < LOGIN_MS ? pause : undefined;
+    const isAway = failure.code === 'database_unreachable' && state !== '3D000';
+    return isAway && this.#options.reconnects ? pause : undefined;
+  }
+
+  /** The server gives no more: for a moment those who wait queue for what there is instead of asking in vain. */
+  #keepToWhatWeHave(): void {
+    const { totalCount, options } = this.#pool;
+    if (totalCount === 0 || this.#full) return;
+    options.max = totalCount;
+    this.#full = setTimeout(() => {
+      this.#full = undefined;
+      options.max = this.#largest;
+    }, FULL_MS);
+    this.#full.unref();
+  }
+
+  #late(since: number, cause: ClaireError | undefined): ClaireError {
+    if (cause && cause.code !== 'connections_exhausted') return cause;
+    const service = this.#options.applicationName;
+    const holders = this.#holders.list();
+    const waited_ms = Math.round(performance.now() - since);
+    // A place that is taken by what is not connected yet: nobody holds it, the server is silent.
+    if (!cause && this.#pool.totalCount > this.#links.size) {
+      const found = `${service} asked for a new connection and got no answer in ${(waited_ms / 1000).toFixed(1)} s.`;
+      return new ClaireError('database_unreachable', { found, details: { waited_ms } });
+    }
+    const server = cause ? ` The server gives no more: ${(cause.cause as Error).message}.` : '';
+    return new ClaireError('connections_exhausted', {
+      found:
+        `${service} has ${holders.length} connections out, and may have ${this.#largest}; ` +
+        `waited ${(waited_ms / 1000).toFixed(1)} s.${server}${holdersText(holders)}`,
+      details: { service, largest: this.#largest, waited_ms, holders },
+      cause,
+    });
+  }
+
+  async #giveBack(session: Session): Promise<void> {
+    const { link } = session;
+    session.isBack = true;
+    session.end();
+    this.#holders.giveBack(session);
+    if (session.isSilent) this.#doubtedBefore = performance.now();
+    const isKnown = session.whole && !session.isBusy;
+    if (isKnown && link.getTransactionStatus() !== 'I') await link.ask('rollback', PING_MS).catch(() => {});
+    const isUsable = isKnown && link.getTransactionStatus() === 'I';
+    if (!isUsable) link.sever();
+    link.lastUsed = performance.now();
+    link.release(!isUsable || link.isOld);
+    session.leave();
+  }
+}
+
+const LATE = new Error('late');
+
+/** What the server is told of time limits: nothing through a pooler, which refuses what it does not know. */
+function limitsOf({ pooler, statementTimeout, idleInTransactionTimeout }: DatabaseOptions) {
+  if (pooler) return {};
+  return {
+    ...(statementTimeout === undefined ? {} : { statement_timeout: statementTimeout }),
+    ...(idleInTransactionTimeout === undefined
+      ? {}
+      : { idle_in_transaction_session_timeout: idleInTransactionTimeout }),
+  };
+}
+
+const warn = ({ code, message, details }: Notice): void => {
+  process.emitWarning(message, { type: 'ClaireWarning', code, detail: details.stack.join('\n') });
+};
+
+/** Statements with a password in their text are rare, and never shown with it. */
+const SECRET = /(password\s+)'(?:[^']|'')*'/gi;
+
+const echoTo =
+  (service: string, echo: (entry: Echo) => void, withValues: boolean): SessionOptions['echo'] =>
+  (text, values, since, error) =>
+    echo({
+      service,
+      statement: text.replace(SECRET, "$1'***'"),
+      ...(withValues && values ? { values } : {}),
+      milliseconds: performance.now() - since,
+      ...(error === undefined
+        ? {}
+        : { error: (error as { code?: string }).code ?? (error as Error).message }),
+    });

@@ -1,0 +1,392 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Database, type DatabaseOptions, type Echo, type Notice } from '../../src/database/index.js';
+import { connect } from '../../src/index.js';
+import { refusal, useBook } from '../harness/book.js';
+import { step } from '../harness/step.js';
+
+const book = useBook();
+const open: Database[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((pool) => pool.close()));
+});
+
+let pools = 0;
+
+/** A pool under a name of its own, and what the server knows of it. */
+function pool(options: Partial<DatabaseOptions> = {}) {
+  const name = `pool ${++pools}`;
+  const database = new Database({ databaseUrl: book.url, applicationName: name, connections: 1, ...options });
+  open.push(database);
+  const sessions = () =>
+    book.database.query<{ pid: number; state: string }>(
+      `select pid, state from pg_stat_activity where application_name = $1 order by pid`,
+      [name],
+    );
+  const kill = () =>
+    book.database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1`,
+      [name],
+    );
+  return { name, database, sessions, kill };
+}
+
+const backend = async (database: Database) =>
+  (await database.query<{ pid: number }>('select pg_backend_pid() as pid'))[0]!.pid;
+
+/** Takes every connection of a pool until it is told to give them back. */
+async function holdAll(database: Database, count: number) {
+  const held = Array.from({ length: count }, () => step());
+  const release = step();
+  const work = held.map((each) =>
+    database.transaction(async (t) => {
+      await t.query('select 42 as held');
+      each.done();
+      await release.reached;
+    }),
+  );
+  await Promise.all(held.map((each) => each.reached));
+  return async () => {
+    release.done();
+    await Promise.all(work);
+  };
+}
+
+describe('a checkout', () => {
+  test('ends in time, with an error that says who holds the connections', async () => {
+    const { database, name } = pool({ connections: 2, checkoutTimeout: 1000 });
+    const release = await holdAll(database, 2);
+    const error = await refusal(database.query('select 1'));
+    expect(error).toMatchObject({
+      code: 'connections_exhausted',
+      details: {
+        service: name,
+        largest: 2,
+        holders: [{ statement: 'select 42 as held' }, { statement: 'select 42 as held' }],
+      },
+    });
+    expect(error.message).toMatch(
+      /has 2 connections out, and may have 2; waited 1\.\d s\. They are held for 1\.\d s: select 42 as held \(borrowed at .*pool\.test\.ts/,
+    );
+    await release();
+    expect(await database.query('select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  test('that gives up does not take the connection that comes later', async () => {
+    const { database } = pool({ checkoutTimeout: 1000 });
+    const release = await holdAll(database, 1);
+    await Promise.all([1, 2, 3].map(() => refusal(database.query('select 1'))));
+    await release();
+    for (let time = 0; time < 3; time++) expect(await database.query('select 1 as one')).toHaveLength(1);
+  });
+
+  test('ends in time for each of many that want the one idle connection at once', async () => {
+    const { database } = pool({ checkoutTimeout: 1000 });
+    await backend(database);
+    const all = await Promise.allSettled([1, 2, 3].map(() => database.query('select pg_sleep(1.8)')));
+    expect(all.map((each) => (each.status === 'fulfilled' ? 'answered' : each.reason.code))).toEqual([
+      'answered',
+      'connections_exhausted',
+      'connections_exhausted',
+    ]);
+  });
+
+  test('waits where the server gives no more, and goes on with what there is', async () => {
+    await book.database.query(`create role of_two login connection limit 2 password 'only-for-this-test'`);
+    const url = new URL(book.url);
+    url.username = 'of_two';
+    url.password = 'only-for-this-test';
+    const own = pool({ databaseUrl: url.href, connections: 10 });
+    const other = pool({ databaseUrl: url.href, connections: 10, checkoutTimeout: 2000 });
+    const many = await Promise.all(Array.from({ length: 40 }, () => backend(own.database)));
+    expect(new Set(many).size).toBeLessThanOrEqual(2);
+    const release = await holdAll(own.database, 2);
+    const error = await refusal(other.database.query('select 1'));
+    expect(error.code).toBe('connections_exhausted');
+    expect(error.message).toMatch(/The server gives no more: too many connections for role "of_two"/);
+    const waiting = other.database.query('select 1 as one');
+    await release();
+    await own.database.close();
+    expect(await waiting).toEqual([{ one: 1 }]);
+    await other.database.close();
+    await book.database.query('drop role of_two');
+  });
+});
+
+describe('a connection', () => {
+  test('that died while it was idle is replaced unnoticed', async () => {
+    const { database, kill } = pool({ connections: 3 });
+    const release = await holdAll(database, 3);
+    await release();
+    await kill();
+    await sleep(600);
+    const rows = await Promise.all([1, 2, 3].map(() => database.query('select 1 as one')));
+    expect(rows.flat()).toEqual([{ one: 1 }, { one: 1 }, { one: 1 }]);
+  });
+
+  test('beyond the base leaves soon after the peak, one of the base stays', async () => {
+    const { database, sessions } = pool({ connections: 4, baseConnections: 2 });
+    const release = await holdAll(database, 4);
+    expect(await sessions()).toHaveLength(4);
+    await release();
+    await expect.poll(sessions, { timeout: 15_000, interval: 200 }).toHaveLength(2);
+    await sleep(500);
+    expect(await sessions()).toHaveLength(2);
+  });
+
+  test('comes back without the transaction that its borrower left open, or failed', async () => {
+    const { database } = pool();
+    const first = await backend(database);
+    await database.session((session) => session.query('begin'));
+    expect(await database.query(`select now() = statement_timestamp() as fresh`)).toEqual([{ fresh: true }]);
+    await database.session(async (session) => {
+      await session.query('begin');
+      await session.query('select 1 / 0').catch(() => {});
+    });
+    expect(await backend(database)).toBe(first);
+  });
+
+  test('whose state nobody knows is not given to the next caller', async () => {
+    const { database } = pool();
+    const first = await backend(database);
+    await refusal(
+      database.session(async (session) => {
+        await session.query(`set search_path to nowhere`);
+        await session.query('select 1 / 0');
+      }),
+    );
+    expect(await backend(database)).not.toBe(first);
+    const second = await backend(database);
+    await database.session(async (session) => {
+      void session.query('select pg_sleep(0.2)').catch(() => {});
+    });
+    expect(await backend(database)).not.toBe(second);
+  });
+});
+
+describe('a borrower that does not return', () => {
+  test('is reported once with the place where it borrowed, and again when it comes back', async () => {
+    const notices: Notice[] = [];
+    const { database, name } = pool({ leakAfter: 60, onNotice: (notice) => notices.push(notice) });
+    const release = await holdAll(database, 1);
+    await expect.poll(() => notices.length).toBe(1);
+    await sleep(150);
+    await release();
+    expect(notices.map(({ code }) => code)).toEqual(['connection_held', 'connection_returned']);
+    expect(notices[0]).toMatchObject({
+      message: expect.stringMatching(
+        new RegExp(`A connection of ${name} has been out for 0.1 s: select 42 as held`),
+      ),
+      details: { service: name, statement: 'select 42 as held', stack: expect.any(Array) },
+    });
+    expect(notices[0]!.details.stack.join()).toMatch(/pool\.test\.ts/);
+    expect(notices[1]!.message).toMatch(/came back after 0\.\d s/);
+  });
+
+  test('loses its connection, its place goes to others, and who awaits it is told', async () => {
+    const { database, sessions } = pool({ idleInTransactionTimeout: 100 });
+    const first = await backend(database);
+    let late: Promise<unknown> | undefined;
+    const hung = database.transaction(async (t) => {
+      await t.query('select 1');
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      late = t.query('select 1');
+      await late;
+    });
+    const error = await refusal(hung);
+    expect(error.code).toBe('transaction_timed_out');
+    expect(await backend(database)).not.toBe(first);
+    await expect.poll(() => late !== undefined).toBe(true);
+    expect((await refusal(late!)).code).toBe('transaction_ended');
+    expect(await sessions()).toHaveLength(1);
+  });
+});
+
+describe('where the connection is lost under it', () => {
+  /** Ends the connection of a pool as soon as it waits in its statement. */
+  async function killAsleep({ name }: { name: string }) {
+    const asleep = `select pg_terminate_backend(pid) as killed from pg_stat_activity
+      where application_name = $1 and wait_event = 'PgSleep'`;
+    await expect.poll(() => book.database.query(asleep, [name])).toEqual([{ killed: true }]);
+  }
+
+  test('a read is run once more, and a second loss is told', async () => {
+    const own = pool({ connections: 2 });
+    const read = own.database.repeating('read').query(`select 7 as seven, pg_sleep(0.3)`);
+    await killAsleep(own);
+    expect(await read).toMatchObject([{ seven: 7 }]);
+    const twice = refusal(own.database.repeating('read').query(`select pg_sleep(5)`));
+    await killAsleep(own);
+    await killAsleep(own);
+    expect((await twice).code).toBe('database_unreachable');
+  });
+
+  test('a statement that may not be run twice is not', async () => {
+    const own = pool();
+    await book.sql('create table once (n int)');
+    const write = refusal(
+      own.database.query(`with i as (insert into main.once values (1)) select pg_sleep(0.3)`),
+    );
+    await killAsleep(own);
+    expect((await write).code).toBe('database_unreachable');
+    expect(await book.sql('select * from once')).toEqual([]);
+  });
+
+  test('a transaction is run again as a whole, since nothing of it stands', async () => {
+    const own = pool({ connections: 2 });
+    await book.sql('create table whole (n int)');
+    let runs = 0;
+    const work = own.database.transaction(async (t) => {
+      runs++;
+      await t.query(`insert into main.whole values (1)`);
+      await t.query(`select pg_sleep(0.3)`);
+      return runs;
+    });
+    await killAsleep(own);
+    expect(await work).toBe(2);
+    expect(await book.sql('select * from whole')).toEqual([{ n: 1 }]);
+  });
+
+  test.each([
+    ['was cut before it was carried out: the transaction is run again', 'before', 2],
+    ['was carried out: the transaction is not run again', 'after', 1],
+  ] as const)('a COMMIT that %s', async (_, when, expected) => {
+    const own = pool({ connections: 2 });
+    await book.sql(`drop table if exists commits; create table commits (n int primary key)`);
+    // A deferred trigger is where a COMMIT can be met on its way.
+    await book.sql(
+      `create or replace function slow() returns trigger language plpgsql as $$
+         begin perform pg_sleep(case when new.n = 1 then 0.4 else 0 end); return null; end $$;
+       create constraint trigger slow after insert on commits deferrable initially deferred
+         for each row execute function slow()`,
+    );
+    let runs = 0;
+    const work = own.database.transaction(async (t) => {
+      runs++;
+      await t.query('insert into main.commits values ($1)', [when === 'before' && runs === 1 ? 1 : runs + 1]);
+      if (when === 'after') loseAnswer(t);
+    });
+    if (when === 'before') await killAsleep(own);
+    await work;
+    expect(runs).toBe(expected);
+    expect(await book.sql('select count(*)::int as rows from commits')).toEqual([{ rows: 1 }]);
+  });
+
+  /** Cuts the client's side when the server says that it has committed. */
+  function loseAnswer(t: unknown): void {
+    const link = (t as { link: { connection: NodeJS.EventEmitter & { stream: { destroy(): void } } } }).link;
+    const { connection } = link;
+    const emit = connection.emit.bind(connection);
+    let isCut = false;
+    connection.emit = (event: string, ...rest: unknown[]) => {
+      const [message] = rest as [{ text?: string }];
+      if (event === 'commandComplete' && message?.text === 'COMMIT') {
+        isCut = true;
+        connection.stream.destroy();
+      }
+      return isCut && event !== 'end' && event !== 'error' ? true : emit(event, ...rest);
+    };
+  }
+
+  test('a transaction that only read is not run again', async () => {
+    const own = pool({ connections: 2 });
+    let runs = 0;
+    const work = own.database.transaction(async (t) => {
+      runs++;
+      const rows = await t.query('select 1 as one');
+      loseAnswer(t);
+      return rows;
+    });
+    expect(await work).toEqual([{ one: 1 }]);
+    expect(runs).toBe(1);
+  });
+
+  test('halting, which has no id of its own, is done once', async () => {
+    const claire = await book.connect({ service: 'halts-once' });
+    await book.database
+      .transaction(async (t) => {
+        await t.query('select from main.halt_gate for update');
+        const halted = claire.halt({ reason: 'a test' });
+        const kill = `select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'halts-once' and wait_event_type = 'Lock'`;
+        await expect.poll(() => t.query(kill)).toHaveLength(1);
+        return { halted };
+      })
+      .then(({ halted }) => halted);
+    expect(await claire.halts()).toHaveLength(1);
+    await claire.resume({ reason: 'done' });
+  });
+});
+
+describe('a service', () => {
+  test.each([
+    ['signal_engine', 12, 6],
+    ['risk_manager', 8, 4],
+    ['execution_service', 5, 2],
+    ['a bot of my own', 20, 10],
+  ])('%s may have %i connections', async (service, largest) => {
+    const claire = await connect({ service, instance: 'peak', databaseUrl: book.url });
+    const count = () =>
+      book.database.query<{ n: number; limits: boolean }>(
+        `select count(*)::int as n from pg_stat_activity where application_name = $1`,
+        [`${service} peak`],
+      );
+    await Promise.all(
+      Array.from({ length: 40 }, () => claire.transaction(async (t) => void (await t.summary()))),
+    );
+    expect((await count())[0]!.n).toBe(largest);
+    await claire.close();
+    await expect.poll(async () => (await count())[0]!.n).toBe(0);
+  });
+
+  test('has time limits, under its name and instance', async () => {
+    const service = 'risk_manager';
+    const statements: Echo[] = [];
+    const claire = await book.connect({
+      service,
+      instance: '2',
+      statementTimeout: 1234,
+      idleInTransactionTimeout: 2345,
+      echo: (entry) => statements.push(entry),
+    });
+    await claire.recordSignal({
+      signal_id: 'echoed',
+      symbol: 'X',
+      side: 'BUY',
+      price: 1,
+      confidence: 1,
+      timestamp: 1705072800000,
+    });
+    const shown = statements.at(-1)!;
+    expect(shown).toMatchObject({
+      service: 'risk_manager 2',
+      statement: expect.stringMatching(/insert into/),
+    });
+    expect(JSON.stringify(statements)).not.toContain('echoed');
+    const { database } = pool({ statementTimeout: 1234, idleInTransactionTimeout: 2345 });
+    expect(
+      await database.query(
+        `select current_setting('statement_timeout') as s, current_setting('idle_in_transaction_session_timeout') as i`,
+      ),
+    ).toEqual([{ s: '1234ms', i: '2345ms' }]);
+  });
+
+  test.each([0, 21, 1.5])('cannot ask for %d connections', async (connections) => {
+    const error = await refusal(connect({ service: 'greedy', databaseUrl: book.url, connections }));
+    expect(error).toMatchObject({
+      code: 'input_invalid',
+      message: expect.stringMatching(/from 1 to 20, not/),
+    });
+  });
+
+  test('never shows a password that stands in a statement', async () => {
+    const entries: Echo[] = [];
+    const { database } = pool({ echo: (entry) => entries.push(entry), echoValues: true });
+    await refusal(database.query(`alter role nobody_of_this_name password 'very''secret'`));
+    await database.query('select $1::text as value', ['shown']);
+    expect(entries).toMatchObject([
+      { statement: `alter role nobody_of_this_name password '***'`, error: '42704' },
+      { statement: 'select $1::text as value', values: ['shown'] },
+    ]);
+  });
+});
