@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LOGIN_ROLES, type LoginRole, loginNames, roleName } from '../database/index.js';
 import { applyRoles, dropRoles, dropSeconds } from '../schema/index.js';
+import { credentialsOf } from './credentials.js';
+import { finishRotations } from './rotations.js';
 import type { Place } from './session.js';
 
 /**
@@ -14,7 +16,10 @@ export async function makeRoles(place: Place, book: string): Promise<void> {
   const passwords = Object.fromEntries(
     LOGIN_ROLES.map((role) => [role, known[roleName(role, book)]]),
   ) as Record<LoginRole, string>;
-  await applyRoles(place.database('postgres'), book, { passwords });
+  const admin = place.database('postgres');
+  await applyRoles(admin, book, { passwords });
+  // Else one whose old password has ended by itself would be refused still.
+  await finishRotations(admin, credentialsOf(place, place.server.passfile), book);
 }
 
 /** `claire up` leaves a book that is gone within 5 seconds; its upkeep may come back once in between. */

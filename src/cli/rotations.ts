@@ -32,7 +32,7 @@ export async function keepFinishingRotations(
   { signal, onError }: { signal: AbortSignal; onError: (error: unknown) => void },
 ): Promise<void> {
   const admin = place.database('postgres');
-  const credentials = credentialsOf(place, '');
+  const credentials = credentialsOf(place, place.server!.passfile);
   while (!signal.aborted) {
     try {
       const books = (await listBooks(admin)).filter(({ version }) => version === LATEST_VERSION);

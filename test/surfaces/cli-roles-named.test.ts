@@ -9,8 +9,10 @@ import { afterwards, ground, needs, postgres15, query, useEmbedded } from './emb
 
 const has15 = needs(existsSync(`${postgres15}/bin/postgres`), `PostgreSQL 15 in ${postgres15}`);
 
-describe.skipIf(!has15)('on a PostgreSQL 15 that was named', () => {
-  const running = useEmbedded({ binaries: postgres15, settings: { fsync: 'off' } });
+const servers = [['18', {}], ...(has15 ? [['15', { binaries: postgres15 }] as const] : [])] as const;
+
+describe.each(servers)('on a PostgreSQL %s that was named', (_, build) => {
+  const running = useEmbedded({ ...build, settings: { fsync: 'off' } });
 
   let book: string;
   let passfile: string;
@@ -94,6 +96,26 @@ describe.skipIf(!has15)('on a PostgreSQL 15 that was named', () => {
       [0, ''],
     ]);
     expect(await readPassfile(passfile)).toHaveLength(2 * LOGIN_ROLES.length);
+  });
+
+  test('an administrator with CREATEROLE, who is no superuser, applies and rotates', async () => {
+    const name = `admin_${book}`;
+    await asSuperuser(`create role ${name} login createrole password 'p'`);
+    await asSuperuser(`create database ${name} owner ${name}`);
+    const own = ['--database-url', as(name, name), '--book', `own_${book}`, '--passfile', passfile];
+    afterwards(async () => {
+      const mine = `select rolname from pg_roles where rolname ~ '_own_${book}$' order by 1`;
+      const roles = (await asSuperuser(mine)).map(({ rolname }) => rolname as string);
+      await asSuperuser(`drop database ${name} with (force)`);
+      await asSuperuser(`drop role ${[...roles, name].join(', ')}`);
+    });
+    expect((await ask('migrate', ...own.slice(0, 4))).code).toBe(0);
+    const { connections } = await json<{ connections: Record<string, string> }>('roles', 'apply', ...own);
+    expect(await sessionOf(connections.signal_engine!)).toBe(`signal_engine_own_${book}`);
+    const { connection } = await json<{ connection: string }>('roles', 'rotate', 'signal_engine', ...own);
+    expect(await sessionOf(connection)).toBe(`signal_engine_2_own_${book}`);
+    expect((await ask('roles', 'rotate', 'signal_engine', '--finish', ...own)).code).toBe(0);
+    expect(await sessionOf(connections.signal_engine!)).toBe(`signal_engine_own_${book}`);
   });
 
   describe('where one user has all and may make no role', () => {

@@ -192,6 +192,13 @@ describe('roles apply and show', () => {
 });
 
 describe('roles rotate', () => {
+  const untilRefused = (password: string) =>
+    until(() =>
+      logIn('signal_engine', password).then(
+        () => false,
+        (error) => error.code === '28P01',
+      ),
+    );
   const rotate = (...args: string[]) => json<Rotated>('roles', 'rotate', 'signal_engine', ...args, ...there);
 
   test('lets two passwords in, with the same rights, until the old one is ended', async () => {
@@ -221,18 +228,42 @@ describe('roles rotate', () => {
   test('refuses the old password by itself when its time is over', async () => {
     const old = server.password('signal_engine');
     await rotate('--keep', '1s');
-    await until(() =>
-      logIn('signal_engine', old).then(
-        () => false,
-        (error) => error.code === '28P01',
-      ),
-    );
+    await untilRefused(old);
     const { roles } = await json<Shown>('roles', 'show', ...there);
     expect(roles.find(({ role }) => role === 'signal_engine')!.rotation!.ending!.is_over).toBe(true);
     // Who reads the file comes in again.
     await ask('roles', 'apply', ...there);
     expect(await logIn('signal_engine', await passwordOf('signal_engine'))).toHaveLength(1);
     await expect(logIn('signal_engine', old)).rejects.toMatchObject(refused);
+  });
+
+  test('is finished by claire up where its time is over, so that who reads the file comes in', async () => {
+    const old = server.password('signal_engine');
+    await rotate('--keep', '1s');
+    await untilRefused(old);
+    const up = start(['up', ...there]);
+    afterwards(() => up.signal('SIGKILL'));
+    await until(async () => (await passwordOf('signal_engine')) !== old);
+    await until(async () =>
+      logIn('signal_engine', await passwordOf('signal_engine')).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await expect(logIn('signal_engine', old)).rejects.toMatchObject(refused);
+  });
+
+  test('is finished by the next command that its login is refused for', async () => {
+    const old = server.password('claire_reader');
+    await ask('roles', 'rotate', 'claire_reader', '--keep', '1s', ...there);
+    await until(() =>
+      logIn('claire_reader', old).then(
+        () => false,
+        (error) => error.code === '28P01',
+      ),
+    );
+    expect((await ask('positions', ...there)).code).toBe(0);
+    expect(await logIn('claire_reader', await passwordOf('claire_reader'))).toHaveLength(1);
   });
 
   test('goes back and forth between two logins, and the one that is not needed may not log in', async () => {

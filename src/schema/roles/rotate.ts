@@ -11,6 +11,10 @@ import {
   secondName,
 } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
+import { inTransaction } from '../application.js';
+import { alone } from '../migrate.js';
+
+const PATIENCE_MS = 60_000;
 
 /*
  * PostgreSQL keeps one password a role, so two can be valid only under two names. Each login role may have a second one, a
@@ -91,13 +95,13 @@ export interface RotateOptions {
  * Makes a new credential of a role; the old one stays valid for a while.
  * @throws ClaireError rotation_refused, right_missing
  */
-export function beginRotation(
+export async function beginRotation(
   database: Database,
   book: string,
   role: LoginRole,
   { password, keep_ms, keep }: RotateOptions,
 ): Promise<Rotation> {
-  return alone(database, book, async (t) => {
+  await whole(database, book, async (t) => {
     const { current, ending } = await rotationOf(t, book, role);
     if (ending) {
       const end = ending.is_over ? `ended at ${ending.until}` : `is valid until ${ending.until}`;
@@ -116,21 +120,21 @@ export function beginRotation(
     );
     await t.query(`alter role ${identifier(current.name)} valid until ${literal(row!.until)}`);
     await keep({ [next]: password });
-    return rotationOf(t, book, role);
   });
+  return rotationOf(database, book, role);
 }
 
 /**
  * Ends the old credential of a rotation. A first login gets `password`, for who reads the file; a second one sleeps.
  * @throws ClaireError rotation_refused, right_missing
  */
-export function endRotation(
+export async function endRotation(
   database: Database,
   book: string,
   role: LoginRole,
   { password, keep }: Omit<RotateOptions, 'keep_ms'>,
 ): Promise<Rotation> {
-  return alone(database, book, async (t) => {
+  await whole(database, book, async (t) => {
     const { ending } = await rotationOf(t, book, role);
     if (!ending) {
       throw new ClaireError('rotation_refused', {
@@ -145,8 +149,8 @@ export function endRotation(
       await t.query(`alter role ${name} nologin password null valid until 'infinity'`);
       await keep({ [ending.name]: undefined });
     }
-    return rotationOf(t, book, role);
   });
+  return rotationOf(database, book, role);
 }
 
 /** The second login is a member of the first one and nothing else; it does not inherit what the server keeps by name. */
@@ -177,12 +181,11 @@ async function makeSecond(t: Queryable, book: string, role: LoginRole): Promise<
   }
 }
 
-/** Two that change the same role at once fail in the server, and two passwords for one file lose each other. */
-async function alone<T>(database: Database, book: string, work: (t: Queryable) => Promise<T>): Promise<T> {
-  return database.transaction(async (t) => {
-    await t.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`claire roles ${book}`]);
-    return work(t);
-  });
+/** Beside nobody who makes the roles of the book: two that change the same role at once fail in the server. */
+async function whole(database: Database, book: string, work: (t: Queryable) => Promise<void>): Promise<void> {
+  await alone(database, book, { patience: PATIENCE_MS }, (session) =>
+    inTransaction(session, () => work(session)),
+  );
 }
 
 /** Drops the second logins of a book that has been dropped. They have nothing but what the first ones lent them. */
