@@ -50,6 +50,8 @@ export interface ConnectOptions {
   connections?: number;
   /** How long a call waits for a connection, in milliseconds, also while the server restarts. Default 30,000. */
   checkoutTimeout?: number;
+  /** Whether a server that was there is waited for, within the checkout, while it is away. Default true. */
+  reconnects?: boolean;
   /** How long a statement may take, in milliseconds; 0 for ever. Default 30,000. */
   statementTimeout?: number;
   /** How long a transaction may let the server wait, in milliseconds. Default 30,000. */
@@ -119,6 +121,7 @@ function poolOptions({ service, instance, connections, ...options }: ConnectOpti
   const echoed = setting('echo');
   return {
     leakAfter: LEAK_MS,
+    reconnects: true,
     ...limits,
     ...(options.echo === undefined && echoed ? { echo: printEcho } : {}),
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
@@ -126,7 +129,6 @@ function poolOptions({ service, instance, connections, ...options }: ConnectOpti
     connections: connections ?? base + overflow,
     baseConnections: Math.min(base, connections ?? base),
     echoValues: echoed === 'values',
-    reconnects: true,
   };
 }
 

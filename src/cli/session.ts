@@ -32,6 +32,8 @@ export interface PlaceOptions {
   embedded?: boolean;
   /** The work holds locks of a session or sets what the next client of a pooler would inherit: refused behind one. */
   direct?: boolean;
+  /** A server that is away is waited for, as a service does; a person is told at once. */
+  waits?: boolean;
   /** The work ends by itself when the signal is aborted; else it is left where it is. */
   endsItself?: boolean;
 }
@@ -70,7 +72,7 @@ export async function withBook<T>(
 ): Promise<T> {
   const { book } = invocation.globals;
   const run = async (place: Place) => {
-    const claire = await connectTo(place, book, login);
+    const claire = await connectTo(place, book, login, options?.waits);
     try {
       return await work(claire, place);
     } finally {
@@ -99,10 +101,18 @@ const SERVICES: ReadonlySet<string> = new Set(['signal_engine', 'risk_manager', 
  * Connects to a book. On the embedded server `main` is made where it is missing, so that a first question is answered, and
  * so are the roles of a book that was made before books had roles of their own.
  */
-export async function connectTo(place: Place, book: string, login: Login): Promise<Claire> {
+export async function connectTo(
+  place: Place,
+  book: string,
+  login: Login,
+  reconnects = false,
+): Promise<Claire> {
   const connections = connectionsOf(login);
   const open = () =>
-    connect({ service: login, databaseUrl: place.url(login, book), book, connections, ...limitOf(login) });
+    connect({
+      ...{ service: login, databaseUrl: place.url(login, book), book, connections, reconnects },
+      ...limitOf(login),
+    });
   try {
     return await open();
   } catch (error) {

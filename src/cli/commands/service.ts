@@ -17,7 +17,7 @@ const runs = (login: Login, run: Run) => async (invocation: Invocation) => {
       list(Object.entries(result).map(([name, value]) => [name, JSON.stringify(value)])),
     );
   };
-  await withBook(invocation, login, work, { endsItself: true });
+  await withBook(invocation, login, work, { endsItself: true, waits: true });
   return undefined;
 };
 
