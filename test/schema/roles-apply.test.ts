@@ -214,13 +214,13 @@ test('the path and the limits of a login hold when it connects without the libra
     databaseUrl: ground.urlOf('claire_operator', name),
     applicationName: 'tests',
     connections: 3,
-    checkoutTimeout: 500,
+    checkoutTimeout: 1000,
   });
   expect(await plain.query('select * from signals')).toEqual([]);
   expect(await plain.query('show idle_in_transaction_session_timeout')).toEqual([
     { idle_in_transaction_session_timeout: '1min' },
   ]);
-  const three = [1, 2, 3].map(() => plain.query('select pg_sleep(1.5)'));
+  const three = [1, 2, 3].map(() => plain.query('select pg_sleep(2.5)'));
   const refused = (await Promise.allSettled(three)).filter(({ status }) => status === 'rejected');
   expect(refused.map((one) => (one as PromiseRejectedResult).reason.code)).toEqual(['connections_exhausted']);
   await plain.close();

@@ -132,7 +132,9 @@ const everything = () =>
      union all select attrelid || attname, attacl::text, 0 from pg_attribute where attacl is not null
      union all select rolname, rolconnlimit || ' ' || rolcanlogin || ' ' || xmin, 0 from pg_authid where rolname like '%${name}'
      union all select setrole::text, setconfig::text || xmin, 0 from pg_db_role_setting
-     union all select roleid::text, member || ' ' || grantor, 0 from pg_auth_members order by 1, 2`,
+       where setrole in (select oid from pg_roles where rolname like '%${name}')
+     union all select roleid::text, member || ' ' || grantor, 0 from pg_auth_members
+       where roleid in (select oid from pg_roles where rolname like '%${name}') order by 1, 2`,
   );
 
 test('applied again nothing changes, also by a migration', async () => {
