@@ -67,8 +67,14 @@ async function visit<T>(
     const server = await come();
     if (!server) return undefined;
     if (!server.found) await writeFile(markOf(server.dataDir), 'Stopped by the last command that leaves.\n');
-    const entered = await enter(server, options, work, Date.now() > end);
+    const isLastTurn = Date.now() > end;
+    const entered = await enter(server, options, work, isLastTurn);
     if (entered) return entered;
+    if (isLastTurn) {
+      throw new ClaireError('embedded_stop_failed', {
+        found: `For a minute somebody has held the lock of who stops it, on port ${server.port}.`,
+      });
+    }
     await sleep(50);
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Database, LOGIN_ROLES, readPassfile, roleName } from '../../src/database/index.js';
@@ -69,6 +69,15 @@ describe.each(servers)('on a PostgreSQL %s that was named', (_, build) => {
     );
     expect(created).toEqual([gone]);
     for (const url of Object.values(connections)) expect(await sessionOf(url)).toMatch(book);
+  });
+
+  test('apply names the roles of which the file has no password', async () => {
+    await ask('roles', 'apply', ...there);
+    await rm(passfile);
+    const { lacking } = await json<{ lacking: string[] }>('roles', 'apply', ...there);
+    expect(lacking).toEqual(LOGIN_ROLES.map((role) => roleName(role, book)));
+    const { stdout } = await ask('roles', 'apply', ...there);
+    expect(stdout).toContain(`The file holds no password of ${lacking.join(', ')}`);
   });
 
   test('rotate keeps both passwords valid, in the named file, until the old one is ended', async () => {

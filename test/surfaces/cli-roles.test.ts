@@ -280,6 +280,15 @@ describe('roles rotate', () => {
     expect((await rotate()).current.name).toBe('signal_engine_2');
   });
 
+  test('lends the second login the rights of the first, not its name: it gives it no other password', async () => {
+    await rotate();
+    const password = await passwordOf('signal_engine_2');
+    await expect(logIn('signal_engine_2', password, 'set role signal_engine')).rejects.toMatchObject({
+      code: '42501',
+    });
+    await logIn('signal_engine_2', password, 'select from signals');
+  });
+
   test('is not begun twice, nor finished where none is under way', async () => {
     const codes = async (...args: string[]) =>
       (await ask('roles', 'rotate', 'claire', ...args, ...there)).code;

@@ -97,6 +97,14 @@ describe('what is in the server', () => {
     });
   });
 
+  test('no login gets to the locks of the commands, which are kept in a database of their own', async () => {
+    const { server } = running;
+    for (const login of LOGINS.filter((each) => each !== 'postgres')) {
+      for (const database of ['postgres', 'template1'])
+        await expect(query(server, login, 'select 1', database)).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+
   test('the settings that results depend on are the same everywhere', async () => {
     const { server } = running;
     const rows = await query(

@@ -64,14 +64,20 @@ const apply = defineCommand({
       const protection = await protectionMissing(place.database('postgres'), book);
       const connections = await stringsOf(invocation, credentials, book);
       const { passfile } = credentials;
+      const lacking = await withoutPassword(credentials, book);
       invocation.out.answer(
-        { book, owner: state.owner, created: state.created, passfile, connections, protection },
+        { book, owner: state.owner, created: state.created, passfile, lacking, connections, protection },
         () => {
           const made =
             state.created.length === 0 ? 'No role was missing.' : `Made: ${state.created.join(', ')}.`;
           return [
             `${made} Passwords are in ${passfile}.`,
             `Connect to book ${book} as:\n${stringsText(connections)}`,
+            ...(lacking.length > 0
+              ? [
+                  `The file holds no password of ${lacking.join(', ')}: put the one that is known into it, or see \`claire roles rotate\`.`,
+                ]
+              : []),
             ...protection,
           ].join('\n\n');
         },
@@ -87,6 +93,12 @@ function passwordsFor(
 ): Partial<Record<LoginRole, string>> {
   const wanted = roles.filter(({ role, exists }) => isLogin(role) && (server || !exists));
   return Object.fromEntries(wanted.map(({ role, name }) => [role, known[name] ?? newPassword()]));
+}
+
+/** Roles that were there before, or whose file was lost: the strings that name the file would not let them in. */
+async function withoutPassword(credentials: Credentials, book: string): Promise<string[]> {
+  const known = await credentials.passwords();
+  return LOGIN_ROLES.map((role) => roleName(role, book)).filter((name) => known[name] === undefined);
 }
 
 const byName = (passwords: Partial<Record<LoginRole, string>>, book: string): Record<string, string> =>

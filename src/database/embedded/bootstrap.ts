@@ -9,7 +9,7 @@ import { fingerprint } from './passwords.js';
 import type { Account } from './programs.js';
 
 /** Raised whenever the statements below change: every cluster then gets them once more. */
-const VERSION = '2';
+const VERSION = '3';
 
 /**
  * The database is Claire's alone, so nobody else's work needs what PostgreSQL gives to everybody. Large objects belong to
@@ -60,6 +60,8 @@ async function roleStatements(client: Client, passwords: Passwords): Promise<str
       `alter role ${login} in database ${DATABASE} set search_path = main`,
     ]),
     `revoke all on database ${DATABASE} from public, ${LOGIN_ROLES.join(', ')}`,
+    // There the commands keep their advisory locks, which anybody who can connect could take and hold.
+    'revoke all on database postgres, template1 from public',
     `grant connect on database ${DATABASE} to ${LOGIN_ROLES.join(', ')}`,
     // Up to PostgreSQL 16 nobody but its owner refreshes positions_realtime, by way of a temporary table.
     `grant temporary on database ${DATABASE} to claire`,

@@ -157,15 +157,19 @@ export async function endRotation(
 async function makeSecond(t: Queryable, book: string, role: LoginRole): Promise<void> {
   const [first, second] = [roleName(role, book), secondName(role, book)];
   const name = identifier(second);
-  const [found] = await t.query<{ there: boolean; member: boolean }>(
-    `select exists (select from pg_roles where rolname = $2) as there,
+  const [found] = await t.query<{ there: boolean; member: boolean; major: number }>(
+    `select current_setting('server_version_num')::int / 10000 as major,
+       exists (select from pg_roles where rolname = $2) as there,
        exists (
          select from pg_auth_members where roleid = to_regrole(quote_ident($1)) and member = to_regrole(quote_ident($2))
        ) as member`,
     [first, second],
   );
   if (!found!.there) await t.query(`create role ${name}`);
-  if (!found!.member) await t.query(`grant ${identifier(first)} to ${name}`);
+  // Who has become the first one may give it another password, so the rights are lent and not the name. PostgreSQL 15 knows
+  // no such difference. A second login from before gets it too.
+  if (found!.major >= 16) await t.query(`grant ${identifier(first)} to ${name} with inherit true, set false`);
+  else if (!found!.member) await t.query(`grant ${identifier(first)} to ${name}`);
   const { base, overflow } = profileOf(role);
   await t.query(`alter role ${name} inherit connection limit ${base + overflow}`);
   const settings = await t.query<{ inside: string; name: string; value: string }>(
