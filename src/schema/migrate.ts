@@ -275,6 +275,20 @@ async function requireServer(database: Queryable): Promise<void> {
   if (major < 15) throw new ClaireError('server_too_old', { found: `This server is ${major}.` });
 }
 
+/** Any login may take an advisory lock: who waits for it is told whose session to look at. */
+async function holderOf(session: Queryable, name: string): Promise<string> {
+  const holders = await session.query<{ pid: number; login: string | null }>(
+    `select l.pid, a.usename::text as login
+     from pg_locks as l left join pg_stat_activity as a using (pid), hashtextextended($1, 0) as key
+     where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+       and l.database = (select oid from pg_database where datname = current_database())
+       and (l.classid::bigint << 32 | l.objid::bigint) = key`,
+    [name],
+  );
+  const told = holders.map(({ pid, login }) => `process ${pid} of ${login ?? 'a login that is not shown'}`);
+  return told.join(' and ') || 'a session that has just ended';
+}
+
 /** Polls: a blocking lock would deadlock with another migrator's CREATE INDEX CONCURRENTLY. */
 async function lock(session: Queryable, book: string, options: MigrateOptions): Promise<void> {
   const { patience = PATIENCE_MS, onNotice, signal } = options;
@@ -287,7 +301,10 @@ async function lock(session: Queryable, book: string, options: MigrateOptions): 
     );
     if (row?.locked) return;
     if (turn === 20) onNotice?.(`Waiting for another migration of book ${book}.`);
-    if (Date.now() > until) throw new ClaireError('migration_busy', { found: `Waited ${patience} ms.` });
+    if (Date.now() > until) {
+      const found = `Waited ${patience} ms for ${await holderOf(session, `claire migrate ${book}`)}.`;
+      throw new ClaireError('migration_busy', { found });
+    }
     await sleep(100);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { identifier, OWNER, ROLES, roleName } from '../../src/database/index.js';
-import { dropBook, dropRoles, protectionMissing } from '../../src/schema/index.js';
+import { applyRoles, dropBook, dropRoles, migrate, protectionMissing } from '../../src/schema/index.js';
+import { refusal } from '../harness/book.js';
 import { useRoles } from './roles-ground.js';
 
 const ground = useRoles();
@@ -56,6 +57,41 @@ describe('what protection is missing', () => {
       `Anybody may make objects in schema ${name}, beside those of the book.`,
       'Function why(text) has no fixed search path: it can be led to objects of others.',
     ]);
+  });
+});
+
+test('what a login has set for itself is told, and taken away when roles are applied', async () => {
+  const name = await ground.bookWithRoles();
+  const engine = roleName('signal_engine', name);
+  const login = ground.login('signal_engine', name);
+  await login.query(`alter role ${engine} set default_transaction_read_only = on`);
+  await login.query(`alter role ${engine} set work_mem = '8MB'`);
+  expect(await protectionMissing(book.database, name)).toEqual([
+    `${engine} was given default_transaction_read_only=on, itself or by somebody.`,
+  ]);
+  const { roles } = await applyRoles(book.database, name);
+  expect(await protectionMissing(book.database, name)).toEqual([]);
+  // What does no harm is somebody's choice.
+  expect(roles.find((role) => role.name === engine)!.settings).toContain('work_mem=8MB');
+});
+
+test('who is in a role of a book is told', async () => {
+  const name = await ground.bookWithRoles();
+  const alice = await ground.stranger();
+  const risk = roleName('risk_manager', name);
+  await book.sql(`grant ${risk} to ${alice.name}`);
+  expect(await protectionMissing(book.database, name)).toEqual([`${alice.name} may do what ${risk} may.`]);
+  await book.sql(`revoke ${risk} from ${alice.name}`);
+});
+
+test('a login that takes the lock of migrations is named to whoever waits for it', async () => {
+  const name = await ground.bookWithRoles();
+  await ground.login('risk_manager', name).session(async (session) => {
+    await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [`claire migrate ${name}`]);
+    const error = await refusal(migrate(book.database, name, { patience: 50 }));
+    expect(error.code).toBe('migration_busy');
+    expect(error.message).toMatch(new RegExp(`for process \\d+ of ${roleName('risk_manager', name)}\\.$`));
+    await session.query('select pg_advisory_unlock_all()');
   });
 });
 

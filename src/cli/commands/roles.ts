@@ -170,8 +170,10 @@ const rotate = defineCommand({
         });
       }
       const keep_ms = durationGiven(String(options.keep));
-      if (keep_ms === undefined) {
-        throw new ClaireError('usage_invalid', { found: '--keep takes a duration: 30m, 24h, 7d.' });
+      if (!keep_ms) {
+        throw new ClaireError('usage_invalid', {
+          found: '--keep takes a duration of more than nothing: 30m, 24h, 7d.',
+        });
       }
       const admin = place.database('postgres');
       const rotation = await credentials.change((keep) => {

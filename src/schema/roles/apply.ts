@@ -20,7 +20,7 @@ import { recognise } from '../recognise.js';
 import { readGround } from './cells.js';
 import { makeExact } from './grants.js';
 import { ACT_AS, ownerOfView, ownershipStatements } from './owner.js';
-import { type RolePasswords, type RoleState, type RolesState, rolesOf } from './state.js';
+import { type RolePasswords, type RoleState, type RolesState, rolesOf, spoiledBy } from './state.js';
 
 export interface ApplyRolesOptions {
   /** Clear passwords to set; the server is given their SCRAM verifiers only. A login without one keeps its own, or none. */
@@ -157,6 +157,11 @@ function attributes(state: RoleState, database: string, isOwn: boolean): string[
     statements.push(
       `alter role ${name}${where} set ${key} = ${key === 'search_path' ? value : literal(value)}`,
     );
+  }
+  for (const setting of spoiledBy(settings)) {
+    const key = setting.slice(0, setting.indexOf('='));
+    statements.push(`alter role ${name} reset ${key}`);
+    statements.push(`alter role ${name} in database ${identifier(database)} reset ${key}`);
   }
   return statements;
 }

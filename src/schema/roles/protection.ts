@@ -1,7 +1,15 @@
-import { type Database, OWNER, type Queryable, ROLES, roleName } from '../../database/index.js';
+import {
+  type Database,
+  LOGIN_ROLES,
+  OWNER,
+  type Queryable,
+  ROLES,
+  roleName,
+  secondName,
+} from '../../database/index.js';
 import { readGround } from './cells.js';
 import { looseFunctions } from './search-path.js';
-import { type RoleState, type RolesState, rolesOf } from './state.js';
+import { type RoleState, type RolesState, rolesOf, spoiledBy } from './state.js';
 
 /**
  * What of the protection of a book is missing, a sentence each; none where all of it stands. Reads the catalog, and who
@@ -56,6 +64,10 @@ function ofRoles({ roles, beyond }: RolesState): string[] {
       const unset = expected_settings.filter((one) => !settings.includes(one));
       return !superuser && unset.length > 0 && `${name} is without ${unset.join(' and ')}.`;
     }),
+    ...each(({ name, settings }) => {
+      const spoiled = spoiledBy(settings);
+      return spoiled.length > 0 && `${name} was given ${spoiled.join(' and ')}, itself or by somebody.`;
+    }),
   ];
 }
 
@@ -80,8 +92,15 @@ async function ofOwners(session: Queryable, { book, owner, roles }: RolesState):
 /** What a role may beyond the book: an attribute, or another role that it is in. */
 async function ofAttributes(session: Queryable, { book }: RolesState): Promise<string[]> {
   const names = ROLES.map((role) => roleName(role, book));
-  const rows = await session.query<{ name: string; may: string[]; member_of: string[] }>(
+  const seconds = LOGIN_ROLES.map((role) => secondName(role, book));
+  const rows = await session.query<{ name: string; may: string[]; member_of: string[]; members: string[] }>(
     `select r.rolname::text as name,
+       -- Who makes roles is in those that he made, and may be in any.
+       array(
+         select distinct g.rolname::text from pg_auth_members as m join pg_roles as g on g.oid = m.member
+         where m.roleid = r.oid and not g.rolsuper and not g.rolcreaterole
+           and g.rolname <> all ($4) and not (g.rolname = $2 and r.rolname = $3) order by 1
+       ) as members,
        array_remove(array[
          case when rolcreaterole then 'make roles' end, case when rolcreatedb then 'make databases' end,
          case when rolreplication then 'replicate' end, case when rolbypassrls then 'pass row security' end
@@ -91,9 +110,10 @@ async function ofAttributes(session: Queryable, { book }: RolesState): Promise<s
          where m.member = r.oid and not (r.rolname = $2 and g.rolname = $3) order by 1
        ) as member_of
      from pg_roles as r where r.rolname = any ($1) and not r.rolsuper order by 1`,
-    [names, roleName(OWNER, book), roleName('claire', book)],
+    [names, roleName(OWNER, book), roleName('claire', book), seconds],
   );
-  return rows.flatMap(({ name, may, member_of }) => [
+  return rows.flatMap(({ name, may, member_of, members }) => [
+    ...(members.length > 0 ? [`${some(members)} may do what ${name} may.`] : []),
     ...(may.length > 0 ? [`${name} may ${may.join(' and ')}.`] : []),
     ...(member_of.length > 0 ? [`${name} may do what ${member_of.join(' and ')} may.`] : []),
   ]);

@@ -119,6 +119,17 @@ export async function rolesOf(session: Queryable, book: string): Promise<RolesSt
   };
 }
 
+/**
+ * What a login, which may change its own settings, can spoil its next connections with: nobody but a person means these
+ * for a login of Claire's, and the person would be told.
+ */
+const SPOILING =
+  /^(default_transaction_\w+|statement_timeout|lock_timeout|transaction_timeout|role|(session|local)_preload_libraries)=/;
+
+/** Settings of a role by which it would not work as documented. */
+export const spoiledBy = (settings: readonly string[]): string[] =>
+  settings.filter((setting) => SPOILING.test(setting));
+
 /** Connections of a login at its peak. */
 function limitOf(role: Role): number {
   if (role === OWNER) return -1;
