@@ -67,9 +67,8 @@ export class Database implements Queryable {
 
   /** Runs one statement, which is a transaction of its own; tried again as `retry` does. */
   async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
-    return this.retry(() =>
-      this.#pool.lend(async (session) => (await session.run(text, values, options)).rows),
-    );
+    const run = (session: Session) => session.run(text, values, options);
+    return (await this.retry(() => this.#pool.lend(run))).rows;
   }
 
   /**

@@ -100,7 +100,11 @@ export class ConnectionPool {
       this.#holders.take(session);
       return await work(session);
     } finally {
-      if (session && !session.isBack) await this.#giveBack(session);
+      if (session && !session.isBack) {
+        // Not awaited where there is nothing to wait for: a small statement would notice.
+        const back = this.#giveBack(session);
+        if (back) await back;
+      }
       if (--this.#working === 0) this.#atRest?.();
     }
   }
@@ -256,19 +260,26 @@ export class ConnectionPool {
     });
   }
 
-  async #giveBack(session: Session): Promise<void> {
+  #giveBack(session: Session): Promise<void> | undefined {
     const { link } = session;
     session.isBack = true;
     session.end();
     this.#holders.giveBack(session);
-    if (session.isSilent) this.#doubtedBefore = performance.now();
+    const now = performance.now();
+    if (session.isSilent) this.#doubtedBefore = now;
     const isKnown = session.whole && !session.isBusy;
-    if (isKnown && link.getTransactionStatus() !== 'I') await link.ask('rollback', PING_MS).catch(() => {});
-    const isUsable = isKnown && link.getTransactionStatus() === 'I';
-    if (!isUsable) link.sever();
-    link.lastUsed = performance.now();
-    link.release(!isUsable || link.isOld);
-    session.leave();
+    const release = () => {
+      const isUsable = isKnown && link.getTransactionStatus() === 'I';
+      if (!isUsable) link.sever();
+      link.lastUsed = now;
+      link.release(!isUsable || link.isOld);
+      session.leave();
+    };
+    if (isKnown && link.getTransactionStatus() !== 'I') {
+      return link.ask('rollback', PING_MS).then(release, release);
+    }
+    release();
+    return undefined;
   }
 }
 

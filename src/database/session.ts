@@ -29,7 +29,7 @@ export interface SessionOptions {
     | ((text: string, values: readonly unknown[] | undefined, since: number, error?: unknown) => void)
     | undefined;
   /** Takes the connection back. */
-  giveBack(session: Session): Promise<void>;
+  giveBack(session: Session): unknown;
 }
 
 /** Errors of statements whose connection was lost before the answer came: whether they were run is not known. */
@@ -59,7 +59,7 @@ export class Session implements Queryable {
   #sentAt = 0;
   /** How much had come at the last look at an overdue answer. */
   #received = -1;
-  #last: Promise<unknown> | undefined;
+  #last: Promise<QueryResult> | undefined;
   /** What the connection ended with, where it did. */
   #end: unknown;
   #onTimeOut: ((error: ClaireError) => void) | undefined;
@@ -100,9 +100,14 @@ export class Session implements Queryable {
   ): Promise<QueryResult> {
     // Without parameters it is a statement of a transaction or of a migration: nothing to keep.
     const name = values && prepared ? this.#options.names?.nameOf(text) : undefined;
+    const { echo } = this.#options;
+    const since = performance.now();
     try {
-      return await this.#send(text, values, name);
+      const result = await this.#send(text, values, name);
+      echo?.(text, values, since);
+      return result;
     } catch (error) {
+      echo?.(text, values, since, error);
       if (name !== undefined && isStale(error)) {
         this.#options.names!.renew(text);
         if (!this.inTransaction) return this.run(text, values, { prepared: false });
@@ -113,6 +118,8 @@ export class Session implements Queryable {
       const failure = this.#failure(this.#end ?? error);
       if (isLost(failure)) this.isSilent = true;
       throw failure;
+    } finally {
+      this.#underway--;
     }
   }
 
@@ -124,8 +131,7 @@ export class Session implements Queryable {
     return failure;
   }
 
-  async #send(text: string, values: readonly unknown[] | undefined, name: string | undefined) {
-    const { echo } = this.#options;
+  #send(text: string, values: readonly unknown[] | undefined, name: string | undefined) {
     // Not as an object where no name is needed: the driver copies it, for a tenth of what a small statement costs.
     const send = () => {
       this.#sentAt = performance.now();
@@ -134,21 +140,10 @@ export class Session implements Queryable {
         : this.link.query({ text, name, values: [...values!] });
     };
     this.statement = text;
-    const since = performance.now();
     // One after another: the ROLLBACK of a transaction waits for the statement that its failing work left under way.
     const isFirst = this.#underway++ === 0;
-    const answer = isFirst ? send() : this.#last!.catch(() => {}).then(send);
-    this.#last = answer;
-    try {
-      const result = await answer;
-      echo?.(text, values, since);
-      return result;
-    } catch (error) {
-      echo?.(text, values, since, error);
-      throw error;
-    } finally {
-      this.#underway--;
-    }
+    this.#last = isFirst ? send() : this.#last!.catch(() => {}).then(send);
+    return this.#last;
   }
 
   /** Whether a statement is on its way: nobody can say in which state it leaves the connection. */
