@@ -50,6 +50,8 @@ export interface ConnectOptions {
   connections?: number;
   /** How long a call waits for a connection, in milliseconds, also while the server restarts. Default 30,000. */
   checkoutTimeout?: number;
+  /** After how many milliseconds a connection is replaced, less up to a tenth. Default 3,600,000. */
+  recycleAfter?: number;
   /** Whether a server that was there is waited for, within the checkout, while it is away. Default true. */
   reconnects?: boolean;
   /** How long a statement may take, in milliseconds; 0 for ever. Default 30,000. */

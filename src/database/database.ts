@@ -33,6 +33,8 @@ export interface DatabaseOptions {
   baseConnections?: number;
   /** How long a caller waits for a connection, in milliseconds. Default 30 s, as the seed has it. */
   checkoutTimeout?: number;
+  /** After how many milliseconds a connection is replaced, less up to a tenth. Default an hour, as the seed has it. */
+  recycleAfter?: number;
   /** How long a statement may take, in milliseconds; 0 for ever. Left out, the server's setting counts. */
   statementTimeout?: number;
   /** How long a transaction may wait for its client, in milliseconds. Left out, the server's setting counts. */

@@ -3,17 +3,18 @@ import { Client, type ClientConfig, type PoolClient } from 'pg';
 
 /** How long the server may take to let one connection in; a wait for the next try is better than one for a dead address. */
 const CONNECT_MS = 5000;
-/** The seed's, less up to a tenth, so that connections made together do not end together. */
 const LIFETIME_MS = 3_600_000;
 
 export interface LinkConfig extends ClientConfig {
   /** Milliseconds within which the server lets the connection in. The driver's own limit is that of the queue, too. */
   connectWithin?: number | undefined;
+  /** After how many milliseconds it is replaced, less up to a tenth. Default: the seed's hour. */
+  recycleAfter?: number | undefined;
 }
 
 /** One connection to the server, with what the pool has to know of it. */
 export class Link extends Client {
-  readonly #diesAt = performance.now() + LIFETIME_MS * (1 - Math.random() / 10);
+  readonly #diesAt: number;
   /** When it last answered. */
   lastUsed = performance.now();
 
@@ -22,6 +23,8 @@ export class Link extends Client {
   constructor(config: LinkConfig = {}) {
     super(config);
     this.#connectWithin = config.connectWithin ?? CONNECT_MS;
+    // So that connections made together do not end together.
+    this.#diesAt = performance.now() + (config.recycleAfter ?? LIFETIME_MS) * (1 - Math.random() / 10);
     // Between the pool's own listener and that of a borrower there is none, while it is tried or rolled back: an end
     // that the server announces there would be an exception that nobody catches.
     this.on('error', () => {});

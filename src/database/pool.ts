@@ -50,6 +50,7 @@ export class ConnectionPool {
     const config: PoolConfig & LinkConfig = {
       ...address,
       connectWithin,
+      recycleAfter: options.recycleAfter,
       ...limitsOf(options),
       application_name: options.applicationName,
       max: this.#largest,

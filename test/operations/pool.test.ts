@@ -124,6 +124,20 @@ describe('a connection', () => {
     expect(rows.flat()).toEqual([{ one: 1 }, { one: 1 }, { one: 1 }]);
   });
 
+  test('that is old is replaced, when it comes back or before it is lent', async () => {
+    const { database } = pool({ recycleAfter: 200 });
+    const first = await backend(database);
+    await database.query('select pg_sleep(0.25)');
+    const second = await backend(database);
+    expect(second).not.toBe(first);
+    await sleep(700);
+    expect(await backend(database)).not.toBe(second);
+    const { database: lasting } = pool();
+    const kept = await backend(lasting);
+    await sleep(700);
+    expect(await backend(lasting)).toBe(kept);
+  });
+
   test('beyond the base leaves soon after the peak, one of the base stays', async () => {
     const { database, sessions } = pool({ connections: 4, baseConnections: 2 });
     const release = await holdAll(database, 4);

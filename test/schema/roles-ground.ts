@@ -41,6 +41,9 @@ export function useRoles(): RolesGround {
       applicationName: 'tests',
       connections: 1,
     });
+    // What still stands of theirs would keep them.
+    const name = new URL(book.url).pathname.slice(1);
+    await admin.query(`drop database if exists ${identifier(name)} with (force)`);
     const names = [...books.flatMap((book) => ROLES.map((role) => roleName(role, book))), ...strangers];
     for (const name of names) await admin.query(`drop role if exists ${identifier(name)}`);
     await admin.close();

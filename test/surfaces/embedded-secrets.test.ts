@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type EmbeddedServer, LOGINS, startEmbedded } from '../../src/database/embedded/index.js';
@@ -125,7 +125,10 @@ describe('of passwords that commands make and use', () => {
       log_connections: 'on',
       fsync: 'off',
     };
-    server = await startEmbedded({ dataDir: await rested('main'), port: await freePort(), settings });
+    const dataDir = await rested('main');
+    // Other tests copy the same directory, with its passwords, and give them to commands.
+    await rm(join(dataDir, 'pgpass'));
+    server = await startEmbedded({ dataDir, port: await freePort(), settings });
     there = ['--data', server.dataDir];
     seen = new Set();
     await look();
