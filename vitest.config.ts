@@ -11,7 +11,7 @@ const POSTGRESQL_15 = '/usr/lib/postgresql/15';
 const LAWS = 'sql,operations,races,model,schema,risk';
 
 /** The client's own part, which meets no other server there. What it asks the server for is tested on both. */
-const OF_THE_CLIENT = ['pool', 'pool-network', 'prepared-statements', 'gather'].map(
+const OF_THE_CLIENT = ['pool', 'pool-lost', 'pool-network', 'prepared-statements', 'gather'].map(
   (name) => `test/operations/${name}.test.ts`,
 );
 

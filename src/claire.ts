@@ -3,11 +3,11 @@ import { setting } from './config.js';
 import {
   bookName,
   Database,
+  type DatabaseOptions,
   type Echo,
   identifier,
   LOGIN_ROLES,
   MOST_CONNECTIONS,
-  type Notice,
   profileOf,
   type Queryable,
   type TransactionOptions,
@@ -35,7 +35,22 @@ type Call<O> =
 /** The verbs of the record. A promise resolves only after the commit, inside a transaction with the transaction. */
 export type Verbs = { readonly [Name in keyof Operations]: Call<Operations[Name]> };
 
-export interface ConnectOptions {
+/** What a service may say of its pool. Its profile and `docs/connections.md` have what counts where it says nothing. */
+type PoolOptions = Pick<
+  DatabaseOptions,
+  | 'checkoutTimeout'
+  | 'recycleAfter'
+  | 'reconnects'
+  | 'statementTimeout'
+  | 'idleInTransactionTimeout'
+  | 'leakAfter'
+  | 'onNotice'
+  | 'echo'
+  | 'pooler'
+  | 'preparedStatements'
+>;
+
+export interface ConnectOptions extends PoolOptions {
   /** Name of the service: shown by the server, and the login on the embedded server where it has one of that name. */
   service: string;
   /** PostgreSQL 15 to 18. Default: DATABASE_URL, else the embedded server that runs on `data`. */
@@ -48,32 +63,6 @@ export interface ConnectOptions {
   instance?: string;
   /** Largest number of connections, 20 at most. Default: that of the service, see `docs/connections.md`. */
   connections?: number;
-  /** How long a call waits for a connection, in milliseconds, also while the server restarts. Default 30,000. */
-  checkoutTimeout?: number;
-  /** After how many milliseconds a connection is replaced, less up to a tenth. Default 3,600,000. */
-  recycleAfter?: number;
-  /** Whether a server that was there is waited for, within the checkout, while it is away. Default true. */
-  reconnects?: boolean;
-  /** How long a statement may take, in milliseconds; 0 for ever. Default 30,000. */
-  statementTimeout?: number;
-  /** How long a transaction may let the server wait, in milliseconds. Default 30,000. */
-  idleInTransactionTimeout?: number;
-  /** After how many milliseconds a connection that is out is reported. Default 60,000; 0 for never. */
-  leakAfter?: number;
-  /** Told of connections that are out for too long, and of their return. Default: a warning of the process. */
-  onNotice?: (notice: Notice) => void;
-  /**
-   * Told of each SQL statement, without its values. Default: CLAIRE_ECHO, which prints them on standard error. Values
-   * are told only where CLAIRE_ECHO says so.
-   */
-  echo?: (entry: Echo) => void;
-  /** Whether a pooler in transaction mode (PgBouncer) stands before the server. Default false. */
-  pooler?: boolean;
-  /**
-   * Whether the server keeps statements that are used often prepared, which spares most of the time of a small read.
-   * Default true; behind a pooler false: PgBouncer knows them from 1.21 on.
-   */
-  preparedStatements?: boolean;
 }
 
 /** A connection to one book. Verbs, transactions, and an end. */

@@ -2,7 +2,7 @@ import { type Claire, connect } from '../claire.js';
 import { type EmbeddedServer, type Login, SUPERUSER } from '../database/embedded/index.js';
 import { Database, isPooled, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import { describeState, LATEST_VERSION, migrate, recognise } from '../schema/index.js';
+import { describeState, LATEST_VERSION, migrate, migratorsOf, recognise } from '../schema/index.js';
 import { makeRoles } from './book-roles.js';
 import type { Invocation } from './command.js';
 import { untilInterrupted } from './interrupt.js';
@@ -133,7 +133,7 @@ async function mend(place: Place, book: string, error: ClaireError): Promise<voi
     // An older version may be so on purpose; what has no rows was not finished. Only main is made without being asked for.
     const isOurs = book === 'main' && !state.handMade && !(await wantsBackup(admin, state, LATEST_VERSION));
     // Waits for another command that is making it.
-    if (isOurs || (await isBeingMigrated(admin, book))) await migrate(admin, book);
+    if (isOurs || (await migratorsOf(admin, book)).length > 0) await migrate(admin, book);
     else if (state.version === undefined) throw missing(error, book);
     else throw new ClaireError('schema_outdated', { found: describeState(state), cause: error });
   }
@@ -145,18 +145,6 @@ const missing = (error: ClaireError, book: string): ClaireError =>
   error.code === 'login_refused' || error.code === 'right_missing'
     ? new ClaireError('book_missing', { found: `There is no book ${book} here.`, cause: error })
     : error;
-
-async function isBeingMigrated(admin: Database, book: string): Promise<boolean> {
-  const [row] = await admin.query<{ held: boolean }>(
-    `select exists (
-       select from pg_locks, hashtextextended($1, 0) as key
-       where locktype = 'advisory' and objsubid = 1 and granted
-         and (classid::bigint << 32 | objid::bigint) = key
-     ) as held`,
-    [`claire migrate ${book}`],
-  );
-  return row!.held;
-}
 
 /** A server that is visited, or the one of a connection string. */
 export type Target = { server: EmbeddedServer; keeper: Queryable } | { url: string };

@@ -31,25 +31,28 @@ export interface DatabaseOptions {
   connections?: number;
   /** How many of them stay when they are idle. Default 0. */
   baseConnections?: number;
-  /** How long a caller waits for a connection, in milliseconds. Default 30 s, as the seed has it. */
+  /** How long a caller waits for a connection, in milliseconds, also while the server restarts. Default 30 s, as the seed has it. */
   checkoutTimeout?: number;
   /** After how many milliseconds a connection is replaced, less up to a tenth. Default an hour, as the seed has it. */
   recycleAfter?: number;
-  /** How long a statement may take, in milliseconds; 0 for ever. Left out, the server's setting counts. */
+  /** How long a statement may take, in milliseconds; 0 for ever. A service's: 30 s; else the server's setting counts. */
   statementTimeout?: number;
-  /** How long a transaction may wait for its client, in milliseconds. Left out, the server's setting counts. */
+  /** How long a transaction may wait for its client, in milliseconds. A service's: 30 s; else the server's setting counts. */
   idleInTransactionTimeout?: number;
-  /** After how many milliseconds a connection that is out is reported. Default 0: never. */
+  /** After how many milliseconds a connection that is out is reported; 0 for never. A service's: 60 s; else never. */
   leakAfter?: number;
   /** Told of connections that are out for too long. Default: a warning of the process. */
   onNotice?: (notice: Notice) => void;
-  /** Whether a server that was there is waited for within the checkout when it is away. */
+  /** Whether a server that was there is waited for within the checkout when it is away. A service does; else not. */
   reconnects?: boolean;
   /** A pooler hands connections on between transactions: it is told of no time limits, and keeps no prepared statements. */
   pooler?: boolean;
-  /** False where connections are handed on between statements by a pooler that does not know prepared ones. */
+  /**
+   * Whether the server keeps statements that are used often prepared, which spares most of the time of a small read.
+   * Default true; behind a pooler false: PgBouncer knows them from 1.21 on.
+   */
   preparedStatements?: boolean;
-  /** Told of each statement that was run, without its values. */
+  /** Told of each statement that was run, without its values. A service's: see CLAIRE_ECHO. */
   echo?: ((entry: Echo) => void) | undefined;
   /** Whether `echo` is told of values too. */
   echoValues?: boolean;

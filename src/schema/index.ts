@@ -18,6 +18,7 @@ export {
 export type { Pieces } from './hand-made.js';
 export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations, requireOurs } from './migrate.js';
+export { migratorsOf } from './migrators.js';
 export { type Plan, type PlannedFile, type PlannedStep, planMigration } from './plan.js';
 export { examine, type Preflight, type PreflightOptions, preflight, rowsIn } from './preflight.js';
 export {

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { type Application, inTransaction, LOCK_MS, type StepProgress } from './application.js';
 import { applySteps } from './apply.js';
 import { LATEST_VERSION, type Migration, readMigrations, VERSIONS, type Version } from './files.js';
 import { persist } from './hindrances.js';
+import { lockBook } from './migrators.js';
 import { preflight } from './preflight.js';
 import { type BookState, recognise } from './recognise.js';
 import { applyGrants } from './roles/grants.js';
@@ -63,7 +63,7 @@ export function alone<T>(
   work: (session: Queryable) => Promise<T>,
 ): Promise<T> {
   return database.session(async (session) => {
-    await lock(session, book, options);
+    await lockBook(session, book, { patience: PATIENCE_MS, ...options });
     try {
       for (const setting of SETTINGS) await session.query(setting);
       // Where the server does not know these, nothing is lost.
@@ -273,40 +273,6 @@ async function requireServer(database: Queryable): Promise<void> {
   );
   const major = Math.floor(Number(row?.version) / 10_000);
   if (major < 15) throw new ClaireError('server_too_old', { found: `This server is ${major}.` });
-}
-
-/** Any login may take an advisory lock: who waits for it is told whose session to look at. */
-async function holderOf(session: Queryable, name: string): Promise<string> {
-  const holders = await session.query<{ pid: number; login: string | null }>(
-    `select l.pid, a.usename::text as login
-     from pg_locks as l left join pg_stat_activity as a using (pid), hashtextextended($1, 0) as key
-     where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
-       and l.database = (select oid from pg_database where datname = current_database())
-       and (l.classid::bigint << 32 | l.objid::bigint) = key`,
-    [name],
-  );
-  const told = holders.map(({ pid, login }) => `process ${pid} of ${login ?? 'a login that is not shown'}`);
-  return told.join(' and ') || 'a session that has just ended';
-}
-
-/** Polls: a blocking lock would deadlock with another migrator's CREATE INDEX CONCURRENTLY. */
-async function lock(session: Queryable, book: string, options: MigrateOptions): Promise<void> {
-  const { patience = PATIENCE_MS, onNotice, signal } = options;
-  const until = Date.now() + patience;
-  for (let turn = 0; ; turn++) {
-    signal?.throwIfAborted();
-    const [row] = await session.query<{ locked: boolean }>(
-      `select pg_try_advisory_lock(hashtextextended($1, 0)) as locked`,
-      [`claire migrate ${book}`],
-    );
-    if (row?.locked) return;
-    if (turn === 20) onNotice?.(`Waiting for another migration of book ${book}.`);
-    if (Date.now() > until) {
-      const found = `Waited ${patience} ms for ${await holderOf(session, `claire migrate ${book}`)}.`;
-      throw new ClaireError('migration_busy', { found });
-    }
-    await sleep(100);
-  }
 }
 
 /** Looks whether everything that is needed is there, before anything is changed. Gives the zone of created_at. */

@@ -1,30 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
-import { Database, type DatabaseOptions } from '../../src/database/index.js';
+import { describe, expect, test } from 'vitest';
+import type { Database } from '../../src/database/index.js';
 import { fateOf, markCommit } from '../../src/database/lost-commit.js';
 import { isOfStatement } from '../../src/errors/index.js';
-import { refusal, useBook } from '../harness/book.js';
+import { refusal } from '../harness/book.js';
 import { step } from '../harness/step.js';
+import { usePools } from './pool-ground.js';
 
-const book = useBook();
-let open: Database[] = [];
-afterEach(async () => {
-  await Promise.all(open.map((each) => each.close()));
-  open = [];
-});
-
-let pools = 0;
-function pool(options: Partial<DatabaseOptions> = {}) {
-  const name = `faults ${++pools}`;
-  const database = new Database({ databaseUrl: book.url, applicationName: name, connections: 1, ...options });
-  open.push(database);
-  const kill = () =>
-    book.database.query(
-      'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1',
-      [name],
-    );
-  return { name, database, kill };
-}
+const { book, pool } = usePools();
 
 /** Takes a connection until it is told to give it back. */
 async function hold(database: Database, statement = 'select 1') {

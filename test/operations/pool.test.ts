@@ -1,56 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
-import { Database, type DatabaseOptions, type Echo, type Notice } from '../../src/database/index.js';
+import { describe, expect, test } from 'vitest';
+import type { Echo, Notice } from '../../src/database/index.js';
 import { connect } from '../../src/index.js';
-import { refusal, useBook } from '../harness/book.js';
-import { step } from '../harness/step.js';
+import { refusal } from '../harness/book.js';
+import { backend, holdAll, usePools } from './pool-ground.js';
 
-const book = useBook();
-const open: Database[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((pool) => pool.close()));
-});
-
-let pools = 0;
-
-/** A pool under a name of its own, and what the server knows of it. */
-function pool(options: Partial<DatabaseOptions> = {}) {
-  const name = `pool ${++pools}`;
-  const database = new Database({ databaseUrl: book.url, applicationName: name, connections: 1, ...options });
-  open.push(database);
-  const sessions = () =>
-    book.database.query<{ pid: number; state: string }>(
-      `select pid, state from pg_stat_activity where application_name = $1 order by pid`,
-      [name],
-    );
-  const kill = () =>
-    book.database.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1`,
-      [name],
-    );
-  return { name, database, sessions, kill };
-}
-
-const backend = async (database: Database) =>
-  (await database.query<{ pid: number }>('select pg_backend_pid() as pid'))[0]!.pid;
-
-/** Takes every connection of a pool until it is told to give them back. */
-async function holdAll(database: Database, count: number) {
-  const held = Array.from({ length: count }, () => step());
-  const release = step();
-  const work = held.map((each) =>
-    database.transaction(async (t) => {
-      await t.query('select 42 as held');
-      each.done();
-      await release.reached;
-    }),
-  );
-  await Promise.all(held.map((each) => each.reached));
-  return async () => {
-    release.done();
-    await Promise.all(work);
-  };
-}
+const { book, pool } = usePools();
 
 describe('a checkout', () => {
   test('ends in time, with an error that says who holds the connections', async () => {
@@ -66,7 +21,7 @@ describe('a checkout', () => {
       },
     });
     expect(error.message).toMatch(
-      /has 2 connections out, and may have 2; waited 1\.\d s\. They are held for 1\.\d s: select 42 as held \(borrowed at .*pool\.test\.ts/,
+      /has 2 connections out, and may have 2; waited 1\.\d s\. They are held for 1\.\d s: select 42 as held \(borrowed at .*pool-ground\.ts/,
     );
     await release();
     expect(await database.query('select 1 as one')).toEqual([{ one: 1 }]);
@@ -193,7 +148,7 @@ describe('a borrower that does not return', () => {
       ),
       details: { service: name, statement: 'select 42 as held', stack: expect.any(Array) },
     });
-    expect(notices[0]!.details.stack.join()).toMatch(/pool\.test\.ts/);
+    expect(notices[0]!.details.stack.join()).toMatch(/pool-ground\.ts.*pool\.test\.ts/);
     expect(notices[1]!.message).toMatch(/came back after 0\.\d s/);
   });
 
@@ -213,123 +168,6 @@ describe('a borrower that does not return', () => {
     await expect.poll(() => late !== undefined).toBe(true);
     expect((await refusal(late!)).code).toBe('transaction_ended');
     expect(await sessions()).toHaveLength(1);
-  });
-});
-
-describe('where the connection is lost under it', () => {
-  /** Ends the connection of a pool as soon as it waits in its statement. */
-  async function killAsleep({ name }: { name: string }) {
-    // Waits until it is gone: a second call must not meet the same one again.
-    const asleep = `select pg_terminate_backend(pid, 5000) as killed from pg_stat_activity
-      where application_name = $1 and wait_event = 'PgSleep'`;
-    await expect.poll(() => book.database.query(asleep, [name])).toEqual([{ killed: true }]);
-  }
-
-  test('a read is run once more, and a second loss is told', async () => {
-    const own = pool({ connections: 2 });
-    const read = own.database.repeating('read').query(`select 7 as seven, pg_sleep(0.3)`);
-    await killAsleep(own);
-    expect(await read).toMatchObject([{ seven: 7 }]);
-    const twice = refusal(own.database.repeating('read').query(`select pg_sleep(5)`));
-    await killAsleep(own);
-    await killAsleep(own);
-    expect((await twice).code).toBe('database_unreachable');
-  });
-
-  test('a statement that may not be run twice is not', async () => {
-    const own = pool();
-    await book.sql('create table once (n int)');
-    const write = refusal(
-      own.database.query(`with i as (insert into main.once values (1)) select pg_sleep(0.3)`),
-    );
-    await killAsleep(own);
-    expect((await write).code).toBe('database_unreachable');
-    expect(await book.sql('select * from once')).toEqual([]);
-  });
-
-  test('a transaction is run again as a whole, since nothing of it stands', async () => {
-    const own = pool({ connections: 2 });
-    await book.sql('create table whole (n int)');
-    let runs = 0;
-    const work = own.database.transaction(async (t) => {
-      runs++;
-      await t.query(`insert into main.whole values (1)`);
-      await t.query(`select pg_sleep(0.3)`);
-      return runs;
-    });
-    await killAsleep(own);
-    expect(await work).toBe(2);
-    expect(await book.sql('select * from whole')).toEqual([{ n: 1 }]);
-  });
-
-  test.each([
-    ['was cut before it was carried out: the transaction is run again', 'before', 2],
-    ['was carried out: the transaction is not run again', 'after', 1],
-  ] as const)('a COMMIT that %s', async (_, when, expected) => {
-    const own = pool({ connections: 2 });
-    await book.sql(`drop table if exists commits; create table commits (n int primary key)`);
-    // A deferred trigger is where a COMMIT can be met on its way.
-    await book.sql(
-      `create or replace function slow() returns trigger language plpgsql as $$
-         begin perform pg_sleep(case when new.n = 1 then 0.4 else 0 end); return null; end $$;
-       create constraint trigger slow after insert on commits deferrable initially deferred
-         for each row execute function slow()`,
-    );
-    let runs = 0;
-    const work = own.database.transaction(async (t) => {
-      runs++;
-      await t.query('insert into main.commits values ($1)', [when === 'before' && runs === 1 ? 1 : runs + 1]);
-      if (when === 'after') loseAnswer(t);
-    });
-    if (when === 'before') await killAsleep(own);
-    await work;
-    expect(runs).toBe(expected);
-    expect(await book.sql('select count(*)::int as rows from commits')).toEqual([{ rows: 1 }]);
-  });
-
-  /** Cuts the client's side when the server says that it has committed. */
-  function loseAnswer(t: unknown): void {
-    const link = (t as { link: { connection: NodeJS.EventEmitter & { stream: { destroy(): void } } } }).link;
-    const { connection } = link;
-    const emit = connection.emit.bind(connection);
-    let isCut = false;
-    connection.emit = (event: string, ...rest: unknown[]) => {
-      const [message] = rest as [{ text?: string }];
-      if (event === 'commandComplete' && message?.text === 'COMMIT') {
-        isCut = true;
-        connection.stream.destroy();
-      }
-      return isCut && event !== 'end' && event !== 'error' ? true : emit(event, ...rest);
-    };
-  }
-
-  test('a transaction that only read is not run again', async () => {
-    const own = pool({ connections: 2 });
-    let runs = 0;
-    const work = own.database.transaction(async (t) => {
-      runs++;
-      const rows = await t.query('select 1 as one');
-      loseAnswer(t);
-      return rows;
-    });
-    expect(await work).toEqual([{ one: 1 }]);
-    expect(runs).toBe(1);
-  });
-
-  test('halting, which has no id of its own, is done once', async () => {
-    const claire = await book.connect({ service: 'halts-once' });
-    await book.database
-      .transaction(async (t) => {
-        await t.query('select from main.halt_gate for update');
-        const halted = claire.halt({ reason: 'a test' });
-        const kill = `select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = 'halts-once' and wait_event_type = 'Lock'`;
-        await expect.poll(() => t.query(kill)).toHaveLength(1);
-        return { halted };
-      })
-      .then(({ halted }) => halted);
-    expect(await claire.halts()).toHaveLength(1);
-    await claire.resume({ reason: 'done' });
   });
 });
 
