@@ -22,15 +22,18 @@ export async function runUpkeepOfAllBooks({ admin, open }: Books, options: Upkee
     await running.get(book)?.ended;
     running.delete(book);
   };
+  const telling: Promise<void>[] = [];
+  // Who drops a book meets its upkeep, and takes its roles: no error, if the book is gone a moment later.
+  const tellUnlessGone = async (book: string, error: unknown) => {
+    await clock.sleep(LOOK_MS, signal);
+    if ((await currentBooks(admin, () => {}))?.includes(book) !== false) options.onError(error);
+  };
   while (!signal.aborted) {
     const books = await currentBooks(admin, options.onError);
     for (const book of books ?? []) {
       if (running.has(book)) continue;
       const end = new AbortController();
-      const onError = async (error: unknown) => {
-        // A book that was dropped a moment ago is no error.
-        if ((await currentBooks(admin, () => {}))?.includes(book) !== false) options.onError(error);
-      };
+      const onError = (error: unknown) => void telling.push(tellUnlessGone(book, error));
       const signals = AbortSignal.any([signal, end.signal]);
       running.set(book, { end, ended: lookAfter(book, open, { ...options, onError, signal: signals }) });
     }
@@ -38,6 +41,7 @@ export async function runUpkeepOfAllBooks({ admin, open }: Books, options: Upkee
     await clock.sleep(LOOK_MS, signal);
   }
   await Promise.all([...running.keys()].map(stop));
+  await Promise.all(telling);
 }
 
 /** Tried again until there is a pool: what makes one may wait for somebody, or be refused until somebody puts it right. */
