@@ -13,6 +13,8 @@ import type { BookShape, Kind, SideFile } from './side-file.js';
 export interface OpenOptions {
   key?: BackupKey | undefined;
   onStage?: ((sentence: string) => void) | undefined;
+  /** Connection string of a server to restore into, in a database of its own. Default: a server of its own. */
+  scratch?: string | undefined;
   /** Leaves a book at its version: whether it is what was backed up can be seen without bringing it forward. */
   asItWas?: boolean;
 }
@@ -56,8 +58,8 @@ const logical: Reader = (reading, work) =>
     } finally {
       await session.close();
     }
-    return work(scratch, scratch.server.database);
-  });
+    return work(scratch, scratch.name);
+  }, reading.scratch);
 
 const readers: Record<Kind, Reader> = {
   logical,
@@ -89,7 +91,7 @@ function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): vo
  */
 export async function openBackup<T>(
   listed: Listed,
-  { key, onStage, asItWas = false }: OpenOptions,
+  { key, onStage, scratch: on, asItWas = false }: OpenOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { directory, side } = whole(listed);
@@ -98,7 +100,7 @@ export async function openBackup<T>(
   onStage?.('reading the files');
   await checkFiles(directory, side.files);
   onStage?.('restoring into a server of its own');
-  const reading = { directory, side, onStage, key: side.key === null ? undefined : key };
+  const reading = { directory, side, onStage, scratch: on, key: side.key === null ? undefined : key };
   return readers[side.kind](reading, async (scratch, name) => {
     const database = scratch.database(name);
     const url = scratch.url(name);
