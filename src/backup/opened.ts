@@ -2,17 +2,27 @@ import { type CopySession, type Database, identifier, openCopySession } from '..
 import { ClaireError } from '../errors/index.js';
 import { verify } from '../operations/index.js';
 import { LATEST_VERSION, migrate, VERSIONS, type Version } from '../schema/index.js';
-import { differences, factsOf } from './facts.js';
+import { differences, factsOf, losses } from './facts.js';
 import { checkFiles } from './files.js';
 import type { BackupKey } from './keys.js';
 import { loadLogical } from './logical.js';
+import { physical } from './physical/reader.js';
 import { type Listed, whole } from './repository.js';
 import { type Scratch, withScratch } from './scratch.js';
 import type { BookShape, Kind, SideFile } from './side-file.js';
 
 export interface OpenOptions {
   key?: BackupKey | undefined;
+  /** Of a physical one: with the log after it, to a moment or as far as there is one. */
+  until?: Until | undefined;
   onStage?: ((sentence: string) => void) | undefined;
+}
+
+export interface Until {
+  /** Directory of the server's archived log. */
+  archive: string;
+  /** ISO 8601 in UTC, to the microsecond; undefined: to the end. */
+  moment?: string | undefined;
 }
 
 /** A backup whose books stand in a server of their own, at the newest version of the schema. */
@@ -60,7 +70,7 @@ const logical: Reader = (reading, work) =>
 const readers: Record<Kind, Reader> = {
   logical,
   pg_dump: logical,
-  physical: logical,
+  physical,
 };
 
 function versionOf({ book, schema_version }: BookShape): Version {
@@ -87,7 +97,7 @@ function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): vo
  */
 export async function openBackup<T>(
   listed: Listed,
-  { key, onStage }: OpenOptions,
+  { key, until, onStage }: OpenOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { directory, side } = whole(listed);
@@ -96,7 +106,7 @@ export async function openBackup<T>(
   onStage?.('reading the files');
   await checkFiles(directory, side.files);
   onStage?.('restoring into a server of its own');
-  const reading = { directory, side, onStage, key: side.key === null ? undefined : key };
+  const reading = { directory, side, until, onStage, key: side.key === null ? undefined : key };
   return readers[side.kind](reading, async (scratch, name) => {
     const database = scratch.database(name);
     const url = scratch.url(name);
@@ -107,7 +117,9 @@ export async function openBackup<T>(
       let laws = 0;
       for (const shape of side.books) {
         onStage?.('comparing');
-        problems.push(...differences(shape.facts, await factsAgain(session, shape)));
+        // Of a physical one the facts are from before it began.
+        const compared = side.kind === 'physical' ? losses : differences;
+        problems.push(...compared(shape.facts, await factsAgain(session, shape)));
         await migrate(database, shape.book, { recordedIn: side.server.time_zone });
         onStage?.('holding it against the laws');
         const found = await lawsOf(session, shape.book);
