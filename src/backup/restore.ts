@@ -33,6 +33,8 @@ export interface Target {
 export interface RestoreOptions {
   /** Puts the rows in the place of those that are there. */
   replace?: boolean;
+  /** Run when nobody can write any more and nothing is changed yet: what is there can be saved whole. */
+  beforehand?: () => Promise<void>;
   onTable?: (table: string, at: number, of: number) => void;
 }
 
@@ -92,7 +94,7 @@ export async function restoreBook(
   opened: Opened,
   from: string,
   target: Target,
-  { replace = false, onTable }: RestoreOptions = {},
+  { replace = false, beforehand, onTable }: RestoreOptions = {},
 ): Promise<Restored> {
   if (opened.problems.length > 0)
     throw new ClaireError('backup_unverified', { found: opened.problems.join(' ') });
@@ -112,6 +114,7 @@ export async function restoreBook(
     await lockTables(session, book, shape);
     if (!replace && (await isFilled(session, book)))
       throw new ClaireError('restore_not_empty', { found: `Book ${book} has got rows meanwhile.` });
+    await beforehand?.();
     const rows = (table: string) =>
       source.copyOut(copyOutText(from, table, shape.tables.find((one) => one.table === table)!.columns));
     await loadRows({
@@ -133,11 +136,14 @@ const PATIENCE_MS = 60_000;
 /** Who waits for an exclusive lock makes everybody behind him wait. */
 const LOCK_MS = 10_000;
 
-/** All at once and before anything is done: two who restore meet here, and not in the middle. */
+/**
+ * All at once and before anything is done: two who restore meet here, and not in the middle. From here on rows can be
+ * read, by a backup too, and not be written.
+ */
 async function lockTables(session: CopySession, book: string, shape: ShapeWithoutFacts): Promise<void> {
   await session.query(`set local lock_timeout to ${LOCK_MS}`);
   const names = shape.tables.map(({ table }) => `${identifier(book)}.${identifier(table)}`).join(', ');
-  await session.query(`lock table ${names} in access exclusive mode`);
+  await session.query(`lock table ${names} in exclusive mode`);
 }
 
 async function requireSame(

@@ -82,9 +82,12 @@ export type SideFile = z.infer<typeof sideFile>;
 
 export const verifiedFile = z.object({
   at_ms: z.number(),
+  /** Whether what was restored is what was backed up. */
   ok: z.boolean(),
-  /** What is wrong, a sentence each. */
+  /** In what it is not, a sentence each. */
   problems: z.array(z.string()),
+  /** Laws of the record that rows break, there as in the book itself. */
+  broken: z.array(z.string()),
   duration_ms: z.number(),
   /** Major version of the server that it was restored into. */
   server: z.number(),

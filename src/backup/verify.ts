@@ -18,14 +18,13 @@ export async function verifyBackup(listed: Listed, options: OpenOptions): Promis
 async function tryIt(
   listed: Listed,
   options: OpenOptions,
-): Promise<Pick<Verified, 'ok' | 'problems' | 'server' | 'laws'>> {
+): Promise<Pick<Verified, 'ok' | 'problems' | 'broken' | 'server' | 'laws'>> {
   try {
-    return await openBackup(listed, options, async ({ problems, broken, laws, scratch }) => {
-      const all = [...problems, ...broken.map((law) => `A law is broken: ${law}.`)];
-      return { ok: all.length === 0, problems: all, server: scratch.server.major, laws };
-    });
+    return await openBackup(listed, options, async ({ problems, broken, laws, scratch }) => ({
+      ...{ ok: problems.length === 0, problems, broken, server: scratch.server.major, laws },
+    }));
   } catch (error) {
     if (!(error instanceof ClaireError) || entryOf(error.code).exit !== EXIT.broken) throw error;
-    return { ok: false, problems: [error.message], server: 0, laws: 0 };
+    return { ok: false, problems: [error.message], broken: [], server: 0, laws: 0 };
   }
 }
