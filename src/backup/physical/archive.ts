@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from '../../database/embedded/index.js';
 import type { Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type Coding, storeFile } from '../files.js';
-import { isAlive, listBackups, syncDirectory } from '../repository.js';
+import { listBackups, syncDirectory } from '../repository.js';
 import { archivedName, isSame, listArchive } from './log.js';
 import { isSegmentName, parseSegmentName, segmentAt, segmentBefore, segmentName } from './segments.js';
 
