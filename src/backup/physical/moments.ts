@@ -70,7 +70,11 @@ export async function recoverUntil(
   }
   const [first, rest] = await splitAt(log.segments, Date.parse(moment) + LATER_MS);
   await put(first);
-  const target = { recovery_target_time: moment, recovery_target_action: 'promote' };
+  // On its command line the server does not know the zone Z yet.
+  const target = {
+    recovery_target_time: moment.replace('Z', '+00'),
+    recovery_target_action: 'promote',
+  };
   let recovered = await recover(target);
   if (!recovered.isReached && rest.length > 0) {
     await put(rest);

@@ -1,4 +1,4 @@
-import { chown, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClaireError } from '../../errors/index.js';
 import { findBuild, preparePrograms } from './build.js';
@@ -81,6 +81,7 @@ export async function recoverCluster(staging: Staging, recovery: Recovery = {}):
     },
   );
   const last_commit = /last_commit = "([^"]+)"/.exec(text)?.[1];
+  if (ok && recovery.branches) await settleLog(join(cluster, 'pg_wal'), account);
   if (ok) return { isReached: true, last_commit };
   // Of its message only the words that name the setting are looked at.
   if (/recovery ended before configured recovery target/.test(text)) return { isReached: false, last_commit };
@@ -98,4 +99,23 @@ const LAST_COMMIT = `select to_char(pg_last_xact_replay_timestamp() at time zone
 async function createOwned(path: string, account: Account): Promise<void> {
   await writeFile(path, '');
   if (account) await chown(path, account.uid, account.gid);
+}
+
+/**
+ * Tells the archiver what to do with the log that was there before it: where the new branch comes from must be archived, and
+ * of the old one no file again, whose end may lack what the archive has.
+ */
+async function settleLog(directory: string, account: Account): Promise<void> {
+  const names = await readdir(directory);
+  const newest = names
+    .filter((name) => name.endsWith('.history'))
+    .sort()
+    .at(-1);
+  for (const name of names) {
+    const isOld =
+      /^[0-9A-F]{24}$/.test(name) && newest !== undefined && name.slice(0, 8) < newest.slice(0, 8);
+    if (!isOld && name !== newest) continue;
+    const status = join(directory, 'archive_status', `${name}.${isOld ? 'done' : 'ready'}`);
+    await createOwned(status, account);
+  }
 }
