@@ -1,4 +1,4 @@
-import { open, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,6 +19,7 @@ import {
   admin,
   adminUrl,
   copyOf,
+  flipBit,
   idsIn,
   idsOf,
   lastingDirectory,
@@ -164,16 +165,5 @@ test('a server that was lost with its directory comes back whole, goes on, and i
   expect((await idsOf(first, await until(moment, copy))).ids).toEqual([...ids, ...more]);
   expect((await refusal(restoreCluster(dataDir, reading))).code).toBe('embedded_directory_unusable');
 });
-
-async function flipBit(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  const { size } = await file.stat();
-  const at = Math.floor(size / 2);
-  const byte = Buffer.alloc(1);
-  await file.read(byte, 0, 1, at);
-  byte[0]! ^= 1;
-  await file.write(byte, 0, 1, at);
-  await file.close();
-}
 
 afterAll(() => rm(backups, { recursive: true, force: true }));

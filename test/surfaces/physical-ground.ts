@@ -1,4 +1,4 @@
-import { cp, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { cp, mkdtemp, open, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -42,6 +42,7 @@ export function admin(server: EmbeddedServer): Database {
 }
 
 interface Taking {
+  books?: string[];
   key?: BackupKey;
   gzip?: number | false;
   signal?: AbortSignal;
@@ -50,10 +51,10 @@ interface Taking {
 export const takePhysical = (
   url: string,
   backups: string,
-  { key, gzip = 1, signal }: Taking = {},
+  { key, gzip = 1, signal, books = ['main'] }: Taking = {},
 ): Promise<Listed> =>
   createBackup({ backups, kind: 'physical', of: 'server', coding: { gzip, key } }, (writing) =>
-    writePhysical({ url, books: ['main'], signal }, writing),
+    writePhysical({ url, books, signal }, writing),
   );
 
 /** How this server's log is taken into the archive beside the backups. */
@@ -93,3 +94,15 @@ export const idsOf = (listed: Listed, options: Parameters<typeof openBackup>[1] 
     ids: await idsIn(database),
     problems: [...problems, ...broken],
   }));
+
+/** Changes one bit in the middle of a file. */
+export async function flipBit(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  const { size } = await file.stat();
+  const at = Math.floor(size / 2);
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, at);
+  byte[0]! ^= 1;
+  await file.write(byte, 0, 1, at);
+  await file.close();
+}
