@@ -16,6 +16,8 @@ export interface OpenOptions {
   /** Of a physical one: with the log after it, to a moment or as far as there is one. */
   until?: Until | undefined;
   onStage?: ((sentence: string) => void) | undefined;
+  /** Leaves a book at its version: whether it is what was backed up can be seen without bringing it forward. */
+  asItWas?: boolean;
 }
 
 export interface Until {
@@ -25,7 +27,7 @@ export interface Until {
   moment?: string | undefined;
 }
 
-/** A backup whose books stand in a server of their own, at the newest version of the schema. */
+/** A backup whose books stand in a server of their own. */
 export interface Opened {
   scratch: Scratch;
   /** Where the books are. */
@@ -97,7 +99,7 @@ function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): vo
  */
 export async function openBackup<T>(
   listed: Listed,
-  { key, until, onStage }: OpenOptions,
+  { key, until, onStage, asItWas = false }: OpenOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { directory, side } = whole(listed);
@@ -120,6 +122,7 @@ export async function openBackup<T>(
         // Of a physical one the facts are from before it began.
         const compared = side.kind === 'physical' ? losses : differences;
         problems.push(...compared(shape.facts, await factsAgain(session, shape)));
+        if (asItWas && shape.schema_version !== LATEST_VERSION) continue;
         await migrate(database, shape.book, { recordedIn: side.server.time_zone });
         onStage?.('holding it against the laws');
         const found = await lawsOf(session, shape.book);
