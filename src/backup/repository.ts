@@ -158,7 +158,7 @@ async function writeWhole(directory: string, name: string, text: string): Promis
 }
 
 /** A name is on the disk when its directory is. Windows has no such thing. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await writing(open(directory, 'r'));
   try {
