@@ -59,7 +59,15 @@ describe('a logical backup', () => {
     expect(await hasRows(target)).toBe(false);
     const restored = await openBackup(taken, {}, (opened) => restoreBook(opened, 'main', target));
     expect(restored.rows).toMatchObject({ signals: 20, orders: 15 });
-    for (const table of ['signals', 'orders', 'decisions', 'order_history', 'risk', 'limits', 'risk_events']) {
+    for (const table of [
+      'signals',
+      'orders',
+      'decisions',
+      'order_history',
+      'risk',
+      'limits',
+      'risk_events',
+    ]) {
       const rows = (schema: string) =>
         book.sql(`select to_jsonb(t)::text as row from ${table} as t order by 1`, schema);
       expect(await rows('beside'), table).toEqual(await rows('main'));
@@ -70,7 +78,15 @@ describe('a logical backup', () => {
       signal_id: 'next',
       ...{ symbol: 'BTC/USD', side: 'BUY', price: '1', confidence: '1', timestamp: 1705072800000 },
     });
-    expect(Number((await book.sql<{ id: string }>(`select id::text from signals where signal_id = 'next'`, 'beside'))[0]!.id)).toBeGreaterThan(20);
-    await expect(book.sql('delete from signals', 'beside')).rejects.toMatchObject({ code: 'removal_needs_a_permit' });
+    expect(
+      Number(
+        (
+          await book.sql<{ id: string }>(`select id::text from signals where signal_id = 'next'`, 'beside')
+        )[0]!.id,
+      ),
+    ).toBeGreaterThan(20);
+    await expect(book.sql('delete from signals', 'beside')).rejects.toMatchObject({
+      code: 'removal_needs_a_permit',
+    });
   });
 });
