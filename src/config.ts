@@ -47,6 +47,12 @@ export const settings = {
     fallback: undefined,
     meaning: 'the key itself, where it comes from a store of secrets and not from a file',
   },
+  backup_at: {
+    environment: 'CLAIRE_BACKUP_AT',
+    flag: '--backup-at <time>',
+    fallback: '03:00',
+    meaning: 'time of day in UTC at which `claire up` takes backups; `never` for none',
+  },
   backup_hook: {
     environment: 'CLAIRE_BACKUP_HOOK',
     flag: '--hook <command>',

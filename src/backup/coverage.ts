@@ -1,5 +1,6 @@
+import type { Queryable } from '../database/index.js';
 import { type Listed, listBackups } from './repository.js';
-import type { SideFile } from './side-file.js';
+import type { Kind, SideFile } from './side-file.js';
 
 /** Whose rows are meant. */
 export interface Origin {
@@ -8,10 +9,23 @@ export interface Origin {
   database: string;
 }
 
+/** Of the server and database of a session. */
+export async function originOf(session: Queryable, book: string): Promise<Origin> {
+  const [row] = await session.query<Omit<Origin, 'book'>>(
+    `select (select system_identifier::text from pg_control_system()) as "systemIdentifier",
+       current_database()::text as database`,
+  );
+  return { book, ...row! };
+}
+
 const isOf = (side: SideFile, { book, systemIdentifier, database }: Origin): boolean =>
   side.server.system_identifier === systemIdentifier &&
   (side.kind === 'physical' || side.server.database === database) &&
   side.books.some((one) => one.book === book);
+
+/** The newest backup of a book by a kind. */
+export const newestOf = (listed: readonly Listed[], origin: Origin, kind: Kind): Listed | undefined =>
+  listed.find(({ side }) => side?.kind === kind && isOf(side, origin));
 
 /** The newest backup of a book that was restored and found right. */
 export function newestVerified(listed: readonly Listed[], origin: Origin): Listed | undefined {

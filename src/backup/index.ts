@@ -1,4 +1,4 @@
-export { coveredUntil, newestVerified, type Origin } from './coverage.js';
+export { coveredUntil, newestOf, newestVerified, type Origin, originOf } from './coverage.js';
 export { type CreateOptions, createBackup, describeMoment, type Writing, type Written } from './create.js';
 export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
@@ -14,5 +14,6 @@ export {
   logEvent,
 } from './repository.js';
 export { hasRows, type Restored, restoreBook, type Target } from './restore.js';
+export { isDue, timeOfDay } from './schedule.js';
 export { KINDS, type Kind, type SideFile, type TableFacts, type Verified } from './side-file.js';
 export { verifyBackup } from './verify.js';

@@ -13,9 +13,11 @@ import type { BookShape, Kind, SideFile } from './side-file.js';
 export interface OpenOptions {
   key?: BackupKey | undefined;
   onStage?: ((sentence: string) => void) | undefined;
+  /** Leaves a book at its version: whether it is what was backed up can be seen without bringing it forward. */
+  asItWas?: boolean;
 }
 
-/** A backup whose books stand in a server of their own, at the newest version of the schema. */
+/** A backup whose books stand in a server of their own. */
 export interface Opened {
   scratch: Scratch;
   /** Where the books are. */
@@ -87,7 +89,7 @@ function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): vo
  */
 export async function openBackup<T>(
   listed: Listed,
-  { key, onStage }: OpenOptions,
+  { key, onStage, asItWas = false }: OpenOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { directory, side } = whole(listed);
@@ -108,6 +110,7 @@ export async function openBackup<T>(
       for (const shape of side.books) {
         onStage?.('comparing');
         problems.push(...differences(shape.facts, await factsAgain(session, shape)));
+        if (asItWas && shape.schema_version !== LATEST_VERSION) continue;
         await migrate(database, shape.book, { recordedIn: side.server.time_zone });
         onStage?.('holding it against the laws');
         const found = await lawsOf(session, shape.book);

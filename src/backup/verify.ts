@@ -20,9 +20,13 @@ async function tryIt(
   options: OpenOptions,
 ): Promise<Pick<Verified, 'ok' | 'problems' | 'broken' | 'server' | 'laws'>> {
   try {
-    return await openBackup(listed, options, async ({ problems, broken, laws, scratch }) => ({
-      ...{ ok: problems.length === 0, problems, broken, server: scratch.server.major, laws },
-    }));
+    return await openBackup(
+      listed,
+      { ...options, asItWas: true },
+      async ({ problems, broken, laws, scratch }) => ({
+        ...{ ok: problems.length === 0, problems, broken, server: scratch.server.major, laws },
+      }),
+    );
   } catch (error) {
     if (!(error instanceof ClaireError) || entryOf(error.code).exit !== EXIT.broken) throw error;
     return { ok: false, problems: [error.message], broken: [], server: 0, laws: 0 };

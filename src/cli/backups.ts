@@ -26,9 +26,10 @@ export interface BackupSettings {
   gzip: number;
 }
 
-const offered = (name: Setting) => {
-  const { flag, meaning, environment } = settings[name];
-  return option(flag!, `${meaning} (environment ${environment})`);
+export const offered = (name: Setting) => {
+  const { flag, meaning, environment, fallback } = settings[name];
+  const otherwise = fallback === undefined ? '' : `; default ${fallback}`;
+  return option(flag!, `${meaning} (environment ${environment}${otherwise})`);
 };
 
 /** Options of every command that has to do with backups. */

@@ -150,12 +150,6 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
-  backup_unavailable: {
-    sentence: 'This version of Claire cannot take a backup, and a book with rows is not changed without one.',
-    remedy: 'Take one yourself (`pg_dump --format=custom`), see that it restores, then say --no-backup.',
-    status: 409,
-    exit: EXIT.refused,
-  },
   migration_step_failed: {
     sentence: 'A step of the migration was refused by something in the database.',
     remedy:

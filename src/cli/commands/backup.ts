@@ -188,7 +188,11 @@ export function verifiedText({ ok, problems, broken, duration_ms, laws }: Verifi
   if (!ok) return `It is NOT what was backed up. ${problems.join(' ')}`;
   const seconds = (duration_ms / 1000).toFixed(1);
   const lawful =
-    broken.length === 0 ? `all ${laws} laws hold` : `laws are broken, as in the book: ${broken.join(' ')}`;
+    laws === 0
+      ? 'its laws are asked when it is migrated'
+      : broken.length === 0
+        ? `all ${laws} laws hold`
+        : `laws are broken, as in the book: ${broken.join(' ')}`;
   return `Restored in ${seconds} s: counts, sums and rows are those that were backed up; ${lawful}.`;
 }
 

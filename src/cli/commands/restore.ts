@@ -25,8 +25,8 @@ export const restore = defineCommand({
     'Brings a book back from a backup, whole, into an empty place or in the place of the one that is there.',
   details:
     'Without a name the newest backup of the book. It is restored into a server of its own first, and compared: only what\n' +
-    'is right is brought over, in one transaction, so that everybody sees the old rows until all the new ones are there,\n' +
-    'and whatever ends it leaves the old. A backup of an older version of the schema is migrated on the way.\n' +
+    'is right is brought over, in one transaction: nobody sees anything in between, and whatever ends it leaves what was\n' +
+    'there. A backup of an older version of the schema is migrated on the way.\n' +
     'Roles and passwords stay those of the server.',
   options: [
     option('--replace', 'in the place of the rows that are there, which are backed up first'),
@@ -136,7 +136,7 @@ async function save(
     });
 }
 
-/** Whoever works with the book. Who comes back reads the old rows until the new ones are there, and waits to write. */
+/** Whoever works with the book. Who comes back waits until the new rows are there. */
 const sendAway = (admin: Database, book: string): Promise<unknown> =>
   admin.query(
     `select pg_terminate_backend(pid) from pg_stat_activity where usename = any ($1) and pid <> pg_backend_pid()`,
