@@ -4,6 +4,7 @@ export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
 export { writeLogical } from './logical.js';
 export { type Opened, openBackup } from './opened.js';
+export { type PgDumpOptions, writePgDump } from './pg-dump/write.js';
 export { KEEP_MS, pruneBackups } from './prune.js';
 export {
   type BackupEvent,

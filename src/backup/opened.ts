@@ -6,6 +6,7 @@ import { differences, factsOf } from './facts.js';
 import { checkFiles } from './files.js';
 import type { BackupKey } from './keys.js';
 import { loadLogical } from './logical.js';
+import { readPgDump } from './pg-dump/read.js';
 import { type Listed, whole } from './repository.js';
 import { type Scratch, withScratch } from './scratch.js';
 import type { BookShape, Kind, SideFile } from './side-file.js';
@@ -61,7 +62,7 @@ const logical: Reader = (reading, work) =>
 
 const readers: Record<Kind, Reader> = {
   logical,
-  pg_dump: logical,
+  pg_dump: readPgDump,
   physical: logical,
 };
 
