@@ -17,4 +17,15 @@ export {
 export { hasRows, type Restored, restoreBook, type Target } from './restore.js';
 export { isDue, timeOfDay } from './schedule.js';
 export { KINDS, type Kind, type SideFile, type TableFacts, type Verified } from './side-file.js';
+export {
+  type Applied,
+  type Apply,
+  applyTable,
+  diffTable,
+  RESTORABLE,
+  type Row,
+  restorable,
+  type TableDiff,
+  type TableSource,
+} from './table/index.js';
 export { verifyBackup } from './verify.js';

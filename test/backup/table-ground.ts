@@ -14,8 +14,8 @@ export interface Pair {
   /** The same with every guard off, as only a superuser has it. */
   crime(text: string): Promise<void>;
   claire(): Promise<Claire>;
-  diff(table: string): ReturnType<typeof diffTable>;
-  apply(table: string, apply: Apply): ReturnType<typeof applyTable>;
+  diff(table: string, more?: Partial<TableSource>): ReturnType<typeof diffTable>;
+  apply(table: string, apply: Apply, more?: Partial<TableSource>): ReturnType<typeof applyTable>;
   /** Names of the laws that are broken in the live book. */
   broken(): Promise<string[]>;
 }
@@ -115,8 +115,8 @@ export function usePairs() {
       sql: inSession,
       crime: async (text) => void (await inSession(`set session_replication_role = replica; ${text}`)),
       claire: connected,
-      diff: (table) => diffTable(source(table)),
-      apply: (table, apply) => applyTable(source(table), apply),
+      diff: (table, more) => diffTable({ ...source(table), ...more }),
+      apply: (table, apply, more) => applyTable({ ...source(table), ...more }, apply),
       broken: async () =>
         (await (await connected()).verify()).filter((law) => law.broken > 0).map((law) => law.check),
     };
@@ -129,7 +129,15 @@ export async function counts(pair: Pair, table: string) {
   return { missing: missing.rows, different: different.rows, extra: extra.rows, ...since };
 }
 
-export const NOTHING = { missing: 0, different: 0, extra: 0, recorded: 0, changed: 0, quarantined: 0 };
+export const NOTHING = {
+  missing: 0,
+  different: 0,
+  extra: 0,
+  recorded: 0,
+  changed: 0,
+  quarantined: 0,
+  expired: 0,
+};
 
 /** What can be counted of a table's keys, laws, indexes and triggers, and whether they are in force. */
 export const lawsOf = (pair: Pair, table: string) =>

@@ -169,6 +169,28 @@ test('a row that left for quarantine stays there', async () => {
   expect(await pair.apply('trades', 'missing')).toMatchObject({ rows: 0 });
 });
 
+test('what retention has removed is not missing, unless it is asked for; what it would have kept is', async () => {
+  const pair = await pairs();
+  // The 10 orders that wait, and their signals, are no work of retention; nor is an order with a trade.
+  await pair.sql(`
+    create table if not exists retention_runs (table_name text, as_of timestamp, due_before timestamp, removed bigint);
+    insert into retention_runs (table_name, as_of, due_before, removed)
+    select t, timezone('UTC', now()), timezone('UTC', now()), 1 from unnest(array['signals', 'orders', 'risk_events']) as t`);
+  const untraded = `update main.orders set status = 'FILLED' where id > 1205; delete from main.trades where id <= 5`;
+  await pair.backup.query(`begin; set local session_replication_role = replica; ${untraded}; commit`);
+  await pair.crime(`${untraded.replaceAll('main.', '')}; delete from orders where id <= 7 or id > 1203;
+    delete from signals where id <= 7 or id > 1203; delete from risk_events`);
+  const expired = { ...NOTHING, missing: 4, expired: 10 };
+  expect(await counts(pair, 'signals')).toEqual(expired);
+  expect(await counts(pair, 'orders')).toEqual(expired);
+  expect(await counts(pair, 'risk_events')).toEqual({ ...NOTHING, expired: 20 });
+  for (const table of ['signals', 'orders'])
+    expect(await pair.apply(table, 'missing')).toMatchObject({ rows: 4 });
+  const all = { withExpired: true };
+  for (const table of ['signals', 'orders'])
+    expect(await pair.apply(table, 'missing', all)).toMatchObject({ rows: 10 });
+});
+
 test('a row without an id of its own is known by its number', async () => {
   const pair = await pairs();
   await pair.backup.query(`begin; set local session_replication_role = replica;

@@ -25,7 +25,7 @@ test('a diff tells what is missing, different and extra, and changes nothing', a
     missing: { rows: 1000 },
     different: { rows: 10 },
     extra: { rows: 5 },
-    since: { recorded: 0, changed: 0, quarantined: 0 },
+    since: { recorded: 0, changed: 0, quarantined: 0, expired: 0 },
   });
   expect(diff.missing.examples.map(({ trade_id }) => trade_id)).toEqual(['t1', 't2', 't3', 't4', 't5']);
   expect(diff.different.examples[0]).toMatchObject({

@@ -1,5 +1,5 @@
 import { facts } from './pairs.js';
-import { isLiveRow, orderOf, ROWS, type Staged, TODO } from './stage.js';
+import { asJson, isLiveRow, orderOf, ROWS, type Staged, TODO } from './stage.js';
 
 /** What a correction of a whole row says in the place of a column. */
 export const WHOLE_ROW = 'row';
@@ -22,7 +22,7 @@ export async function correctMissing(staged: Staged, reason: string): Promise<nu
     session.query(
       `with recorded as (
          insert into ${schema}.corrections ${INTO}
-         select $1, ${table.isNumbered ? 'b.id' : 'null'}, '${WHOLE_ROW}', null, to_jsonb(b) - 'claire_row', $2, ${schema}.schema_version()
+         select $1, ${table.isNumbered ? 'b.id' : 'null'}, '${WHOLE_ROW}', null, ${asJson('b')}, $2, ${schema}.schema_version()
          from ${TODO} as f join ${ROWS} as b using (claire_row) order by ${orderOf(staged, 'b')}
          returning 1
        ) select count(*)::float8 as count from recorded`,

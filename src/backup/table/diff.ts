@@ -1,5 +1,6 @@
 import { extraSql, findSql, RESTORED } from './pairs.js';
 import {
+  asJson,
   EXTRA,
   FOUND,
   isLiveRow,
@@ -40,6 +41,8 @@ export interface TableDiff {
     changed: number;
     /** Moved into quarantine, and not released. */
     quarantined: number;
+    /** Removed by retention. */
+    expired: number;
   };
 }
 
@@ -74,12 +77,14 @@ export async function find(staged: Staged): Promise<void> {
   await session.query(`analyze ${FOUND}`);
 }
 
+const CLASSES = ['missing', 'different', 'moved', 'quarantined', 'expired'] as const;
+
 async function describe(staged: Staged): Promise<TableDiff> {
   const { session, source, live, rows } = staged;
-  const [found] = await session.query<Record<'missing' | 'different' | 'moved' | 'quarantined', number>>(
-    `select ${['missing', 'different', 'moved', 'quarantined']
-      .map((name) => `count(*) filter (where class = '${name}')::float8 as ${name}`)
-      .join(', ')} from ${FOUND}`,
+  const [found] = await session.query<Record<(typeof CLASSES)[number], number>>(
+    `select ${CLASSES.map((name) => `count(*) filter (where class = '${name}')::float8 as ${name}`).join(
+      ', ',
+    )} from ${FOUND}`,
   );
   // In one statement, so that both counts are of one moment.
   await session.query(
@@ -95,13 +100,18 @@ async function describe(staged: Staged): Promise<TableDiff> {
     missing: { rows: found!.missing, examples: await missingRows(staged) },
     different: { rows: found!.different, examples: await differentRows(staged) },
     extra: { rows: extra!.extra, examples: await extraRows(staged) },
-    since: { recorded: extra!.recorded, changed: found!.moved, quarantined: found!.quarantined },
+    since: {
+      recorded: extra!.recorded,
+      changed: found!.moved,
+      quarantined: found!.quarantined,
+      expired: found!.expired,
+    },
   };
 }
 
 /** SQL: a row as an object of texts. */
 export const asTexts = (row: string): string =>
-  `(select jsonb_object_agg(e.key, e.value #>> '{}') from jsonb_each(to_jsonb(${row}) - 'claire_row') as e)`;
+  `(select jsonb_object_agg(e.key, e.value #>> '{}') from jsonb_each(${asJson(row)}) as e)`;
 
 const few = ({ source }: Staged): number => source.examples ?? 5;
 

@@ -39,8 +39,8 @@ export const facts = ({ table, columns }: Compared): string[] =>
  * one, its class, and the columns that differ without a reason. $1: table, $2: since when corrections count, $3: the
  * pattern of the reasons that restores give.
  *
- * Classes: `missing`, `different`; and what stays as it is: `quarantined` (it left by decision), `moved` (the live row
- * lawfully went on).
+ * Classes: `missing`, `different`; and what stays as it is: `quarantined` (it left by decision), `expired` (by
+ * retention), `moved` (the live row lawfully went on).
  */
 export function findSql(compared: Compared, source: string): string {
   const { table, live, schema } = compared;
@@ -55,7 +55,7 @@ export function findSql(compared: Compared, source: string): string {
     : [`l.${table.key[0]} is null`, 'null::bigint'];
   const pairs = branches(table).map(
     ({ where, same }) => `
-      select b.claire_row, ${table.isNumbered ? 'b.id' : 'null::bigint'} as backup_id, ${number} as live_id,
+      select b.claire_row, b.claire_expired, ${table.isNumbered ? 'b.id' : 'null::bigint'} as backup_id, ${number} as live_id,
         ${missing} as is_missing, to_jsonb(l) as live_row,
         array_remove(array[${differing.join(', ')}]::text[], null) as differing,
         (${(table.moved ?? 'null::text[]').replaceAll('{book}', schema)})::text[] as moved
@@ -78,7 +78,9 @@ export function findSql(compared: Compared, source: string): string {
           when exists (
             select from ${schema}.quarantine as q
             where q.table_name = $1 and q.row_id = e.backup_id and q.state in ('held', 'discarded')
-          ) then 'quarantined' else 'missing'
+          ) then 'quarantined'
+          when claire_expired then 'expired'
+          else 'missing'
         end
         when differing <@ reasons then 'moved'
         else 'different'

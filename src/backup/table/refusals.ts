@@ -33,7 +33,7 @@ export async function refuseOrphans(staged: Staged, apply: Apply): Promise<void>
   throw new ClaireError('restore_parent_missing', {
     found:
       `${first.rows} of the rows of ${table.name} (the first is ${first.name}) name ${first.count} of ${parent} that are not ` +
-      `there: ${named}${first.count > found.length ? ', …' : ''}. Restore ${parent} first: --table ${parent} --apply missing.`,
+      `there: ${named}${first.count > found.length ? ', …' : ''}. Restore ${parent} first: --table ${parent} --apply missing; --expired, too, if retention has removed them.`,
     details: { table: parent, missing: first.count, examples: found.map(({ names }) => names) },
   });
 }

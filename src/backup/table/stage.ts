@@ -1,4 +1,5 @@
 import { type CopySession, identifier, openCopySession, type Queryable } from '../../database/index.js';
+import { expiredSql } from './expired.js';
 import type { Compared } from './pairs.js';
 import { type RestorableTable, restorable } from './tables.js';
 
@@ -14,6 +15,8 @@ export interface TableSource {
   backup: string;
   /** Everything recorded before this moment is in the backup: of its side file, in Unix milliseconds. */
   completeUntil_ms: number;
+  /** Rows that retention has removed are missing like any other. Default: they are told apart, and stay away. */
+  withExpired?: boolean;
   /** How many rows are shown of each kind. Default 5. */
   examples?: number;
   signal?: AbortSignal;
@@ -74,15 +77,17 @@ async function stage(
   const [here, there] = [await columnsOf(session, live), await columnsOf(backup, live)];
   // A column that somebody added to his table is not in every kind of backup.
   const columns = here.filter((column) => there.includes(column));
+  const expired = source.withExpired ? undefined : await expiredSql(session, schema, table);
   const rows = await bring(session, backup, {
-    from: live,
-    to: ROWS,
-    columns,
-    statement: `copy ${live} (${listOf(columns)}) to stdout`,
-    onProgress: source.onProgress,
+    ...{ from: live, to: ROWS, columns, onProgress: source.onProgress },
+    statement: `copy (select ${listOf(columns, 't.')}, ${expired ?? 'false'} from ${live} as t) to stdout`,
+    isMarked: true,
   });
   return { session, backup, source, table, columns, live, schema, rows };
 }
+
+/** SQL: a row of the backup as JSON, without what was added here. */
+export const asJson = (row: string): string => `to_jsonb(${row}) - array['claire_row', 'claire_expired']`;
 
 /** Columns as SQL. */
 export const listOf = (columns: readonly string[], row = ''): string =>
@@ -109,6 +114,8 @@ export async function bring(
     to: string;
     columns: readonly string[];
     statement: string;
+    /** Each row is followed by whether retention may have removed it. */
+    isMarked?: boolean;
     onProgress?: ((rows: number) => void) | undefined;
   },
 ): Promise<number> {
@@ -117,8 +124,9 @@ export async function bring(
     `create temporary table ${wanted.to.replace('pg_temp.', '')} as select ${columns} from ${wanted.from} with no data`,
   );
   await session.query(`alter table ${wanted.to} add column claire_row bigint generated always as identity`);
+  if (wanted.isMarked) await session.query(`alter table ${wanted.to} add column claire_expired boolean`);
   const rows = await session.copyIn(
-    `copy ${wanted.to} (${columns}) from stdin`,
+    `copy ${wanted.to} (${columns}${wanted.isMarked ? ', claire_expired' : ''}) from stdin`,
     backup.copyOut(wanted.statement),
   );
   wanted.onProgress?.(rows);
