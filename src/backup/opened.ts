@@ -6,6 +6,7 @@ import { differences, factsOf, losses } from './facts.js';
 import { checkFiles } from './files.js';
 import type { BackupKey } from './keys.js';
 import { loadLogical } from './logical.js';
+import { readPgDump } from './pg-dump/read.js';
 import { physical } from './physical/reader.js';
 import { type Listed, whole } from './repository.js';
 import { type Scratch, withScratch } from './scratch.js';
@@ -73,7 +74,7 @@ const logical: Reader = (reading, work) =>
 
 const readers: Record<Kind, Reader> = {
   logical,
-  pg_dump: logical,
+  pg_dump: readPgDump,
   physical,
 };
 
