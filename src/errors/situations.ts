@@ -1,4 +1,5 @@
 import { EXIT } from './exit-codes.js';
+import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
 
 /** Errors that the code throws: the world is not as it must be for what was asked. */
@@ -36,6 +37,7 @@ export const situations = {
     exit: EXIT.input,
   },
   ...serverSituations,
+  ...retentionSituations,
   transaction_conflict: {
     sentence: 'The transaction met others in its way each time it was tried.',
     remedy: 'Try again; if it stays so, look at what else writes the same rows.',
