@@ -29,6 +29,37 @@ export const settings = {
     fallback: 'main',
     meaning: 'trading book: one PostgreSQL schema with the whole record',
   },
+  backups: {
+    environment: 'CLAIRE_BACKUPS',
+    flag: '--backups <dir>',
+    fallback: undefined,
+    meaning: 'directory of backups, any mounted path (default: backups in the directory of --data)',
+  },
+  backup_key_file: {
+    environment: 'CLAIRE_BACKUP_KEY_FILE',
+    flag: '--key-file <file>',
+    fallback: undefined,
+    meaning: 'file with the key that backups are encrypted with: 64 hexadecimal digits',
+  },
+  backup_key: {
+    environment: 'CLAIRE_BACKUP_KEY',
+    flag: undefined,
+    fallback: undefined,
+    meaning: 'the key itself, where it comes from a store of secrets and not from a file',
+  },
+  backup_at: {
+    environment: 'CLAIRE_BACKUP_AT',
+    flag: '--backup-at <time>',
+    fallback: '03:00',
+    meaning: 'time of day in UTC at which `claire up` takes backups; `never` for none',
+  },
+  backup_hook: {
+    environment: 'CLAIRE_BACKUP_HOOK',
+    flag: '--hook <command>',
+    fallback: undefined,
+    meaning:
+      'command that is run after a backup was verified, to take it elsewhere; CLAIRE_BACKUP holds its directory',
+  },
   passfile: {
     environment: 'PGPASSFILE',
     flag: undefined,

@@ -70,3 +70,13 @@ const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.repla
 /** `1 row`, `2 rows`. */
 export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+
+const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** A size as people read it, in powers of 1000. */
+export function bytesText(bytes: number): string {
+  let size = bytes;
+  let at = 0;
+  for (; size >= 1000 && at < SIZES.length - 1; at++) size /= 1000;
+  return `${at === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${SIZES[at]}`;
+}

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { packageVersion } from '../config.js';
 import type { Runtime } from './command.js';
+import { backup } from './commands/backup.js';
 import { bench } from './commands/bench.js';
 import { book } from './commands/book.js';
 import { capital } from './commands/capital.js';
@@ -14,6 +15,7 @@ import { quarantine } from './commands/quarantine.js';
 import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
 import { reservations } from './commands/reservations.js';
+import { restore } from './commands/restore.js';
 import { roles } from './commands/roles.js';
 import { schema } from './commands/schema.js';
 import { service } from './commands/service.js';
@@ -42,6 +44,8 @@ const COMMANDS = [
   verify,
   correct,
   quarantine,
+  backup,
+  restore,
   migrate,
   schema,
   book,

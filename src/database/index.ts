@@ -1,6 +1,7 @@
 export { type BareClient, type BarePool, barePool, connectBare, copyIn } from './bare.js';
 export { parseJson, parseJsonExactly, toArrayText, toJson } from './codecs.js';
 export { parseDatabaseUrl, redact, withDatabase } from './connection-string.js';
+export { type CopySession, openCopySession } from './copy-session.js';
 export {
   Database,
   type DatabaseOptions,

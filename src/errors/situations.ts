@@ -1,4 +1,5 @@
 import { EXIT } from './exit-codes.js';
+import { backupSituations } from './situations-backup.js';
 import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
 
@@ -38,6 +39,7 @@ export const situations = {
   },
   ...serverSituations,
   ...retentionSituations,
+  ...backupSituations,
   transaction_conflict: {
     sentence: 'The transaction met others in its way each time it was tried.',
     remedy: 'Try again; if it stays so, look at what else writes the same rows.',
@@ -147,12 +149,6 @@ export const situations = {
     remedy: 'Wait for it, or end the sessions named here.',
     status: 503,
     exit: EXIT.unavailable,
-  },
-  backup_unavailable: {
-    sentence: 'This version of Claire cannot take a backup, and a book with rows is not changed without one.',
-    remedy: 'Take one yourself (`pg_dump --format=custom`), see that it restores, then say --no-backup.',
-    status: 409,
-    exit: EXIT.refused,
   },
   migration_step_failed: {
     sentence: 'A step of the migration was refused by something in the database.',

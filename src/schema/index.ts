@@ -18,7 +18,8 @@ export {
 export type { Pieces } from './hand-made.js';
 export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations, requireOurs } from './migrate.js';
-export { migratorsOf } from './migrators.js';
+export { lockBook, migratorsOf } from './migrators.js';
+export { recordTables } from './objects.js';
 export { type Plan, type PlannedFile, type PlannedStep, planMigration } from './plan.js';
 export { examine, type Preflight, type PreflightOptions, preflight, rowsIn } from './preflight.js';
 export {

@@ -327,3 +327,13 @@ export const SEED_COLUMNS: Readonly<Record<string, Readonly<Record<string, SeedC
 
 /** The four that hold rows; without one of them there is no book made by hand. */
 export const SEED_TABLES = ['signals', 'orders', 'trades', 'risk_events'];
+
+/** What goes with a transaction, or is made by migrations anew. */
+const PASSING = ['permits'];
+
+/** Tables that hold what was recorded, in an order in which each can be filled: what others point to comes first. */
+export const recordTables = (which: 'kept' | 'all' = 'kept'): string[] =>
+  TABLES.map(({ name }) => name)
+    .concat(which === 'all' ? HISTORY : [])
+    .filter((name) => which === 'all' || !PASSING.includes(name))
+    .reverse();

@@ -18,6 +18,7 @@ import {
   VERSIONS,
   type Version,
 } from '../../schema/index.js';
+import { backupOptions, backupSettings, takeBackup } from '../backups.js';
 import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { confirm } from '../confirm.js';
@@ -36,14 +37,16 @@ export const migrate = defineCommand({
   summary: 'Brings a book to a version of the schema beside services that go on writing.',
   details:
     'Recognises a book from its catalog, one made by hand from SQL included, and makes it where there is none. Forward\n' +
-    'only; interrupted anywhere, it is run again and goes on. Old rows with one possible meaning are corrected, and each\n' +
+    'only; interrupted anywhere, it is run again and goes on. A book with rows is backed up before, and the backup is\n' +
+    'restored to see that it can be. Old rows with one possible meaning are corrected, and each\n' +
     'correction is recorded; others stay where they are and are listed. Nothing is ever deleted. A hand-made database\n' +
     'stands in the schema public: --book public.',
   options: [
     option('--to <version>', 'version to stop at').choices([...VERSIONS, 'latest']),
     option('--status', 'say what is there, what is applied and what is not, and change nothing'),
     option('--plan', 'print each step with its SQL, its locks and an estimate, and change nothing'),
-    option('--no-backup', 'go on without a backup: you have taken one yourself'),
+    option('--no-backup', 'take none before rows are changed: you have one yourself'),
+    ...backupOptions(),
     option(
       '--quarantine',
       'move old rows without a sure meaning aside, whole, so that every law becomes valid',
@@ -59,7 +62,7 @@ export const migrate = defineCommand({
   examples: [
     ['migrate --status --book public', 'what a database made by hand is, as its catalog shows it'],
     ['migrate --plan --book public', 'what would be done, with the locks and about how long'],
-    ['migrate --book public --no-backup', 'to the newest version, beside running services'],
+    ['migrate --book public', 'to the newest version, beside running services'],
     ['migrate --to 1.1 --book old', 'a book as clients of 1.1 expect it'],
     ['migrate --fresh --test-data --book play', 'a new record with rows to try things on'],
   ],
@@ -108,7 +111,7 @@ async function bringForward(invocation: Invocation, place: Place): Promise<ExitC
   pendingMigrations(before, await readMigrations(), wantedOf(options));
   await tellOfOthers(invocation, database, before);
   if (options.backup !== false && (await wantsBackup(database, before, wantedOf(options))))
-    refuseWithoutBackup(before);
+    await backUpBefore(invocation, place);
   const { migrated, applied } = await bringWithProgress(invocation, place);
   return answer(invocation, place, before, migrated, applied);
 }
@@ -121,9 +124,15 @@ async function tellOfOthers({ out }: Invocation, database: Queryable, { version 
     out.note(`${describeState(other)} To bring that forward, say --book ${other.book}.`);
 }
 
-/** Backups cannot be taken yet: whoever has rows says that he has one. */
-function refuseWithoutBackup({ book }: BookState): never {
-  throw new ClaireError('backup_unavailable', { found: `Book ${book} has rows.` });
+/** What a migration finds is kept as it was, and it was tried whether that can be brought back. */
+async function backUpBefore(invocation: Invocation, place: Place): Promise<void> {
+  const { globals, out, signal } = invocation;
+  const settings = await backupSettings(invocation);
+  const wanted = { ...settings, book: globals.book, kind: 'logical' as const, verify: true, signal };
+  const { backup, verified } = await takeBackup(place, wanted);
+  if (!verified?.ok)
+    throw new ClaireError('backup_unverified', { found: `${backup.name}: ${verified?.problems.join(' ')}` });
+  out.say(`${backup.directory} holds what was there, and was restored to see that it can be.`);
 }
 
 async function bringWithProgress(
@@ -201,8 +210,9 @@ async function makeFresh(invocation: Invocation, place: Place): Promise<ExitCode
   if (before.version !== undefined) {
     const [row] = await database.query<{ name: string }>('select current_database() as name');
     const question = `Every row of book ${book} will be gone. Type the name of the database (${row!.name})`;
-    if (options.backup !== false && (await rowsIn(database, book)).some) refuseWithoutBackup(before);
     if (!options.yes) await confirm(invocation, { question, name: row!.name, refusal: 'book_not_dropped' });
+    if (options.backup !== false && (await rowsIn(database, book)).some)
+      await backUpBefore(invocation, place);
     await emptyBook(database, book);
     out.say(`Claire's objects of book ${book} are dropped.`);
   }

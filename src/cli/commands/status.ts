@@ -7,6 +7,8 @@ import {
   openLaws,
   protectionMissing,
 } from '../../schema/index.js';
+import { type BackupStatus, backupStatus, backupText } from '../backup-status.js';
+import { backupOptions } from '../backups.js';
 import { defineCommand, type Invocation } from '../command.js';
 import { countLimits, haltedText, type RiskState } from '../limits-text.js';
 import { list, table } from '../print.js';
@@ -18,6 +20,7 @@ import { visitRunning } from '../visit.js';
 export const status = defineCommand({
   usage: 'status',
   summary: 'What runs where, which books there are, and what the book holds. Starts nothing.',
+  options: backupOptions().slice(0, 1),
   examples: [
     ['status', 'the embedded server of .claire and the book main'],
     ['status --book demo --json', 'another book, for a program'],
@@ -53,11 +56,14 @@ interface Status {
   /** What a person who has an old database may be looking for. */
   hand_made: string[];
   positions: { refresh_age_seconds: number | null; unfolded_changes: number } | null;
+  /** The backups of the book that lie in the directory; NULL where the book is not there. */
+  backups: BackupStatus | null;
   /** What of the protection of the book is missing, a sentence each; NULL where there is no book to protect. */
   protection: string[] | null;
 }
 
-async function look({ globals }: Invocation, place: Place): Promise<Status> {
+async function look(invocation: Invocation, place: Place): Promise<Status> {
+  const { globals } = invocation;
   // The history of a book at an older version is for its owner only.
   const database = place.database('postgres');
   const [row] = await database.query<{ version: string }>(
@@ -83,6 +89,7 @@ async function look({ globals }: Invocation, place: Place): Promise<Status> {
       : [],
     hand_made: (await listHandMade(database)).filter(({ handMade }) => handMade).map(describeState),
     positions: isReadable ? await positionsOf(database, globals.book) : null,
+    backups: isReadable ? await backupStatus(invocation, database) : null,
     protection: isReadable ? await protectionMissing(database, globals.book) : null,
   };
 }
@@ -109,7 +116,7 @@ async function positionsOf(database: Queryable, book: string): Promise<Status['p
 }
 
 function text(
-  { server, books, summary, risk, positions, open_laws, hand_made, protection }: Status,
+  { server, books, summary, risk, positions, open_laws, hand_made, protection, backups }: Status,
   book: string,
 ): string {
   const parts = [
@@ -127,6 +134,7 @@ function text(
   ];
   if (summary && risk && positions) {
     parts.push(`Book ${book} holds:\n${summaryText(summary)}`, stateText(risk, positions));
+    if (backups) parts.push(backupText(backups));
     parts.push(protectionText(protection ?? []));
     if (open_laws.length > 0) {
       const names = open_laws.map(({ table, law }) => `${law} (${table})`).join(', ');

@@ -3,9 +3,11 @@ import { ClaireError, EXIT } from '../../errors/index.js';
 import { type BookState, describeState, LATEST_VERSION, migrate, recognise } from '../../schema/index.js';
 import type { ReplayResult } from '../../services/index.js';
 import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
+import { backupOptions, backupSettings, offered, writingOptions } from '../backups.js';
 import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
+import { keepBackups } from '../daily-backups.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
 import { haltedText } from '../limits-text.js';
 import { wantsBackup } from '../migration/before.js';
@@ -19,7 +21,8 @@ export const up = defineCommand({
   summary: 'Starts the embedded server, brings the book to the newest version and keeps both until Ctrl-C.',
   details:
     'Prints a connection string for each login; passwords stay in the file that it names. While it runs, positions are\n' +
-    'folded every second and positions_realtime is refreshed every 5 seconds. With --database-url it does the same for\n' +
+    'folded every second, positions_realtime is refreshed every 5 seconds, and once a day every book is backed up and the\n' +
+    'backup restored to see that it can be. With --database-url it does the same for\n' +
     'one book of that server, and leaves the server running.',
   options: [
     option(
@@ -28,6 +31,9 @@ export const up = defineCommand({
     ),
     option('--exit-when-done', 'end after the main job instead of staying'),
     option('--show-secrets', 'print connection strings with their passwords'),
+    offered('backup_at'),
+    ...backupOptions(),
+    ...writingOptions(),
   ],
   examples: [
     ['up', 'a server on .claire with the book main'],
@@ -59,6 +65,8 @@ async function keep(invocation: Invocation, place: Place, book: string, isDemo: 
   try {
     const state = await bringForward(invocation, place, book);
     upkeep = lookAfter(invocation, place, book, AbortSignal.any([signal, ended.signal]));
+    const backups = await keepBackups(invocation, place, book, AbortSignal.any([signal, ended.signal]));
+    upkeep = Promise.all([upkeep, backups.ended]).then(() => {});
     const job = isDemo ? await runDemo(invocation, place, book) : undefined;
     await answer(invocation, place, state, job);
     if (job && !job.replay.finished) return EXIT.interrupted;

@@ -1,0 +1,96 @@
+import { packageVersion } from '../config.js';
+import { identifier, type Queryable } from '../database/index.js';
+import type { Coding } from './files.js';
+import { backupName, type Listed, openDraft } from './repository.js';
+import type { Kind, SideFile } from './side-file.js';
+
+/** What a kind of backup is given to write into. */
+export interface Writing {
+  directory: string;
+  coding: Coding;
+  onProgress?: ((done: number, total: number | undefined, note: string) => void) | undefined;
+}
+
+/** What it says of what it wrote. */
+export type Written = Pick<
+  SideFile,
+  'taken_ms' | 'complete_until_ms' | 'server' | 'books' | 'files' | 'physical'
+>;
+
+export interface CreateOptions {
+  backups: string;
+  kind: Kind;
+  /** The book, or `server` where all of it is backed up. */
+  of: string;
+  coding: Coding;
+  onProgress?: Writing['onProgress'];
+}
+
+/** Writes a backup: it has its name when everything of it is on the disk, and nothing of it is left where it fails. */
+export async function createBackup(
+  { backups, kind, of, coding, onProgress }: CreateOptions,
+  write: (writing: Writing) => Promise<Written>,
+): Promise<Listed> {
+  const begun_ms = Date.now();
+  const name = backupName(of, kind, begun_ms);
+  const draft = await openDraft(backups, name);
+  try {
+    const written = await write({ directory: draft.directory, coding, onProgress });
+    return await draft.finish({
+      ...{ format: 1, name, kind, claire: packageVersion(), begun_ms, ended_ms: Date.now() },
+      ...{ gzip: coding.gzip, key: coding.key?.id ?? null },
+      ...written,
+    });
+  } catch (error) {
+    await draft.abandon();
+    throw error;
+  }
+}
+
+/** Which server and database it is, and how far back what is recorded there now is in a snapshot of this moment. */
+export async function describeMoment(
+  session: Queryable,
+): Promise<Pick<SideFile, 'server' | 'taken_ms' | 'complete_until_ms'>> {
+  const [row] = await session.query<SideFile['server'] & { taken_ms: number; complete_until_ms: number }>(
+    `select current_setting('server_version') as version,
+       current_setting('server_version_num')::int / 10000 as major,
+       (select system_identifier::text from pg_control_system()) as system_identifier,
+       current_database()::text as database,
+       (select reset_val from pg_settings where name = 'TimeZone') as time_zone,
+       floor(extract(epoch from now()) * 1000)::bigint as taken_ms,
+       floor(extract(epoch from least(now(), (select min(prepared) from pg_prepared_xacts), (
+         select case when bool_or(query = '<insufficient privilege>') then now() - interval '1 day'
+           else min(xact_start) end
+         from pg_stat_activity where datid = (select oid from pg_database where datname = current_database())
+           and pid <> pg_backend_pid()
+       ))) * 1000)::bigint as complete_until_ms`,
+  );
+  const { taken_ms, complete_until_ms, ...server } = row!;
+  return { taken_ms, complete_until_ms, server };
+}
+
+/** Work on a session that sees one moment, which others can be given to see as well. */
+export async function atOneMoment<T>(session: Queryable, work: (snapshot: string) => Promise<T>): Promise<T> {
+  await session.query('begin isolation level repeatable read read only');
+  try {
+    const [row] = await session.query<{ snapshot: string }>('select pg_export_snapshot() as snapshot');
+    return await work(row!.snapshot);
+  } finally {
+    await session.query('rollback').catch(() => {});
+  }
+}
+
+/** The same moment, seen from another session. */
+export async function alsoAt<T>(session: Queryable, snapshot: string, work: () => Promise<T>): Promise<T> {
+  await session.query('begin isolation level repeatable read read only');
+  try {
+    await session.query(`set transaction snapshot '${snapshot.replace(/[^0-9A-F-]/gi, '')}'`);
+    return await work();
+  } finally {
+    await session.query('rollback').catch(() => {});
+  }
+}
+
+/** SQL: rows of a table with these columns, as they are copied. */
+export const copyOutText = (book: string, table: string, columns: readonly { name: string }[]): string =>
+  `copy ${identifier(book)}.${identifier(table)} (${columns.map(({ name }) => identifier(name)).join(', ')}) to stdout`;

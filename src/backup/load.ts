@@ -1,0 +1,69 @@
+import type { Readable } from 'node:stream';
+import { type CopySession, identifier } from '../database/index.js';
+import { ClaireError } from '../errors/index.js';
+import type { ShapeWithoutFacts } from './shape.js';
+
+export interface Load {
+  /** Where the rows go: a session in a transaction, as an owner of the book. */
+  session: CopySession;
+  /** The book whose rows they are; it stands at the version of the shape. */
+  book: string;
+  shape: ShapeWithoutFacts;
+  /** The rows of a table, as COPY writes them, with the columns of the shape. */
+  rows(table: string): Readable;
+  onTable?: (table: string, at: number) => void;
+}
+
+/**
+ * Puts rows into the tables of a book in the place of all that stand there, as they were: what triggers did is in them.
+ * Keys and laws are asked of every row. Whoever calls it holds the transaction, and decides what it is good for.
+ */
+export async function loadRows({ session, book, shape, rows, onTable }: Load): Promise<void> {
+  const schema = identifier(book);
+  const of = (table: string) => `${schema}.${identifier(table)}`;
+  const tables = shape.tables.map(({ table }) => of(table));
+  for (const table of tables) await session.query(`alter table ${table} disable trigger user`);
+  await session.query(`truncate ${tables.join(', ')}`);
+  for (const { table, name } of shape.not_valid)
+    await session.query(`alter table ${of(table)} drop constraint if exists ${identifier(name)}`);
+  for (const [at, { table, columns }] of shape.tables.entries()) {
+    onTable?.(table, at);
+    await addMissingColumns(session, of(table), columns);
+    const names = columns.map(({ name }) => identifier(name)).join(', ');
+    await session.copyIn(`copy ${of(table)} (${names}) from stdin`, rows(table));
+  }
+  for (const { table, name, definition } of shape.not_valid) {
+    const text = / not valid$/i.test(definition) ? definition : `${definition} not valid`;
+    await session.query(`alter table ${of(table)} add constraint ${identifier(name)} ${text}`);
+  }
+  for (const { name, last, called } of shape.sequences)
+    await session.query('select setval($1::regclass, $2::bigint, $3)', [of(name), last, called]);
+  for (const table of tables) await session.query(`alter table ${table} enable trigger user`);
+  await refreshView(session, schema);
+}
+
+/** A column that somebody added is part of what was recorded. Its type is one of the server's, as the server wrote it. */
+async function addMissingColumns(
+  session: CopySession,
+  table: string,
+  columns: readonly { name: string; type: string }[],
+): Promise<void> {
+  const there = await session.query<{ name: string }>(
+    `select attname::text as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
+    [table],
+  );
+  for (const { name, type } of columns.filter((one) => !there.some((other) => other.name === one.name))) {
+    if (!/^[a-z][a-z0-9 _(),]*(\[\])?$/i.test(type))
+      throw new ClaireError('restore_refused', {
+        found: `Column ${name} of ${table} has the type ${JSON.stringify(type)}.`,
+      });
+    await session.query(`alter table ${table} add column ${identifier(name)} ${type}`);
+  }
+}
+
+async function refreshView(session: CopySession, schema: string): Promise<void> {
+  const [view] = await session.query(`select where to_regclass($1) is not null`, [
+    `${schema}.positions_realtime`,
+  ]);
+  if (view) await session.query(`refresh materialized view ${schema}.positions_realtime`);
+}

@@ -1,0 +1,141 @@
+import { type CopySession, type Database, identifier, openCopySession } from '../database/index.js';
+import { ClaireError } from '../errors/index.js';
+import { verify } from '../operations/index.js';
+import { LATEST_VERSION, migrate, VERSIONS, type Version } from '../schema/index.js';
+import { differences, factsOf } from './facts.js';
+import { checkFiles } from './files.js';
+import type { BackupKey } from './keys.js';
+import { loadLogical } from './logical.js';
+import { type Listed, whole } from './repository.js';
+import { type Scratch, withScratch } from './scratch.js';
+import type { BookShape, Kind, SideFile } from './side-file.js';
+
+export interface OpenOptions {
+  key?: BackupKey | undefined;
+  onStage?: ((sentence: string) => void) | undefined;
+  /** Leaves a book at its version: whether it is what was backed up can be seen without bringing it forward. */
+  asItWas?: boolean;
+}
+
+/** A backup whose books stand in a server of their own. */
+export interface Opened {
+  scratch: Scratch;
+  /** Where the books are. */
+  database: Database;
+  url: string;
+  books: string[];
+  /** In what the copy is not what was backed up, a sentence each. */
+  problems: string[];
+  /** Laws of the record that rows of the copy break, a sentence each. */
+  broken: string[];
+  /** Laws that were looked at. */
+  laws: number;
+}
+
+/** What a kind is read with. */
+export interface Reading extends OpenOptions {
+  directory: string;
+  side: SideFile;
+}
+
+/** Brings the books of a backup, as they were, into a server and says in which of its databases they are. */
+export type Reader = <T>(
+  reading: Reading,
+  work: (scratch: Scratch, database: string) => Promise<T>,
+) => Promise<T>;
+
+const logical: Reader = (reading, work) =>
+  withScratch(async (scratch) => {
+    const database = scratch.database();
+    const session = await openCopySession(scratch.url(), 'claire restore');
+    try {
+      for (const shape of reading.side.books) {
+        await migrate(database, shape.book, { to: versionOf(shape) });
+        await loadLogical(session, { ...reading, key: reading.key, shape });
+      }
+    } finally {
+      await session.close();
+    }
+    return work(scratch, scratch.server.database);
+  });
+
+const readers: Record<Kind, Reader> = {
+  logical,
+  pg_dump: logical,
+  physical: logical,
+};
+
+function versionOf({ book, schema_version }: BookShape): Version {
+  const known = VERSIONS.find((version) => version === schema_version);
+  if (known) return known;
+  throw new ClaireError('backup_newer', {
+    found: `Book ${book} is at ${schema_version} there, and this program knows up to ${LATEST_VERSION}.`,
+  });
+}
+
+/** @throws ClaireError backup_key_wrong */
+function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): void {
+  if (id === null || id === key?.id) return;
+  const found = key
+    ? `${name} was encrypted with key ${id}, and this is key ${key.id}.`
+    : `${name} is encrypted, with key ${id}.`;
+  throw new ClaireError('backup_key_wrong', { found });
+}
+
+/**
+ * Restores a backup into a server of its own, holds it against what the side file says and against the laws of the
+ * record, and works on it. Nothing else is touched.
+ * @throws ClaireError backup_damaged, backup_key_wrong, backup_newer
+ */
+export async function openBackup<T>(
+  listed: Listed,
+  { key, onStage, asItWas = false }: OpenOptions,
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const { directory, side } = whole(listed);
+  requireKey(side, key);
+  for (const shape of side.books) versionOf(shape);
+  onStage?.('reading the files');
+  await checkFiles(directory, side.files);
+  onStage?.('restoring into a server of its own');
+  const reading = { directory, side, onStage, key: side.key === null ? undefined : key };
+  return readers[side.kind](reading, async (scratch, name) => {
+    const database = scratch.database(name);
+    const url = scratch.url(name);
+    const session = await openCopySession(url, 'claire restore');
+    try {
+      const problems: string[] = [];
+      const broken: string[] = [];
+      let laws = 0;
+      for (const shape of side.books) {
+        onStage?.('comparing');
+        problems.push(...differences(shape.facts, await factsAgain(session, shape)));
+        if (asItWas && shape.schema_version !== LATEST_VERSION) continue;
+        await migrate(database, shape.book, { recordedIn: side.server.time_zone });
+        onStage?.('holding it against the laws');
+        const found = await lawsOf(session, shape.book);
+        laws += found.length;
+        broken.push(...found.filter((law) => law.broken > 0).map(({ law, broken }) => `${law} (${broken})`));
+      }
+      const books = side.books.map(({ book }) => book);
+      return await work({ scratch, database, url, books, problems, broken, laws });
+    } finally {
+      await session.close();
+    }
+  });
+}
+
+/** Of the copy, and of the columns that it had. */
+const factsAgain = (session: CopySession, { book, facts, tables }: BookShape) =>
+  factsOf(
+    session,
+    book,
+    tables.filter(({ table }) => facts.some((one) => one.table === table)),
+  );
+
+/** Every law of the record, as this session sees it. */
+export const lawsOf = (session: CopySession, book: string) =>
+  verify.run(
+    { database: session, book: identifier(book), inTransaction: true, attempt: (work) => work() },
+    {},
+  );

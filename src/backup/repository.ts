@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isAlive } from '../database/embedded/index.js';
+import { ClaireError } from '../errors/index.js';
+import { damaged } from './files.js';
+import { type Kind, type SideFile, sideFile, type Verified, verifiedFile } from './side-file.js';
+
+const SIDE_FILE = 'backup.json';
+const VERIFIED = 'verified.json';
+const LOG = 'log.jsonl';
+const PARTIAL = '.partial-';
+
+/** A backup while it is written: under a name that nobody takes for one. */
+export interface Draft {
+  directory: string;
+  /** Gives it its name, when everything is on the disk. */
+  finish(side: SideFile): Promise<Listed>;
+  /** Takes away what was begun. */
+  abandon(): Promise<void>;
+}
+
+/** A backup that lies there. */
+export interface Listed {
+  name: string;
+  directory: string;
+  /** Undefined where it cannot be read; `problem` says why. */
+  side?: SideFile;
+  verified?: Verified;
+  problem?: string;
+}
+
+/** `main_logical_20261123T030000Z`: of what, how, and when; it sorts by time within what it is of. */
+export const backupName = (of: string, kind: Kind, moment_ms: number): string =>
+  `${of}_${kind}_${new Date(moment_ms).toISOString().replace(/[-:]|\.\d+/g, '')}`;
+
+/** @throws ClaireError backup_failed */
+export async function openDraft(backups: string, name: string): Promise<Draft> {
+  const directory = join(backups, `${PARTIAL}${name}-${process.pid}`);
+  await writing(mkdir(backups, { recursive: true, mode: 0o700 }));
+  await removeLeftovers(backups);
+  await writing(mkdir(directory, { mode: 0o700 }));
+  const abandon = () => rm(directory, { recursive: true, force: true });
+  return {
+    directory,
+    abandon,
+    async finish(side) {
+      const sealed = { ...side, seal: sealOf(side) };
+      await writeWhole(directory, SIDE_FILE, `${JSON.stringify(sealed, null, 2)}\n`);
+      const final = join(backups, name);
+      await writing(rename(directory, final));
+      await syncDirectory(backups);
+      return { name, directory: final, side };
+    },
+  };
+}
+
+/** What the side file is held against: it is itself a file of which a bit may turn. */
+const sealOf = (side: SideFile): string =>
+  createHash('sha256')
+    .update(JSON.stringify(sideFile.parse(side)))
+    .digest('hex');
+
+/** What a process that is dead now began. */
+async function removeLeftovers(backups: string): Promise<void> {
+  for (const name of await readdir(backups)) {
+    const pid = Number(name.startsWith(PARTIAL) ? /-(\d+)$/.exec(name)?.[1] : Number.NaN);
+    if (Number.isNaN(pid) || isAlive(pid)) continue;
+    await rm(join(backups, name), { recursive: true, force: true });
+  }
+}
+
+/** Every backup of a directory, the newest first; also what cannot be read, with its problem. None where there is none. */
+export async function listBackups(backups: string): Promise<Listed[]> {
+  const names = await readdir(backups).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new ClaireError('backup_missing', { found: `${error.message}.`, cause: error });
+  });
+  const found = await Promise.all(names.map((name) => readListed(backups, name)));
+  const time = ({ side }: Listed) => side?.taken_ms ?? 0;
+  return found
+    .filter((one) => one !== undefined)
+    .sort((a, b) => time(b) - time(a) || (a.name < b.name ? 1 : -1));
+}
+
+async function readListed(backups: string, name: string): Promise<Listed | undefined> {
+  const directory = join(backups, name);
+  if (name.startsWith('.') || !(await stat(directory)).isDirectory()) return undefined;
+  // Beside the backups may lie what is none, like the archive of the log.
+  if (!/_(logical|pg_dump|physical)_\d{8}T\d{6}Z/.test(name)) return undefined;
+  try {
+    const sealed = await readShape(directory, SIDE_FILE, sideFile.extend({ seal: z.string() }));
+    if (!sealed) throw damaged(`${SIDE_FILE} is missing.`);
+    const { seal, ...side } = sealed;
+    if (seal !== sealOf(side)) throw damaged(`The content of ${SIDE_FILE} has changed since it was written.`);
+    if (side.name !== name) throw damaged(`${SIDE_FILE} is that of ${side.name}.`);
+    const verified = await readShape(directory, VERIFIED, verifiedFile);
+    return { name, directory, side, ...(verified ? { verified } : {}) };
+  } catch (error) {
+    return { name, directory, problem: (error as Error).message };
+  }
+}
+
+/** @throws ClaireError backup_missing, backup_damaged */
+export async function findBackup(backups: string, name: string): Promise<Listed & { side: SideFile }> {
+  const listed = (await listBackups(backups)).find((one) => one.name === name);
+  if (!listed) throw new ClaireError('backup_missing', { found: `${backups} has no ${name}.` });
+  return whole(listed);
+}
+
+/** @throws ClaireError backup_damaged */
+export function whole(listed: Listed): Listed & { side: SideFile } {
+  const { side, problem } = listed;
+  if (!side) throw damaged(`${listed.name}: ${problem}`);
+  return { ...listed, side };
+}
+
+async function readShape<Shape extends z.ZodType>(
+  directory: string,
+  name: string,
+  shape: Shape,
+): Promise<z.output<Shape> | undefined> {
+  const text = await readFile(join(directory, name), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(`${name}: ${(error as Error).message}.`);
+  }
+  const read = shape.safeParse(value);
+  if (!read.success)
+    throw damaged(`${name}: ${read.error.issues[0]!.path.join('.')} is not as it was written.`);
+  return read.data;
+}
+
+export const writeVerified = (listed: Listed, verified: Verified): Promise<void> =>
+  writeWhole(listed.directory, VERIFIED, `${JSON.stringify(verified, null, 2)}\n`);
+
+export const removeBackup = ({ directory }: Listed): Promise<void> =>
+  rm(directory, { recursive: true, force: true });
+
+/** A file that is seen whole or not at all, also after the power went. */
+async function writeWhole(directory: string, name: string, text: string): Promise<void> {
+  const partial = join(directory, `.${name}-${process.pid}`);
+  const file = await writing(open(partial, 'w', 0o600));
+  try {
+    await writing(file.writeFile(text));
+    await writing(file.sync());
+  } finally {
+    await file.close();
+  }
+  await writing(rename(partial, join(directory, name)));
+  await syncDirectory(directory);
+}
+
+/** A name is on the disk when its directory is. Windows has no such thing. */
+async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await writing(open(directory, 'r'));
+  try {
+    await writing(handle.sync());
+  } finally {
+    await handle.close();
+  }
+}
+
+const writing = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((cause: Error) => {
+    throw new ClaireError('backup_failed', { found: `${cause.message}.`, cause });
+  });
+
+/** Something that happened to backups. */
+export interface BackupEvent {
+  at_ms: number;
+  action: 'create' | 'verify' | 'prune' | 'restore' | 'hook';
+  name?: string;
+  book?: string;
+  ok: boolean;
+  /** Code and message of the error. */
+  error?: string;
+}
+
+/**
+ * Tells the log of the directory. It lies there and not in the database: what is to be told may be that the database
+ * cannot be reached, and a restore must not take it back. Where the disk is full even a line has no room; then only
+ * whoever asked is told, and `status` shows how old the last verified backup is.
+ */
+export async function logEvent(backups: string, event: BackupEvent): Promise<void> {
+  await mkdir(backups, { recursive: true, mode: 0o700 }).catch(() => {});
+  await appendFile(join(backups, LOG), `${JSON.stringify(event)}\n`, { mode: 0o600 }).catch(() => {});
+}
+
+/** The last events, the newest first. */
+export async function lastEvents(backups: string, count: number): Promise<BackupEvent[]> {
+  const text = await readFile(join(backups, LOG), 'utf8').catch(() => '');
+  const lines = text.trimEnd().split('\n').slice(-count).reverse();
+  return lines.flatMap((line) => {
+    try {
+      return [JSON.parse(line) as BackupEvent];
+    } catch {
+      // The end of a line that had no room.
+      return [];
+    }
+  });
+}

@@ -1,0 +1,106 @@
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedServer, findEmbedded, isAlive, startEmbedded } from '../database/embedded/index.js';
+import { Database, withDatabase } from '../database/index.js';
+
+/** A server that is there for one piece of work, and gone with it. */
+export interface Scratch {
+  directory: string;
+  server: EmbeddedServer;
+  /** Connection string of the superuser. */
+  url(database?: string): string;
+  /** A pool of the superuser, closed with the server. */
+  database(name?: string): Database;
+}
+
+const PREFIX = 'claire-scratch-';
+
+/** What it holds can be had again at any time, so nothing is waited for. */
+export const SCRATCH_SETTINGS = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'off',
+  autovacuum: 'off',
+  max_wal_size: '4GB',
+  maintenance_work_mem: '256MB',
+};
+
+/** Works on an embedded server of its own, in the system's directory for temporary files (TMPDIR). */
+export async function withScratch<T>(work: (scratch: Scratch) => Promise<T>): Promise<T> {
+  return withScratchDirectory(async (directory) => {
+    const server = await startEmbedded({
+      dataDir: join(directory, 'data'),
+      port: await freePort(),
+      settings: SCRATCH_SETTINGS,
+    });
+    return onScratch(directory, server, work);
+  });
+}
+
+/** The same on a server that was started otherwise. It is stopped at the end. */
+export async function onScratch<T>(
+  directory: string,
+  server: EmbeddedServer,
+  work: (scratch: Scratch) => Promise<T>,
+): Promise<T> {
+  const pools: Database[] = [];
+  const url = (name: string = server.database) =>
+    withDatabase(server.url('postgres', { showSecrets: true }), name);
+  try {
+    return await work({
+      ...{ directory, server, url },
+      database(name) {
+        const pool = new Database({
+          databaseUrl: url(name),
+          applicationName: 'claire restore',
+          connections: 4,
+        });
+        pools.push(pool);
+        return pool;
+      },
+    });
+  } finally {
+    for (const pool of pools) await pool.close();
+    await server.stop();
+  }
+}
+
+/** A directory for servers, with what killed processes left of theirs gone before. */
+export async function withScratchDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  await removeLeftovers();
+  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  // The server's own account must get through, not look around.
+  await chmod(directory, 0o711);
+  try {
+    return await work(directory);
+  } finally {
+    await removeServer(directory);
+  }
+}
+
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = Number(name.startsWith(PREFIX) ? /^\d+/.exec(name.slice(PREFIX.length))?.[0] : Number.NaN);
+    if (Number.isNaN(pid) || isAlive(pid)) continue;
+    await removeServer(join(tmpdir(), name)).catch(() => {});
+  }
+}
+
+async function removeServer(directory: string): Promise<void> {
+  const running = await findEmbedded(join(directory, 'data')).catch(() => undefined);
+  await running?.stop();
+  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Not the usual one, which the server of the user wants. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });

@@ -1,0 +1,169 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import {
+  type BackupEvent,
+  type BackupKey,
+  createBackup,
+  type Kind,
+  type Listed,
+  logEvent,
+  readKey,
+  type Verified,
+  verifyBackup,
+  writeLogical,
+} from '../backup/index.js';
+import { clientEnvironment, type Setting, setting, settings } from '../config.js';
+import { ClaireError } from '../errors/index.js';
+import { type Invocation, option } from './command.js';
+import { progress } from './progress.js';
+import type { Place } from './session.js';
+
+/** Where backups are, and how they are written. */
+export interface BackupSettings {
+  backups: string;
+  key: BackupKey | undefined;
+  hook: string | undefined;
+  gzip: number;
+}
+
+export const offered = (name: Setting) => {
+  const { flag, meaning, environment, fallback } = settings[name];
+  const otherwise = fallback === undefined ? '' : `; default ${fallback}`;
+  return option(flag!, `${meaning} (environment ${environment}${otherwise})`);
+};
+
+/** Options of every command that has to do with backups. */
+export const backupOptions = () => [offered('backups'), offered('backup_key_file')];
+export const writingOptions = () => [
+  offered('backup_hook'),
+  option('--gzip <level>', 'level of compression, 1 (fast) to 9 (small); default 6, of pg_dump 9'),
+];
+
+/** @throws ClaireError backup_key_invalid, usage_invalid */
+export async function backupSettings({ globals, options }: Invocation): Promise<BackupSettings> {
+  const text = (name: string) => options[name] as string | undefined;
+  const key = await readKey({
+    file: setting('backup_key_file', text('keyFile')),
+    text: setting('backup_key'),
+  });
+  return {
+    backups: setting('backups', text('backups')) ?? join(globals.data, 'backups'),
+    key,
+    hook: setting('backup_hook', text('hook')),
+    gzip: levelOf(text('gzip')),
+  };
+}
+
+/** More than this takes far longer than what it saves is worth; see docs/backups.md. */
+const LEVEL = 6;
+
+function levelOf(text: string | undefined): number {
+  if (text === undefined) return LEVEL;
+  if (/^[1-9]$/.test(text)) return Number(text);
+  throw new ClaireError('usage_invalid', { found: `--gzip is a level from 1 to 9, not ${text}.` });
+}
+
+export interface Wanted extends BackupSettings {
+  book: string;
+  kind: Kind;
+  verify: boolean;
+  /** Nothing is drawn in the middle of what somebody else draws. */
+  quiet?: boolean;
+  signal: AbortSignal;
+}
+
+export interface Taken {
+  backup: Listed;
+  verified: Verified | undefined;
+}
+
+/** Takes a backup, restores it to see whether it can be, and hands it on; each told to the log of the directory. */
+export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
+  const { backups, book, kind, key, gzip, signal, quiet } = wanted;
+  const bar = quiet ? undefined : progress('backup');
+  try {
+    const backup = await logged(wanted, { action: 'create', book }, () =>
+      createBackup(
+        {
+          ...{ backups, kind, of: kind === 'physical' ? 'server' : book, coding: { gzip, key, signal } },
+          onProgress: (done, total, note) => bar?.update(done, total, note),
+        },
+        writerOf(place, wanted),
+      ),
+    );
+    const verified = wanted.verify ? await checkBackup(backup, wanted, quiet) : undefined;
+    if (verified?.ok !== false) await handOn(backup, wanted);
+    return { backup, verified };
+  } finally {
+    bar?.end();
+  }
+}
+
+function writerOf(place: Place, { book, kind }: Wanted): Parameters<typeof createBackup>[1] {
+  if (kind === 'logical') return (writing) => writeLogical({ url: place.url('postgres'), book }, writing);
+  throw new ClaireError('usage_invalid', { found: `There is no kind ${kind}.` });
+}
+
+/** Restores a backup to see whether it can be. */
+export async function checkBackup(
+  backup: Listed,
+  settings: Pick<BackupSettings, 'backups' | 'key'>,
+  quiet = false,
+): Promise<Verified> {
+  const bar = quiet ? undefined : progress('verify');
+  try {
+    return await logged(settings, { action: 'verify', name: backup.name }, async () => {
+      const verified = await verifyBackup(backup, {
+        key: settings.key,
+        onStage: (sentence) => bar?.update(0, undefined, sentence),
+      });
+      return verified;
+    });
+  } finally {
+    bar?.end();
+  }
+}
+
+/** Says how work ended in the log of the directory, whatever its end. */
+async function logged<T extends Listed | Verified>(
+  { backups }: Pick<BackupSettings, 'backups'>,
+  event: Pick<BackupEvent, 'action' | 'book' | 'name'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const tell = (more: Pick<BackupEvent, 'ok' | 'error' | 'name'>) =>
+    logEvent(backups, { at_ms: Date.now(), ...event, ...more });
+  try {
+    const done = await work();
+    const problem = 'problems' in done ? done.problems.join(' ') : '';
+    await tell({
+      ...('name' in done ? { name: done.name } : {}),
+      ok: problem === '',
+      ...(problem ? { error: problem } : {}),
+    });
+    return done;
+  } catch (error) {
+    await tell({ ok: false, error: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+}
+
+/** @throws ClaireError backup_hook_failed */
+async function handOn(backup: Listed, { hook, backups, quiet }: Wanted): Promise<void> {
+  if (hook === undefined) return;
+  const code = await new Promise<number | string | null>((resolve) => {
+    const child = spawn(hook, {
+      shell: true,
+      env: { ...clientEnvironment(), CLAIRE_BACKUP: backup.directory },
+      // What it says is for the person who watches, and never a part of the answer.
+      stdio: ['ignore', quiet ? 'ignore' : process.stderr, quiet ? 'ignore' : process.stderr],
+    });
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', resolve);
+  });
+  const error = code === 0 ? undefined : `It ended with ${code}.`;
+  await logEvent(backups, {
+    ...{ at_ms: Date.now(), action: 'hook', name: backup.name, ok: error === undefined },
+    ...(error ? { error } : {}),
+  });
+  if (error) throw new ClaireError('backup_hook_failed', { found: error });
+}

@@ -1,0 +1,119 @@
+import {
+  isDue,
+  type Kind,
+  listBackups,
+  newestOf,
+  originOf,
+  pruneBackups,
+  timeOfDay,
+} from '../backup/index.js';
+import { setting } from '../config.js';
+import { identifier, type Queryable } from '../database/index.js';
+import { ClaireError } from '../errors/index.js';
+import { LATEST_VERSION, listBooks } from '../schema/index.js';
+import { type Clock, systemClock } from '../upkeep/index.js';
+import { type BackupSettings, backupSettings, checkBackup, takeBackup } from './backups.js';
+import type { Invocation } from './command.js';
+import type { Place } from './session.js';
+
+/** How often it is looked whether the time has come. */
+const LOOK_MS = 20_000;
+/** What failed is tried again after this; the day is not over. */
+const RETRY_MS = 600_000;
+
+export interface Keeping {
+  place: Place;
+  settings: BackupSettings;
+  /** Minutes after midnight, UTC. */
+  minutes: number;
+  books(): Promise<string[]>;
+  kinds: readonly Kind[];
+  signal: AbortSignal;
+  onTaken(sentence: string): void;
+  onError(error: unknown): void;
+  clock?: Clock;
+  /** Unix milliseconds. */
+  now?: () => number;
+}
+
+/** Takes a backup of every book once a day, verifies it, and removes what is too old, until the signal is aborted. */
+export async function keepBackups(
+  invocation: Invocation,
+  place: Place,
+  book: string,
+  signal: AbortSignal,
+): Promise<{ ended: Promise<void> }> {
+  const at = setting('backup_at', invocation.options.backupAt as string | undefined)!;
+  const minutes = timeOfDay(at);
+  if (minutes === undefined && at !== 'never')
+    throw new ClaireError('usage_invalid', { found: `--backup-at is a time of day like 03:00, not ${at}.` });
+  const settings = await backupSettings(invocation);
+  if (minutes === undefined) return { ended: Promise.resolve() };
+  const { out } = invocation;
+  const admin = place.database('postgres');
+  return {
+    ended: keepTaking({
+      ...{ place, settings, minutes, signal, kinds: ['logical'] },
+      books: async () => (place.server ? currentBooks(admin) : [book]),
+      onTaken: (sentence) => out.say(sentence),
+      onError: (error) => out.note(`backup: ${error instanceof Error ? error.message : String(error)}`),
+    }),
+  };
+}
+
+const currentBooks = async (admin: Queryable): Promise<string[]> =>
+  (await listBooks(admin)).filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);
+
+export async function keepTaking(keeping: Keeping): Promise<void> {
+  const { signal, clock = systemClock, books, kinds, onError } = keeping;
+  const retryAt = new Map<string, number>();
+  while (!signal.aborted) {
+    const found = await books().catch((error: unknown) => {
+      onError(error);
+      return [];
+    });
+    for (const book of found) {
+      for (const kind of kinds) {
+        const what = `${book} ${kind}`;
+        if (signal.aborted || clock.now() < (retryAt.get(what) ?? 0)) continue;
+        try {
+          await takeWhereDue(keeping, book, kind);
+        } catch (error) {
+          if (signal.aborted) return;
+          retryAt.set(what, clock.now() + RETRY_MS);
+          onError(error);
+        }
+      }
+    }
+    await clock.sleep(LOOK_MS, signal);
+  }
+}
+
+async function takeWhereDue(keeping: Keeping, book: string, kind: Kind): Promise<void> {
+  const { place, settings, minutes, signal, onTaken, now = Date.now } = keeping;
+  const admin = place.database('postgres');
+  const origin = await originOf(admin, book);
+  const madeAt = await madeAtOf(admin, book);
+  const listed = await listBackups(settings.backups);
+  if (!isDue(listed, origin, { kind, minutes, now: now(), madeAt })) {
+    // Taken, and what would have said whether it can be restored was cut off.
+    const last = newestOf(listed, origin, kind);
+    if (last && !last.verified) await checkBackup(last, settings, true);
+    return;
+  }
+  const { backup, verified } = await takeBackup(place, {
+    ...settings,
+    ...{ book, kind, signal, verify: true, quiet: true },
+  });
+  if (!verified?.ok)
+    throw new ClaireError('backup_unverified', { found: `${backup.name}: ${verified?.problems.join(' ')}` });
+  onTaken(`${backup.name} is taken, and was restored to see that it can be.`);
+  await pruneBackups(await listBackups(settings.backups), { now: now() });
+}
+
+async function madeAtOf(admin: Queryable, book: string): Promise<number> {
+  const [row] = await admin.query<{ made: number }>(
+    `select floor(extract(epoch from min(applied_at)) * 1000)::bigint as made from ${identifier(book)}.schema_migrations`,
+  );
+  return row!.made;
+}
