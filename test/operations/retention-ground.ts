@@ -8,8 +8,7 @@ export const DAY = 86_400_000;
 export const TABLES = ['signals', 'orders', 'decisions', 'order_history', 'risk_events', 'candles'] as const;
 
 /** A time as long ago, in SQL. */
-export const ago = (days: number): string =>
-  `timezone('UTC', now()) - ${days}::float8 * interval '1 day'`;
+export const ago = (days: number): string => `timezone('UTC', now()) - ${days}::float8 * interval '1 day'`;
 
 /** A desk whose rows are as old as a test says: `created_at` may be named by whoever inserts. */
 export function retentionGround(book: Fixture) {
@@ -20,7 +19,11 @@ export function retentionGround(book: Fixture) {
     signal: (id: string, days: number, symbol = 'X') =>
       sql(`insert into signals (signal_id, symbol, side, price, confidence, timestamp, created_at)
            values ('${id}', '${symbol}', 'BUY', 1, 1, ${T}, ${ago(days)})`),
-    order: (id: string, days: number, { signal, status = 'FILLED' }: { signal?: string; status?: string } = {}) =>
+    order: (
+      id: string,
+      days: number,
+      { signal, status = 'FILLED' }: { signal?: string; status?: string } = {},
+    ) =>
       sql(`insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, created_at, updated_at)
            values ('${id}', ${signal ? `'${signal}'` : 'null'}, 'X', 'BUY', 1, 1, '${status}',
              ${status === 'REJECTED' ? `'too much'` : 'null'}, ${ago(days)}, ${ago(days)})`),
@@ -34,7 +37,10 @@ export function retentionGround(book: Fixture) {
       sql(`insert into candles (symbol, timestamp, open, high, low, close, volume, created_at)
            values ('X', ${T} + ${minute} * 60000, 1, 1, 1, 1, 1, ${ago(days)})`),
     horizon: (table: string, days: number | null, book?: string) =>
-      sql(`select set_horizon('${table}', ${days === null ? 'null' : Math.round(days * 86_400)}, 'a test')`, book),
+      sql(
+        `select set_horizon('${table}', ${days === null ? 'null' : Math.round(days * 86_400)}, 'a test')`,
+        book,
+      ),
     /** A run that asks for no backup, unless it is told of one. */
     run: (options: Partial<RetentionOptions> = {}) =>
       withSession((session) =>
@@ -72,7 +78,9 @@ export function retentionGround(book: Fixture) {
       return Object.fromEntries(await Promise.all(found));
     },
     watermark: async (table: string) =>
-      (await sql<{ at: number }>(`select watermark as at from retention_state where table_name = '${table}'`))[0]!.at,
+      (
+        await sql<{ at: number }>(`select watermark as at from retention_state where table_name = '${table}'`)
+      )[0]!.at,
   };
 }
 

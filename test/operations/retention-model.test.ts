@@ -18,11 +18,19 @@ const horizon = fc.option(fc.constantFrom(5, 30, 60, 90, 120), { nil: null, freq
 const world = fc.record({
   signals: fc.array(age, { minLength: 5, maxLength: 40 }),
   orders: fc.array(
-    fc.record({ age, signal: fc.option(fc.nat(60), { freq: 5 }), state: fc.constantFrom(...STATES), traded: fc.boolean() }),
+    fc.record({
+      age,
+      signal: fc.option(fc.nat(60), { freq: 5 }),
+      state: fc.constantFrom(...STATES),
+      traded: fc.boolean(),
+    }),
     { maxLength: 40 },
   ),
   events: fc.array(fc.record({ age, signal: fc.option(fc.nat(60)) }), { maxLength: 10 }),
-  candles: fc.array(age.map((days) => days * 4), { maxLength: 10 }),
+  candles: fc.array(
+    age.map((days) => days * 4),
+    { maxLength: 10 },
+  ),
   isSorted: fc.boolean(),
 });
 const step = fc.record({
@@ -31,7 +39,9 @@ const step = fc.record({
   horizons: fc.record({ signals: horizon, orders: horizon, risk_events: horizon, candles: horizon }),
   isSet: fc.boolean(),
   covered: fc.option(fc.record({ days: fc.integer({ min: 0, max: 60 }), share: fc.constantFrom(0.5, 1, 1) })),
-  tables: fc.option(fc.subarray(['signals', 'orders', 'risk_events', 'candles'] as const, { minLength: 1 }), { freq: 4 }),
+  tables: fc.option(fc.subarray(['signals', 'orders', 'risk_events', 'candles'] as const, { minLength: 1 }), {
+    freq: 4,
+  }),
   batchSize: fc.constantFrom(1, 3, 1000),
   cancelled: fc.nat(60),
   traded: fc.nat(60),
@@ -90,8 +100,7 @@ class Model {
     const named = new Set(this.orders.map(({ signal }) => signal));
     const withOrders = new Set(gone.map(({ signal }) => signal));
     this.signals = this.signals.filter(
-      (row) =>
-        named.has(row.id) || !isDue('signals', row) || !(asked('signals') || withOrders.has(row.id)),
+      (row) => named.has(row.id) || !isDue('signals', row) || !(asked('signals') || withOrders.has(row.id)),
     );
     for (const table of ['risk_events', 'candles'] as const)
       if (asked(table)) this[table] = this[table].filter((row) => !isDue(table, row));
@@ -112,15 +121,27 @@ async function fill(model: Model, { events }: World): Promise<void> {
   const some = async (rows: unknown[], text: () => string) => {
     if (rows.length > 0) await ground.sql(text());
   };
-  await some(model.signals, () => `insert into signals (signal_id, symbol, side, price, confidence, timestamp, created_at) values
-    ${model.signals.map(({ id, age }) => `('s${id}', 'X', 'BUY', 1, 1, ${T}, ${at(age)})`)}`);
-  await some(model.orders, () => `insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, created_at, updated_at) values
-    ${model.orders.map(({ id, age, signal, state }) => `('o${id}', ${signal === null ? 'null' : `'s${signal}'`}, 'X', 'BUY', 1, 1, '${state}', 'r', ${at(age)}, ${at(age)})`)}`);
+  await some(
+    model.signals,
+    () => `insert into signals (signal_id, symbol, side, price, confidence, timestamp, created_at) values
+    ${model.signals.map(({ id, age }) => `('s${id}', 'X', 'BUY', 1, 1, ${T}, ${at(age)})`)}`,
+  );
+  await some(
+    model.orders,
+    () => `insert into orders (order_id, signal_id, symbol, side, quantity, price, status, rejection_reason, created_at, updated_at) values
+    ${model.orders.map(({ id, age, signal, state }) => `('o${id}', ${signal === null ? 'null' : `'s${signal}'`}, 'X', 'BUY', 1, 1, '${state}', 'r', ${at(age)}, ${at(age)})`)}`,
+  );
   for (const { id, traded } of model.orders) if (traded) await ground.trade(`t${id}`, `o${id}`);
-  await some(model.risk_events, () => `insert into risk_events (event_id, event_type, signal_id, reason, timestamp, created_at) values
-    ${model.risk_events.map(({ id, age }) => `('e${id}', 'signal_rejected', ${events[id - 1]!.signal === null ? 'null' : `'s${events[id - 1]!.signal}'`}, 'r', ${T}, ${at(age)})`)}`);
-  await some(model.candles, () => `insert into candles (symbol, timestamp, open, high, low, close, volume, created_at) values
-    ${model.candles.map(({ id, age }) => `('X', ${T + id * 60_000}, 1, 1, 1, 1, 1, ${at(age)})`)}`);
+  await some(
+    model.risk_events,
+    () => `insert into risk_events (event_id, event_type, signal_id, reason, timestamp, created_at) values
+    ${model.risk_events.map(({ id, age }) => `('e${id}', 'signal_rejected', ${events[id - 1]!.signal === null ? 'null' : `'s${events[id - 1]!.signal}'`}, 'r', ${T}, ${at(age)})`)}`,
+  );
+  await some(
+    model.candles,
+    () => `insert into candles (symbol, timestamp, open, high, low, close, volume, created_at) values
+    ${model.candles.map(({ id, age }) => `('X', ${T + id * 60_000}, 1, 1, 1, 1, 1, ${at(age)})`)}`,
+  );
   // As if what follows from an order had been recorded with it: else it would have changed since any backup.
   await ground.sql(`begin; set local session_replication_role = replica;
     update order_history as h set created_at = o.created_at from orders as o where o.order_id = h.order_id;

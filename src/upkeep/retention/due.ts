@@ -111,7 +111,10 @@ export async function dueNow(
   const found = await session.query<Due & { place: number }>(
     `with asked as (select $1::timestamp, $2::jsonb), ${setsOf(known, tables)}
      ${parts.join(' union all ')} order by place`.replaceAll('{book}', schema),
-    [await coveredMoment(session, coverage?.until_ms), coverage?.last_ids ? JSON.stringify(coverage.last_ids) : null],
+    [
+      await coveredMoment(session, coverage?.until_ms),
+      coverage?.last_ids ? JSON.stringify(coverage.last_ids) : null,
+    ],
   );
   return found.map(({ place: _, ...due }) => ({ ...due, rows: Number(due.rows), bytes: Number(due.bytes) }));
 }

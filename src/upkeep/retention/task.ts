@@ -4,7 +4,7 @@ import { runRetention } from './run.js';
 import { type Coverage, RETAINED } from './tables.js';
 
 /** What the newest verified backup of a book holds; undefined where there is none. */
-export type CoverageOf = (session: Queryable, book: string) => Promise<Coverage | undefined>;
+export type CoverageOf = (book: string) => Promise<Coverage | undefined>;
 
 const HOUR_MS = 3_600_000;
 
@@ -17,7 +17,7 @@ export const retentionTask = (coverageOf: CoverageOf): Task => ({
   every_ms: HOUR_MS,
   apart: true,
   async run(session, book, signal) {
-    const coverage = await coverageOf(session, book);
+    const coverage = await coverageOf(book);
     if (!coverage && !(await isAnythingDue(session, book))) return;
     await runRetention(session, book, { coverage, signal, searches: 'now_and_then' });
   },
