@@ -189,6 +189,8 @@ class TableRun {
       );
       if (!next) return true;
       after = await this.#goOn(next.before, false);
+      // Nothing was looked at: somebody has set the horizon to for ever meanwhile.
+      if (after === next.before) return false;
     }
     return false;
   }
