@@ -1,6 +1,7 @@
 import { EXIT } from './exit-codes.js';
 import { backupSituations } from './situations-backup.js';
 import { physicalSituations } from './situations-physical.js';
+import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
 import { tableSituations } from './situations-tables.js';
 
@@ -39,6 +40,7 @@ export const situations = {
     exit: EXIT.input,
   },
   ...serverSituations,
+  ...retentionSituations,
   ...backupSituations,
   ...physicalSituations,
   ...tableSituations,
