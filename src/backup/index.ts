@@ -4,6 +4,7 @@ export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
 export { writeLogical } from './logical.js';
 export { type Opened, openBackup, type Until } from './opened.js';
+export { type PgDumpOptions, writePgDump } from './pg-dump/write.js';
 export {
   type ArchiveNow,
   archiveNow,
@@ -28,4 +29,15 @@ export {
 export { hasRows, type Restored, restoreBook, type Target } from './restore.js';
 export { isDue, timeOfDay } from './schedule.js';
 export { KINDS, type Kind, type SideFile, type TableFacts, type Verified } from './side-file.js';
+export {
+  type Applied,
+  type Apply,
+  applyTable,
+  diffTable,
+  RESTORABLE,
+  type Row,
+  restorable,
+  type TableDiff,
+  type TableSource,
+} from './table/index.js';
 export { verifyBackup } from './verify.js';

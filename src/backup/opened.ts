@@ -6,6 +6,7 @@ import { differences, factsOf, losses } from './facts.js';
 import { checkFiles } from './files.js';
 import type { BackupKey } from './keys.js';
 import { loadLogical } from './logical.js';
+import { readPgDump } from './pg-dump/read.js';
 import { physical } from './physical/reader.js';
 import { type Listed, whole } from './repository.js';
 import { type Scratch, withScratch } from './scratch.js';
@@ -16,6 +17,8 @@ export interface OpenOptions {
   /** Of a physical one: with the log after it, to a moment or as far as there is one. */
   until?: Until | undefined;
   onStage?: ((sentence: string) => void) | undefined;
+  /** Connection string of a server to restore into, in a database of its own. Default: a server of its own. */
+  scratch?: string | undefined;
   /** Leaves a book at its version: whether it is what was backed up can be seen without bringing it forward. */
   asItWas?: boolean;
 }
@@ -66,12 +69,12 @@ const logical: Reader = (reading, work) =>
     } finally {
       await session.close();
     }
-    return work(scratch, scratch.server.database);
-  });
+    return work(scratch, scratch.name);
+  }, reading.scratch);
 
 const readers: Record<Kind, Reader> = {
   logical,
-  pg_dump: logical,
+  pg_dump: readPgDump,
   physical,
 };
 
@@ -99,7 +102,7 @@ function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): vo
  */
 export async function openBackup<T>(
   listed: Listed,
-  { key, until, onStage, asItWas = false }: OpenOptions,
+  { key, until, onStage, scratch: on, asItWas = false }: OpenOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { directory, side } = whole(listed);
@@ -108,7 +111,8 @@ export async function openBackup<T>(
   onStage?.('reading the files');
   await checkFiles(directory, side.files);
   onStage?.('restoring into a server of its own');
-  const reading = { directory, side, until, onStage, key: side.key === null ? undefined : key };
+  const own = side.key === null ? undefined : key;
+  const reading = { directory, side, until, onStage, scratch: on, key: own };
   return readers[side.kind](reading, async (scratch, name) => {
     const database = scratch.database(name);
     const url = scratch.url(name);

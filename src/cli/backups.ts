@@ -11,6 +11,7 @@ import {
   type Verified,
   verifyBackup,
   writeLogical,
+  writePgDump,
 } from '../backup/index.js';
 import { clientEnvironment, type Setting, setting, settings } from '../config.js';
 import { ClaireError } from '../errors/index.js';
@@ -24,6 +25,8 @@ export interface BackupSettings {
   key: BackupKey | undefined;
   hook: string | undefined;
   gzip: number;
+  /** How pg_dump compresses, where somebody said it. */
+  compress: string | undefined;
 }
 
 export const offered = (name: Setting) => {
@@ -37,6 +40,7 @@ export const backupOptions = () => [offered('backups'), offered('backup_key_file
 export const writingOptions = () => [
   offered('backup_hook'),
   option('--gzip <level>', 'level of compression, 1 (fast) to 9 (small); default 6, of pg_dump 9'),
+  option('--compress <method>', 'of pg_dump from 16 on, where its build knows it: lz4, zstd:3 and the like'),
 ];
 
 /** @throws ClaireError backup_key_invalid, usage_invalid */
@@ -51,6 +55,7 @@ export async function backupSettings({ globals, options }: Invocation): Promise<
     key,
     hook: setting('backup_hook', text('hook')),
     gzip: levelOf(text('gzip')),
+    compress: text('compress') ?? text('gzip'),
   };
 }
 
@@ -85,7 +90,9 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
     const backup = await logged(wanted, { action: 'create', book }, () =>
       createBackup(
         {
-          ...{ backups, kind, of: kind === 'physical' ? 'server' : book, coding: { gzip, key, signal } },
+          ...{ backups, kind, of: kind === 'physical' ? 'server' : book },
+          // pg_dump compresses by itself.
+          coding: { gzip: kind !== 'pg_dump' && gzip, key, signal },
           onProgress: (done, total, note) => bar?.update(done, total, note),
         },
         writerOf(place, wanted),
@@ -99,8 +106,10 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
   }
 }
 
-function writerOf(place: Place, { book, kind }: Wanted): Parameters<typeof createBackup>[1] {
-  if (kind === 'logical') return (writing) => writeLogical({ url: place.url('postgres'), book }, writing);
+function writerOf(place: Place, { book, kind, compress }: Wanted): Parameters<typeof createBackup>[1] {
+  const url = place.url('postgres');
+  if (kind === 'logical') return (writing) => writeLogical({ url, book }, writing);
+  if (kind === 'pg_dump') return (writing) => writePgDump({ url, book, compression: compress }, writing);
   throw new ClaireError('usage_invalid', { found: `There is no kind ${kind}.` });
 }
 

@@ -168,7 +168,7 @@ describe.runIf(needs(existsSync(postgres15), postgres15))('of PostgreSQL 15', ()
     await archiveNow(database, await sweeping(desk.server, backups));
     const { archive } = await sweeping(desk.server, backups);
     const found = await openBackup(taken, { until: { archive } }, async ({ database: copy, scratch }) => ({
-      major: scratch.server.major,
+      major: scratch.major,
       rows: await copy.query('select id from public.t'),
     }));
     expect(found).toEqual({ major: 15, rows: [{ id: 1 }] });

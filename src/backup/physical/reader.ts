@@ -31,7 +31,7 @@ export const physical: Reader = (reading, work) =>
     const server = await startEmbedded({
       ...{ dataDir, ...build, port: await freePort(), settings: SCRATCH_SETTINGS },
     });
-    return onScratch(directory, server, (scratch) => work(scratch, side.server.database));
+    return onScratch(server, (scratch) => work(scratch, side.server.database));
   });
 
 /**

@@ -17,6 +17,7 @@ import { defineCommand, type Invocation, option } from '../command.js';
 import { confirm } from '../confirm.js';
 import { table } from '../print.js';
 import { progress } from '../progress.js';
+import { restoreTable } from '../restore-table.js';
 import { type Place, withPlace } from '../session.js';
 
 export const restore = defineCommand({
@@ -34,6 +35,15 @@ export const restore = defineCommand({
       '--no-backup',
       'with --replace: what is there goes without one, because it cannot be read any more',
     ),
+    option('--table <table>', 'says how this table differs from the backup, and changes nothing').conflicts([
+      'replace',
+      'as',
+    ]),
+    option('--apply <what>', 'with --table: brings back its missing rows, or its different columns').choices([
+      'missing',
+      'different',
+    ]),
+    option('--expired', 'with --table: rows that retention has removed are missing, too'),
     option('--as <book>', 'under another name, beside the book'),
     option('--yes', 'do not ask'),
     ...backupOptions(),
@@ -42,11 +52,16 @@ export const restore = defineCommand({
     ['restore', 'the newest backup of main, where main is empty'],
     ['restore --as main_yesterday main_logical_20261122T030000Z', 'beside, to look at'],
     ['restore --replace main_logical_20261122T030000Z', 'back to yesterday'],
+    ['restore --table trades', 'what of the trades is not as it was'],
+    ['restore --table trades --apply missing', 'and the missing ones come back'],
   ],
   async run(invocation) {
     const settings = await backupSettings(invocation);
     const { globals, options, out } = invocation;
     const backup = await chosen(invocation, settings);
+    if (options.apply !== undefined && options.table === undefined)
+      throw new ClaireError('usage_invalid', { found: '--apply wants --table.' });
+    if (options.table !== undefined) return restoreTable(invocation, settings, backup);
     const run = (place: Place) => restoreInto(invocation, place, settings, backup);
     const into = options.as === undefined ? globals.book : bookName(options.as as string);
     const restored = await withPlace(invocation, run, { direct: true, endsItself: true, book: into });
