@@ -3,8 +3,20 @@ export { type CreateOptions, createBackup, describeMoment, type Writing, type Wr
 export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
 export { writeLogical } from './logical.js';
-export { type Opened, openBackup } from './opened.js';
+export { type Opened, openBackup, type Until } from './opened.js';
 export { type PgDumpOptions, writePgDump } from './pg-dump/write.js';
+export {
+  type ArchiveNow,
+  archiveNow,
+  pruneArchive,
+  type Sweeping,
+  type Swept,
+  sweepArchive,
+} from './physical/archive.js';
+export { archiveOf } from './physical/log.js';
+export { backupBefore } from './physical/moments.js';
+export { restoreCluster } from './physical/reader.js';
+export { type PhysicalSource, writePhysical } from './physical/write.js';
 export { KEEP_MS, pruneBackups } from './prune.js';
 export {
   type BackupEvent,

@@ -16,6 +16,7 @@ import { reads } from './commands/reads.js';
 import { replay } from './commands/replay.js';
 import { reservations } from './commands/reservations.js';
 import { restore } from './commands/restore.js';
+import { retention } from './commands/retention.js';
 import { roles } from './commands/roles.js';
 import { schema } from './commands/schema.js';
 import { service } from './commands/service.js';
@@ -44,6 +45,7 @@ const COMMANDS = [
   verify,
   correct,
   quarantine,
+  retention,
   backup,
   restore,
   migrate,

@@ -95,6 +95,7 @@ export const laws = {
       'limits_reason_check',
       'capital_reason_check',
       'halts_reason_check',
+      'retention_horizons_reason_check',
     ],
   },
   id_blank: {
@@ -174,6 +175,10 @@ export const laws = {
       'decisions_pkey',
       'reservation_totals_pkey',
       'order_history_pkey',
+      'retention_horizons_pkey',
+      'retention_state_pkey',
+      'retention_waiting_pkey',
+      'retention_runs_pkey',
     ],
   },
   order_disagrees_with_signal: {
@@ -321,6 +326,22 @@ export const laws = {
     sentence: 'The drawdown is still over its limit.',
     remedy: 'Wait for the next day, change the limit, or say --despite-limit, which is recorded.',
     constraints: ['halts_limit_still_broken'],
+  },
+  retention_horizon_impossible: {
+    sentence:
+      'A horizon is of signals, orders, risk_events or candles, and from a second to a century long, or for ever.',
+    remedy: 'Write it as in `claire retention set signals 60d --reason …`, or `forever`.',
+    constraints: ['retention_horizons_table_name_check', 'retention_horizons_keep_seconds_check'],
+  },
+  retention_of_trades: {
+    sentence: 'Trades are kept for ever, and with them the orders and signals that they name.',
+    remedy: 'Set the horizon of signals, orders, risk_events or candles.',
+    constraints: ['retention_horizons_trades'],
+  },
+  retention_run_ended: {
+    sentence: 'This run of retention has ended; it removes nothing more.',
+    remedy: 'Begin another with `claire retention run`: it goes on where this one stopped.',
+    constraints: ['retention_runs_running', 'retention_runs_outcome_check'],
   },
   halt_impossible: {
     sentence: 'A halt ends after it begins.',

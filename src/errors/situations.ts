@@ -1,5 +1,7 @@
 import { EXIT } from './exit-codes.js';
 import { backupSituations } from './situations-backup.js';
+import { physicalSituations } from './situations-physical.js';
+import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
 import { tableSituations } from './situations-tables.js';
 
@@ -38,7 +40,9 @@ export const situations = {
     exit: EXIT.input,
   },
   ...serverSituations,
+  ...retentionSituations,
   ...backupSituations,
+  ...physicalSituations,
   ...tableSituations,
   transaction_conflict: {
     sentence: 'The transaction met others in its way each time it was tried.',

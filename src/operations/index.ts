@@ -3,6 +3,7 @@ import { CORRECTABLE, correct } from './correct.js';
 import { corrections } from './corrections.js';
 import { decide, decideAll } from './decide.js';
 import { halt, halts, resume, riskState } from './halts.js';
+import { horizons, retentionRuns, setHorizon } from './horizons.js';
 import {
   capital,
   limits,
@@ -48,6 +49,7 @@ export const operations = {
   recordCandles,
   setLimits,
   setCapital,
+  setHorizon,
   halt,
   resume,
   releaseReservation,
@@ -71,6 +73,8 @@ export const operations = {
   halts,
   riskState,
   reservations,
+  horizons,
+  retentionRuns,
   corrections,
   quarantined,
   profit,

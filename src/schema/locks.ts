@@ -132,6 +132,8 @@ function alterTable(relation: string, statement: string): Rule {
   if (/^alter table \w+\s+validate constraint/.test(statement)) {
     return { lock: 'SHARE UPDATE EXCLUSIVE', ...reads(relation), relation };
   }
+  // How a table is kept, as autovacuum does it.
+  if (/^alter table \w+ set \(/.test(statement)) return { lock: 'SHARE UPDATE EXCLUSIVE', relation };
   if (/\b(foreign key|references)\b/.test(statement)) throw unknown(statement);
   const count = (pattern: RegExp) => [...statement.matchAll(pattern)].length;
   // To NUMERIC without a scale, or wider with the same, nothing is rewritten; under a lock no other change is taken.

@@ -14,6 +14,7 @@ const since = (version: Version, ...names: string[]): Named[] =>
 
 /** In an order in which each can be dropped without CASCADE: what points to others comes first. */
 export const VIEWS: readonly Named[] = [
+  ...since('1.4', 'horizons_in_force', 'unneeded_signals', 'unneeded_orders', 'unneeded_risk_events'),
   ...since(
     '1.3',
     'untraded_signals',
@@ -33,6 +34,7 @@ export const TABLES: readonly Named[] = [
   ...since('1.2', 'position_totals', 'position_changes', 'permits', 'corrections', 'candles', 'quarantine'),
   ...since('1.3', 'limits', 'capital', 'halts', 'risk', 'halt_gate', 'decisions', 'order_history'),
   ...since('1.3', 'reservation_totals', 'reservation_changes'),
+  ...since('1.4', 'retention_horizons', 'retention_state', 'retention_waiting', 'retention_runs'),
 ];
 
 export const HISTORY = 'schema_migrations';
@@ -42,37 +44,46 @@ export const SEQUENCES: readonly Named[] = [
   ...since('1.0', 'signals_id_seq', 'orders_id_seq', 'trades_id_seq', 'risk_events_id_seq'),
   ...since('1.2', 'corrections_id_seq', 'quarantine_id_seq'),
   ...since('1.3', 'limits_version_seq', 'capital_version_seq', 'halts_id_seq', 'order_history_id_seq'),
+  ...since('1.4', 'retention_horizons_version_seq', 'retention_runs_id_seq'),
 ];
 
 /** Functions that take or give rows of the tables: they go before these. */
-export const ROW_FUNCTIONS: readonly Named[] = since(
-  '1.3',
-  'limits_problem(limits)',
-  'book_limits()',
-  'risk_at(risk, limits, bigint)',
-  'drawdown_breach(risk, limits)',
-  'halt_at(halt_gate, bigint)',
-  'standing_breach(halt_gate, risk, limits, bigint)',
-  'trip_breaker(risk, limits, bigint)',
-  'signal_broken(signals, bigint, limits)',
-  'signal_numbers(signals, bigint, limits)',
-  'direct_candidate(text, text, text, text, numeric, numeric, bigint, bigint, limits)',
-  'unjudged(decisions[])',
-  'is_anything_limited(limits)',
-  'numbers_of(decisions, limits, jsonb)',
-  'limits_broken(decisions, limits)',
-  'follow_decisions(decisions[])',
-  'place_decided(decisions)',
-  'judge_orders(decisions[], risk, halt_gate, limits)',
-  'candidates_of(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[], limits)',
-  'decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[])',
-  'answers_of(text[], text[], numeric[], numeric[], numeric[], decisions[])',
-  'decide(text, numeric, text, numeric, bigint)',
-  'answer_direct_order(decisions, limits)',
-  'trade_as_json(trades)',
-  'limits_as_json(limits)',
-  'order_as_json(orders)',
-);
+export const ROW_FUNCTIONS: readonly Named[] = [
+  ...since(
+    '1.4',
+    'remove_orders(bigint[], retention_runs)',
+    'remove_due(bigint[], retention_runs)',
+    'remove_candles(integer, timestamp without time zone, retention_runs)',
+  ),
+  ...since(
+    '1.3',
+    'limits_problem(limits)',
+    'book_limits()',
+    'risk_at(risk, limits, bigint)',
+    'drawdown_breach(risk, limits)',
+    'halt_at(halt_gate, bigint)',
+    'standing_breach(halt_gate, risk, limits, bigint)',
+    'trip_breaker(risk, limits, bigint)',
+    'signal_broken(signals, bigint, limits)',
+    'signal_numbers(signals, bigint, limits)',
+    'direct_candidate(text, text, text, text, numeric, numeric, bigint, bigint, limits)',
+    'unjudged(decisions[])',
+    'is_anything_limited(limits)',
+    'numbers_of(decisions, limits, jsonb)',
+    'limits_broken(decisions, limits)',
+    'follow_decisions(decisions[])',
+    'place_decided(decisions)',
+    'judge_orders(decisions[], risk, halt_gate, limits)',
+    'candidates_of(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[], limits)',
+    'decide_orders(text[], text[], numeric[], numeric[], numeric[], bigint[], boolean[])',
+    'answers_of(text[], text[], numeric[], numeric[], numeric[], decisions[])',
+    'decide(text, numeric, text, numeric, bigint)',
+    'answer_direct_order(decisions, limits)',
+    'trade_as_json(trades)',
+    'limits_as_json(limits)',
+    'order_as_json(orders)',
+  ),
+];
 
 /** With their arguments: a function of the same name with others is not ours. */
 export const FUNCTIONS: readonly Named[] = [
@@ -150,6 +161,16 @@ export const FUNCTIONS: readonly Named[] = [
     'as_ms(timestamp without time zone)',
     'why(text)',
     'schema_version()',
+  ),
+  ...since(
+    '1.4',
+    'set_horizon(text, bigint, text)',
+    'due_before(text, timestamp without time zone, timestamp without time zone)',
+    'begin_retention(text, text, timestamp without time zone, jsonb, timestamp without time zone)',
+    'lock_unneeded(text, bigint[], timestamp without time zone)',
+    'remove_rows(text, text, anyarray)',
+    'retain(bigint, integer, bigint, boolean)',
+    'end_retention(bigint, text, boolean)',
   ),
 ];
 

@@ -30,7 +30,7 @@ export async function runUpkeep(database: Database, book: string, options: Upkee
       await database.session(async (session) => {
         if (!(await lead(session, book))) return;
         report.succeeded('connection');
-        await work(session, book, { clock, signal, report, tasks: options.tasks ?? tasks });
+        await work(session, book, { database, clock, signal, report, tasks: options.tasks ?? tasks });
         await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [lockName(book)]);
       });
     } catch (error) {
@@ -51,29 +51,56 @@ async function lead(session: Queryable, book: string): Promise<boolean> {
 }
 
 interface Work {
+  database: Database;
   clock: Clock;
   signal: AbortSignal;
   report: ReturnType<typeof onceUntilItSucceeds>;
   tasks: readonly Task[];
 }
 
-async function work(session: Queryable, book: string, { clock, signal, report, tasks }: Work): Promise<void> {
+async function work(session: Queryable, book: string, { clock, tasks, ...rest }: Work): Promise<void> {
+  const { database, report } = rest;
   const due = new Map(tasks.map((task) => [task, clock.now()]));
-  while (!signal.aborted) {
-    for (const [task, at] of due) {
-      if (signal.aborted || clock.now() < at) continue;
-      try {
-        await task.run(session, book, signal);
-        report.succeeded(task.name);
-      } catch (error) {
-        // Without its connection the lock is gone too: somebody else may lead by now.
-        if (isConnectionLost(error)) throw error;
-        report.failed(task.name, error);
+  // Who loses the lead lets go of what runs apart: it is another's by then.
+  const end = new AbortController();
+  const signal = AbortSignal.any([rest.signal, end.signal]);
+  const apart = new Map<Task, Promise<void>>();
+  const run = async (task: Task, on: Queryable) => {
+    await task.run(on, book, signal);
+    report.succeeded(task.name);
+  };
+  const runApart = (task: Task) =>
+    database
+      .session((own) => run(task, own))
+      .catch((error: unknown) => report.failed(task.name, error))
+      .finally(() => {
+        apart.delete(task);
+        due.set(task, clock.now() + task.every_ms);
+      });
+  try {
+    while (!signal.aborted) {
+      for (const [task, at] of due) {
+        if (signal.aborted || clock.now() < at || apart.has(task)) continue;
+        if (task.apart) {
+          apart.set(task, runApart(task));
+          continue;
+        }
+        try {
+          await run(task, session);
+        } catch (error) {
+          // Without its connection the lock is gone too: somebody else may lead by now.
+          if (isConnectionLost(error)) throw error;
+          report.failed(task.name, error);
+        }
+        // From now and not from when it was due: after a pause there is nothing to catch up with.
+        due.set(task, clock.now() + task.every_ms);
       }
-      // From now and not from when it was due: after a pause there is nothing to catch up with.
-      due.set(task, clock.now() + task.every_ms);
+      const next = [...due].filter(([task]) => !apart.has(task)).map(([, at]) => at);
+      await clock.sleep(Math.max(1, Math.min(RETRY_MS, ...next.map((at) => at - clock.now()))), signal);
     }
-    await clock.sleep(Math.max(1, Math.min(...due.values()) - clock.now()), signal);
+  } finally {
+    end.abort();
+    await Promise.all(apart.values());
   }
 }
 

@@ -1,9 +1,12 @@
 import { identifier, type Queryable } from '../database/index.js';
+import { tableState, vacuum } from './vacuum.js';
 
 /** Something that a book needs again and again. */
 export interface Task {
   name: string;
   every_ms: number;
+  /** It may take minutes: it has a connection of its own, and the others do not wait for it. */
+  apart?: true;
   run(session: Queryable, book: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -47,23 +50,15 @@ const DUE = 1000;
 /**
  * Readers step over what was folded until it is vacuumed, and autovacuum comes once a minute at best: at 2,000 trades a
  * second positions took 1.6 times as long by then. Where an old snapshot keeps rows from going, the pauses grow with the
- * table. Shrinking the file is left to autovacuum: it needs a lock that writers would wait for.
+ * table.
  */
 async function vacuumFolded(session: Queryable, book: string, folded: number): Promise<void> {
   const since = foldedIn.get(session) ?? { folded: 0, due: DUE };
   foldedIn.set(session, since);
   since.folded += folded;
   if (since.folded < since.due) return;
-  const table = `${identifier(book)}.position_changes`;
-  // PostgreSQL 15 and 16 let nobody but the owner vacuum, and do not know the right.
-  const state = `select pg_relation_size(oid) / current_setting('block_size')::int as pages,
-      case when current_setting('server_version_num')::int >= 170000 then has_table_privilege(oid, 'maintain')
-        else pg_has_role(relowner, 'usage') end as able
-    from pg_class where oid = to_regclass($1)`;
-  const [before] = await session.query<{ able: boolean }>(state, [table]);
-  // Else the server would warn in its log each time.
-  if (before?.able) await session.query(`vacuum (truncate false) ${table}`);
-  const [after] = await session.query<{ pages: number }>(state, [table]);
+  const { able } = await tableState(session, book, 'position_changes');
+  if (able) await vacuum(session, book, 'position_changes');
   since.folded = 0;
-  since.due = DUE + 20 * (after?.pages ?? 0);
+  since.due = DUE + 20 * (await tableState(session, book, 'position_changes')).pages;
 }

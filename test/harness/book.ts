@@ -100,6 +100,10 @@ export async function emptyBook({
      insert into halt_gate (id) values (1);
      insert into limits (time_zone, enforce_halts, enforce_limits, breaker_halts, reason)
      values ('UTC', 'on', 'warn', 'until_resumed', 'the first version: nothing is limited yet');
+     insert into retention_horizons (table_name, keep_seconds, reason)
+     select t, days * 86400, 'the first version'
+     from (values ('signals', 30), ('orders', 90), ('risk_events', 90), ('candles', 400)) as h (t, days);
+     insert into retention_state (table_name) select table_name from retention_horizons;
      commit`,
   );
 }

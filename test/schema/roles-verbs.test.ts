@@ -38,6 +38,7 @@ const CALLS: Record<Verb, unknown> = {
   recordCandles: [{ symbol: 'Y', timestamp: T, open: '1', high: '1', low: '1', close: '1', volume: '1' }],
   setLimits: { changes: { max_open_trades: 1000 }, reason: 'r' },
   setCapital: { amount: '1000', reason: 'r' },
+  setHorizon: { table: 'signals', keep_seconds: 86_400, reason: 'r' },
   halt: { reason: 'r', at: T, until: T + 1, cancel_pending: true },
   resume: { reason: 'r', at: T },
   releaseReservation: { order_id: 'o4', reason: 'r' },
@@ -61,6 +62,8 @@ const CALLS: Record<Verb, unknown> = {
   halts: {},
   riskState: {},
   reservations: {},
+  horizons: {},
+  retentionRuns: {},
   corrections: {},
   quarantined: {},
   profit: {},
@@ -145,7 +148,15 @@ const MAY: Record<LoginRole, readonly Verb[]> = {
   claire: [...SIGNAL_ENGINE, ...RISK_MANAGER, ...EXECUTION_SERVICE, ...READS],
   claire_operator: [
     ...MOVES,
-    ...(['setLimits', 'setCapital', 'halt', 'resume', 'releaseReservation', 'correct'] as const),
+    ...([
+      'setLimits',
+      'setCapital',
+      'setHorizon',
+      'halt',
+      'resume',
+      'releaseReservation',
+      'correct',
+    ] as const),
     ...(['releaseQuarantined', 'discardQuarantined', ...READS] as const),
   ],
 };

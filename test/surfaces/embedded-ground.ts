@@ -48,8 +48,11 @@ export async function rested(book?: 'main', directory?: string): Promise<string>
   return dataDir;
 }
 
-/** One server for the tests of a file or of a group, on a cluster of its own. */
-export function useEmbedded(options: Omit<EmbeddedOptions, 'dataDir'> = {}): {
+/** One server for the tests of a file or of a group, on a cluster of its own; with the book main where that is wanted. */
+export function useEmbedded({
+  book,
+  ...options
+}: Omit<EmbeddedOptions, 'dataDir'> & { book?: 'main' } = {}): {
   readonly server: EmbeddedServer;
 } {
   let base: string;
@@ -58,7 +61,7 @@ export function useEmbedded(options: Omit<EmbeddedOptions, 'dataDir'> = {}): {
     base = await mkdtemp(join(tmpdir(), 'claire-embedded-'));
     await chmod(base, 0o755);
     // What rests was made by the build that Claire brings along.
-    const dataDir = options.binaries ? join(base, 'data') : await rested(undefined, base);
+    const dataDir = options.binaries ? join(base, 'data') : await rested(book, base);
     server = await startEmbedded({ ...options, dataDir });
   });
   afterAll(async () => {

@@ -11,7 +11,7 @@ import { DUMP } from './write.js';
  * @throws ClaireError backup_tools_missing, backup_tool_failed, backup_damaged
  */
 export const readPgDump = <T>(
-  { directory, side, key }: Reading,
+  { directory, side, key, scratch: on }: Reading,
   work: (scratch: Scratch, database: string) => Promise<T>,
 ): Promise<T> =>
   withScratch(async (scratch) => {
@@ -28,5 +28,5 @@ export const readPgDump = <T>(
       program.output.resume();
       await program.ended;
     });
-    return work(scratch, scratch.server.database);
-  });
+    return work(scratch, scratch.name);
+  }, on);

@@ -98,6 +98,11 @@ export const ONCE: { readonly [N in Name]?: (ground: Ground) => unknown[] } = {
     { amount: '2000000000', reason: 'a test' },
     { amount: '1000000000', since: NOW, reason: 'a test' },
   ],
+  setHorizon: () =>
+    [
+      { table: 'signals', keep_seconds: 5_184_000 },
+      { table: 'candles', keep_seconds: null },
+    ].map((horizon) => ({ ...horizon, reason: 'a test' })),
   halt: () =>
     [{}, { at: NOW, until: NOW + 60_000 }, { cancel_pending: true }].map((how) => ({
       ...how,

@@ -14,7 +14,7 @@ import { withBook } from '../session.js';
 /** Reads that have a command of their own, which says more than a list of rows. */
 const ELSEWHERE = [
   ...['summary', 'verify', 'quarantined', 'limits', 'limitsHistory', 'capital', 'riskState'],
-  ...['reservations', 'why', 'notTraded'],
+  ...['reservations', 'why', 'notTraded', 'horizons', 'retentionRuns'],
 ];
 
 /** Reads that are also for a spreadsheet. */

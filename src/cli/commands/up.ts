@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaireError, EXIT } from '../../errors/index.js';
 import { type BookState, describeState, LATEST_VERSION, migrate, recognise } from '../../schema/index.js';
 import type { ReplayResult } from '../../services/index.js';
-import { runUpkeep, runUpkeepOfAllBooks } from '../../upkeep/index.js';
+import { retentionTask, runUpkeep, runUpkeepOfAllBooks, tasks } from '../../upkeep/index.js';
 import { backupOptions, backupSettings, offered, writingOptions } from '../backups.js';
 import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
+import { coverageOf } from '../coverage.js';
 import { keepBackups } from '../daily-backups.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
 import { haltedText } from '../limits-text.js';
@@ -98,21 +99,30 @@ async function bringForward({ out }: Invocation, place: Place, book: string): Pr
 }
 
 /** Every book of the embedded server is ours to look after; of another server only the one that was named. */
-function lookAfter({ out }: Invocation, place: Place, book: string, signal: AbortSignal): Promise<void> {
+async function lookAfter(
+  invocation: Invocation,
+  place: Place,
+  book: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { out } = invocation;
   const onError = (error: unknown) => {
     // That the server is gone is for `stay` to say, once.
     if (error instanceof ClaireError && error.code === 'database_unreachable') return;
     out.note(`upkeep: ${error instanceof Error ? error.message : String(error)}`);
   };
   const admin = place.database('postgres');
-  if (!place.server) return runUpkeep(admin, book, { signal, onError });
+  const { backups } = await backupSettings(invocation);
+  const retention = retentionTask((of) => coverageOf(admin, backups, of));
+  const options = { signal, onError, tasks: [...tasks, retention] };
+  if (!place.server) return runUpkeep(admin, book, options);
   const open = async (of: string) => {
     // A book that was made before books had roles of their own has none yet.
     await connectTo(place, of, 'claire_upkeep').then((claire) => claire.close());
     return place.database('claire_upkeep', of);
   };
   const rotations = keepFinishingRotations(place, { signal, onError });
-  return Promise.all([runUpkeepOfAllBooks({ admin, open }, { signal, onError }), rotations]).then(() => {});
+  await Promise.all([runUpkeepOfAllBooks({ admin, open }, options), rotations]);
 }
 
 interface Job {

@@ -64,10 +64,18 @@ const OF_READS = [
   ...['as_ms(timestamp without time zone)', 'now_ms()', 'market_day(bigint, text)', 'schema_version()'],
   ...['profit_between(bigint, bigint)', 'balance_of(bigint)', 'book_limits()'],
 ];
+/** Tables whose rows leave when they are past their horizon, or with those. */
+const REMOVED_FROM = ['signals', 'orders', 'risk_events', 'candles', 'decisions', 'order_history'] as const;
 const OF_UPKEEP = [
   'fold_position_changes(integer)',
   'fold_reservation_changes()',
   'refresh_positions_realtime()',
+];
+/** They hold to the horizons and to lineage whatever they are told: who may call them may delete nothing else. */
+const OF_RETENTION = [
+  'begin_retention(text, text, timestamp without time zone, jsonb, timestamp without time zone)',
+  'retain(bigint, integer, bigint, boolean)',
+  'end_retention(bigint, text, boolean)',
 ];
 const HALT = 'halt_trading(text, bigint, bigint)';
 
@@ -100,13 +108,18 @@ const EXECUTION_SERVICE = rights(
 );
 
 const CLAIRE_UPKEEP = rights(
-  'Folds, refreshes and takes backups: reads everything and writes no row of the record.',
+  'Folds, refreshes, takes backups and removes what is past its horizon: reads everything and writes no row of the record.',
   together(reading(EVERYTHING), {
-    // Else what was folded would lie there until autovacuum comes.
+    // Else what was folded, or removed, would lie there until autovacuum comes.
     position_changes: ['maintain'],
     reservation_changes: ['maintain'],
+    ...Object.fromEntries(REMOVED_FROM.map((name) => [name, ['maintain'] as const])),
   }),
-  OF_UPKEEP,
+  [
+    ...OF_UPKEEP,
+    ...OF_RETENTION,
+    'due_before(text, timestamp without time zone, timestamp without time zone)',
+  ],
 );
 
 const SERVICES = [SIGNAL_ENGINE, RISK_MANAGER, EXECUTION_SERVICE];
@@ -139,6 +152,7 @@ export const RIGHTS: Readonly<Record<LoginRole, Rights>> = {
     [
       ...['correct_record(text, bigint, jsonb, text, text)', 'release_row(bigint, jsonb, text)'],
       ...['discard_row(bigint, text)', 'set_limits(jsonb, text, text, boolean)'],
+      'set_horizon(text, bigint, text)',
       ...['set_capital(numeric, text, bigint)', HALT, 'resume_trading(text, boolean, bigint)'],
       ...['release_reservation(text, text)', ...OF_READS],
     ],
