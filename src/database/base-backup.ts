@@ -121,6 +121,7 @@ interface Positions {
 
 /** How much of a part may wait for whoever stores it. */
 const WAITING_BYTES = 1024 ** 2;
+const PIECE_BYTES = 256 * 1024;
 
 /**
  * The command and its answer: two result sets (where it begins; the tablespaces), a copy whose messages begin with a letter
@@ -134,6 +135,8 @@ class BaseBackupQuery implements Submittable {
   readonly stored: Promise<void>[] = [];
   #wire: Wire | undefined;
   #part: Readable | undefined;
+  #piece = Buffer.allocUnsafe(PIECE_BYTES);
+  #filled = 0;
   #total = 0;
   #isComplete = false;
   #settle!: { resolve: (value: Positions) => void; reject: (error: unknown) => void };
@@ -170,8 +173,7 @@ class BaseBackupQuery implements Submittable {
 
   handleCopyData({ chunk }: { chunk: Buffer }): void {
     const kind = String.fromCharCode(chunk[0]!);
-    // The driver reads the next messages into the same memory.
-    if (kind === 'd') this.#push(Buffer.from(chunk.subarray(1)));
+    if (kind === 'd') this.#take(chunk.subarray(1));
     else if (kind === 'n') this.#begin('base.tar');
     else if (kind === 'm') this.#begin('backup_manifest');
     else if (kind === 'p') this.#options.onProgress?.(Number(chunk.readBigUInt64BE(1)), this.#total);
@@ -217,11 +219,24 @@ class BaseBackupQuery implements Submittable {
     stored.catch((error: Error) => this.#fail(error));
   }
 
-  #push(bytes: Buffer): void {
-    if (!this.#part?.push(bytes)) this.#wire!.stream.pause();
+  /** Copied, because the driver reads the next messages into the same memory; and gathered, because each piece has its price. */
+  #take(bytes: Buffer): void {
+    if (this.#filled + bytes.length > this.#piece.length) this.#give();
+    if (bytes.length > this.#piece.length) this.#piece = Buffer.allocUnsafe(bytes.length);
+    bytes.copy(this.#piece, this.#filled);
+    this.#filled += bytes.length;
+  }
+
+  #give(): void {
+    const piece = this.#piece.subarray(0, this.#filled);
+    if (piece.length === 0) return;
+    this.#piece = Buffer.allocUnsafe(PIECE_BYTES);
+    this.#filled = 0;
+    if (!this.#part?.push(piece)) this.#wire!.stream.pause();
   }
 
   #endPart(): void {
+    this.#give();
     this.#part?.push(null);
     this.#part = undefined;
   }
