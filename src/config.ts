@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { delimiter } from 'node:path';
 
 /**
  * Every setting that comes from outside, in one table: `--help`, the docs and the code read it here.
@@ -60,6 +61,12 @@ export const settings = {
     meaning:
       'command that is run after a backup was verified, to take it elsewhere; CLAIRE_BACKUP holds its directory',
   },
+  pg_bin: {
+    environment: 'CLAIRE_PG_BIN',
+    flag: undefined,
+    fallback: undefined,
+    meaning: 'directory of pg_dump and pg_restore, where they are not on PATH or in a usual place',
+  },
   passfile: {
     environment: 'PGPASSFILE',
     flag: undefined,
@@ -100,6 +107,9 @@ export const systemDirectories = () => ({
   cache: process.env.XDG_CACHE_HOME || undefined,
   home: process.env.HOME || process.env.USERPROFILE || undefined,
 });
+
+/** Where the system looks for programs. */
+export const programDirectories = (): string[] => (process.env.PATH ?? '').split(delimiter).filter(Boolean);
 
 /** The environment for programs that we start: nothing of ours, so no PG* variable misleads them. */
 export const childEnvironment = (): Record<string, string> =>

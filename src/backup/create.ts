@@ -32,8 +32,8 @@ export async function createBackup(
   write: (writing: Writing) => Promise<Written>,
 ): Promise<Listed> {
   const begun_ms = Date.now();
-  const name = backupName(of, kind, begun_ms);
-  const draft = await openDraft(backups, name);
+  const draft = await openDraft(backups, backupName(of, kind, begun_ms));
+  const { name } = draft;
   try {
     const written = await write({ directory: draft.directory, coding, onProgress });
     return await draft.finish({

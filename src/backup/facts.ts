@@ -50,3 +50,16 @@ export function differences(original: readonly TableFacts[], copy: readonly Tabl
     return is.hash === was.hash ? [] : [`${was.table} has as many rows as it had, and not the same.`];
   });
 }
+
+/** From these nothing is ever taken away: no retention, no folding. */
+const LASTING = ['trades', 'corrections', 'limits', 'capital', 'halts'];
+
+/** What a copy that is later than these facts lacks, a sentence each. */
+export function losses(before: readonly TableFacts[], copy: readonly TableFacts[]): string[] {
+  return before.flatMap((was) => {
+    const is = copy.find(({ table }) => table === was.table);
+    if (!is) return [`${was.table} is not there.`];
+    const isLess = LASTING.includes(was.table) && is.rows < was.rows;
+    return isLess ? [`${was.table} has ${is.rows} rows, and had ${was.rows} when the backup began.`] : [];
+  });
+}

@@ -54,20 +54,52 @@ export async function storeFile(
   }
 }
 
+/** Written at once: each write is a trip to another thread. */
+const WRITE_BYTES = 1024 * 1024;
+
 function sink(file: FileHandle) {
   const hash = createHash('sha256');
   let bytes = 0;
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
+  let writing: Promise<unknown> = Promise.resolve();
+  /** One write is under way while the next is gathered. */
+  const flush = async () => {
+    const pieces = waiting;
+    waiting = [];
+    waitingBytes = 0;
+    await writing;
+    writing = writeAll(file, pieces);
+    writing.catch(() => {});
+  };
   return {
     async write(chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        // write() may take less than it was given: writeFile on a handle goes on where it is until all is there.
-        await file.writeFile(chunk).catch(asFailure);
+      try {
+        for await (const chunk of chunks) {
+          hash.update(chunk);
+          bytes += chunk.length;
+          waiting.push(chunk);
+          waitingBytes += chunk.length;
+          if (waitingBytes >= WRITE_BYTES) await flush().catch(asFailure);
+        }
+        await flush().catch(asFailure);
+      } finally {
+        // Nobody closes the file under it.
+        await writing.catch(asFailure);
       }
     },
     result: () => ({ bytes, sha256: hash.digest('hex') }),
   };
+}
+
+/** A write may take less than it was given. */
+async function writeAll(file: FileHandle, pieces: Buffer[]): Promise<void> {
+  let left = pieces.filter(({ length }) => length > 0);
+  while (left.length > 0) {
+    let { bytesWritten } = await file.writev(left);
+    while (left[0] && bytesWritten >= left[0].length) bytesWritten -= left.shift()!.length;
+    left = left[0] ? [left[0].subarray(bytesWritten), ...left.slice(1)] : [];
+  }
 }
 
 function asFailure(cause: Error): never {

@@ -2,19 +2,32 @@ import { type CopySession, type Database, identifier, openCopySession } from '..
 import { ClaireError } from '../errors/index.js';
 import { verify } from '../operations/index.js';
 import { LATEST_VERSION, migrate, VERSIONS, type Version } from '../schema/index.js';
-import { differences, factsOf } from './facts.js';
+import { differences, factsOf, losses } from './facts.js';
 import { checkFiles } from './files.js';
 import type { BackupKey } from './keys.js';
 import { loadLogical } from './logical.js';
+import { readPgDump } from './pg-dump/read.js';
+import { physical } from './physical/reader.js';
 import { type Listed, whole } from './repository.js';
 import { type Scratch, withScratch } from './scratch.js';
 import type { BookShape, Kind, SideFile } from './side-file.js';
 
 export interface OpenOptions {
   key?: BackupKey | undefined;
+  /** Of a physical one: with the log after it, to a moment or as far as there is one. */
+  until?: Until | undefined;
   onStage?: ((sentence: string) => void) | undefined;
+  /** Connection string of a server to restore into, in a database of its own. Default: a server of its own. */
+  scratch?: string | undefined;
   /** Leaves a book at its version: whether it is what was backed up can be seen without bringing it forward. */
   asItWas?: boolean;
+}
+
+export interface Until {
+  /** Directory of the server's archived log. */
+  archive: string;
+  /** ISO 8601 in UTC, to the microsecond; undefined: to the end. */
+  moment?: string | undefined;
 }
 
 /** A backup whose books stand in a server of their own. */
@@ -56,13 +69,13 @@ const logical: Reader = (reading, work) =>
     } finally {
       await session.close();
     }
-    return work(scratch, scratch.server.database);
-  });
+    return work(scratch, scratch.name);
+  }, reading.scratch);
 
 const readers: Record<Kind, Reader> = {
   logical,
-  pg_dump: logical,
-  physical: logical,
+  pg_dump: readPgDump,
+  physical,
 };
 
 function versionOf({ book, schema_version }: BookShape): Version {
@@ -83,22 +96,31 @@ function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): vo
 }
 
 /**
+ * What a backup is read with, when each of its files is what was written and the key is the right one.
+ * @throws ClaireError backup_damaged, backup_key_wrong, backup_newer
+ */
+export async function readingOf(listed: Listed, { key, ...options }: OpenOptions): Promise<Reading> {
+  const { directory, side } = whole(listed);
+  requireKey(side, key);
+  for (const shape of side.books) versionOf(shape);
+  options.onStage?.('reading the files');
+  await checkFiles(directory, side.files);
+  return { ...options, directory, side, key: side.key === null ? undefined : key };
+}
+
+/**
  * Restores a backup into a server of its own, holds it against what the side file says and against the laws of the
  * record, and works on it. Nothing else is touched.
  * @throws ClaireError backup_damaged, backup_key_wrong, backup_newer
  */
 export async function openBackup<T>(
   listed: Listed,
-  { key, onStage, asItWas = false }: OpenOptions,
+  options: OpenOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { directory, side } = whole(listed);
-  requireKey(side, key);
-  for (const shape of side.books) versionOf(shape);
-  onStage?.('reading the files');
-  await checkFiles(directory, side.files);
+  const reading = await readingOf(listed, options);
+  const { side, onStage, asItWas } = reading;
   onStage?.('restoring into a server of its own');
-  const reading = { directory, side, onStage, key: side.key === null ? undefined : key };
   return readers[side.kind](reading, async (scratch, name) => {
     const database = scratch.database(name);
     const url = scratch.url(name);
@@ -109,7 +131,9 @@ export async function openBackup<T>(
       let laws = 0;
       for (const shape of side.books) {
         onStage?.('comparing');
-        problems.push(...differences(shape.facts, await factsAgain(session, shape)));
+        // Of a physical one the facts are from before it began.
+        const compared = side.kind === 'physical' ? losses : differences;
+        problems.push(...compared(shape.facts, await factsAgain(session, shape)));
         if (asItWas && shape.schema_version !== LATEST_VERSION) continue;
         await migrate(database, shape.book, { recordedIn: side.server.time_zone });
         onStage?.('holding it against the laws');

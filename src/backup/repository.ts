@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { isAlive } from '../database/embedded/index.js';
 import { ClaireError } from '../errors/index.js';
 import { damaged } from './files.js';
@@ -14,6 +14,8 @@ const PARTIAL = '.partial-';
 
 /** A backup while it is written: under a name that nobody takes for one. */
 export interface Draft {
+  /** What it will be called. */
+  name: string;
   directory: string;
   /** Gives it its name, when everything is on the disk. */
   finish(side: SideFile): Promise<Listed>;
@@ -36,18 +38,20 @@ export const backupName = (of: string, kind: Kind, moment_ms: number): string =>
   `${of}_${kind}_${new Date(moment_ms).toISOString().replace(/[-:]|\.\d+/g, '')}`;
 
 /** @throws ClaireError backup_failed */
-export async function openDraft(backups: string, name: string): Promise<Draft> {
-  const directory = join(backups, `${PARTIAL}${name}-${process.pid}`);
+export async function openDraft(backups: string, wanted: string): Promise<Draft> {
   await writing(mkdir(backups, { recursive: true, mode: 0o700 }));
   await removeLeftovers(backups);
+  // Two of one second: the second one says so.
+  const there = (await readdir(backups)).filter((each) => each.includes(wanted)).length;
+  const name = there === 0 ? wanted : `${wanted}-${there + 1}`;
+  const directory = join(backups, `${PARTIAL}${name}-${process.pid}`);
   await writing(mkdir(directory, { mode: 0o700 }));
   const abandon = () => rm(directory, { recursive: true, force: true });
   return {
-    directory,
-    abandon,
+    ...{ name, directory, abandon },
     async finish(side) {
-      const sealed = { ...side, seal: sealOf(side) };
-      await writeWhole(directory, SIDE_FILE, `${JSON.stringify(sealed, null, 2)}\n`);
+      const text = JSON.stringify({ ...side, seal: sealOf(side) }, null, 2);
+      await writeWhole(directory, SIDE_FILE, `${text}\n`);
       const final = join(backups, name);
       await writing(rename(directory, final));
       await syncDirectory(backups);
@@ -57,10 +61,7 @@ export async function openDraft(backups: string, name: string): Promise<Draft> {
 }
 
 /** What the side file is held against: it is itself a file of which a bit may turn. */
-const sealOf = (side: SideFile): string =>
-  createHash('sha256')
-    .update(JSON.stringify(sideFile.parse(side)))
-    .digest('hex');
+const sealOf = (side: object): string => createHash('sha256').update(JSON.stringify(side)).digest('hex');
 
 /** What a process that is dead now began. */
 async function removeLeftovers(backups: string): Promise<void> {
@@ -90,13 +91,17 @@ async function readListed(backups: string, name: string): Promise<Listed | undef
   // Beside the backups may lie what is none, like the archive of the log.
   if (!/_(logical|pg_dump|physical)_\d{8}T\d{6}Z/.test(name)) return undefined;
   try {
-    const sealed = await readShape(directory, SIDE_FILE, sideFile.extend({ seal: z.string() }));
-    if (!sealed) throw damaged(`${SIDE_FILE} is missing.`);
-    const { seal, ...side } = sealed;
-    if (seal !== sealOf(side)) throw damaged(`The content of ${SIDE_FILE} has changed since it was written.`);
+    const written = await readJson(directory, SIDE_FILE);
+    if (!written) throw damaged(`${SIDE_FILE} is missing.`);
+    const { seal, ...rest } = written;
+    if (seal !== sealOf(rest)) throw damaged(`The content of ${SIDE_FILE} has changed since it was written.`);
+    const side = shaped(SIDE_FILE, rest, sideFile);
     if (side.name !== name) throw damaged(`${SIDE_FILE} is that of ${side.name}.`);
-    const verified = await readShape(directory, VERIFIED, verifiedFile);
-    return { name, directory, side, ...(verified ? { verified } : {}) };
+    const tried = await readJson(directory, VERIFIED);
+    return {
+      ...{ name, directory, side },
+      ...(tried ? { verified: shaped(VERIFIED, tried, verifiedFile) } : {}),
+    };
   } catch (error) {
     return { name, directory, problem: (error as Error).message };
   }
@@ -116,23 +121,20 @@ export function whole(listed: Listed): Listed & { side: SideFile } {
   return { ...listed, side };
 }
 
-async function readShape<Shape extends z.ZodType>(
-  directory: string,
-  name: string,
-  shape: Shape,
-): Promise<z.output<Shape> | undefined> {
+async function readJson(directory: string, name: string): Promise<Record<string, unknown> | undefined> {
   const text = await readFile(join(directory, name), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
     throw damaged(`${name}: ${(error as Error).message}.`);
   }
+}
+
+function shaped<Shape extends z.ZodType>(name: string, value: unknown, shape: Shape): z.output<Shape> {
   const read = shape.safeParse(value);
-  if (!read.success)
-    throw damaged(`${name}: ${read.error.issues[0]!.path.join('.')} is not as it was written.`);
-  return read.data;
+  if (read.success) return read.data;
+  throw damaged(`${name}: ${read.error.issues[0]!.path.join('.')} is not as it was written.`);
 }
 
 export const writeVerified = (listed: Listed, verified: Verified): Promise<void> =>
@@ -156,7 +158,7 @@ async function writeWhole(directory: string, name: string, text: string): Promis
 }
 
 /** A name is on the disk when its directory is. Windows has no such thing. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await writing(open(directory, 'r'));
   try {

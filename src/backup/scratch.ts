@@ -1,17 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedServer, findEmbedded, isAlive, startEmbedded } from '../database/embedded/index.js';
-import { Database, withDatabase } from '../database/index.js';
+import { Database, identifier, withDatabase } from '../database/index.js';
 
-/** A server that is there for one piece of work, and gone with it. */
+/** A place that is there for one piece of work, and gone with it. */
 export interface Scratch {
-  directory: string;
-  server: EmbeddedServer;
+  /** Major version of its server. */
+  major: number;
+  /** The database that is there from the beginning. */
+  name: string;
   /** Connection string of the superuser. */
   url(database?: string): string;
-  /** A pool of the superuser, closed with the server. */
+  /** A pool of the superuser, closed before the place goes. */
   database(name?: string): Database;
 }
 
@@ -27,33 +30,65 @@ export const SCRATCH_SETTINGS = {
   maintenance_work_mem: '256MB',
 };
 
-/** Works on an embedded server of its own, in the system's directory for temporary files (TMPDIR). */
-export async function withScratch<T>(work: (scratch: Scratch) => Promise<T>): Promise<T> {
+/**
+ * Works on an embedded server of its own, in the system's directory for temporary files (TMPDIR); where a server is named
+ * (its connection string), in a database of its own there.
+ */
+export async function withScratch<T>(
+  work: (scratch: Scratch) => Promise<T>,
+  on?: string | undefined,
+): Promise<T> {
+  if (on !== undefined) return withScratchDatabase(on, work);
   return withScratchDirectory(async (directory) => {
     const server = await startEmbedded({
       dataDir: join(directory, 'data'),
       port: await freePort(),
       settings: SCRATCH_SETTINGS,
     });
-    return onScratch(directory, server, work);
+    return onScratch(server, work);
   });
 }
 
 /** The same on a server that was started otherwise. It is stopped at the end. */
 export async function onScratch<T>(
-  directory: string,
   server: EmbeddedServer,
   work: (scratch: Scratch) => Promise<T>,
 ): Promise<T> {
+  try {
+    const url = server.url('postgres', { showSecrets: true });
+    return await withPools({ url, name: server.database, major: server.major }, work);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function withScratchDatabase<T>(url: string, work: (scratch: Scratch) => Promise<T>): Promise<T> {
+  const admin = new Database({ databaseUrl: url, applicationName: 'claire restore', connections: 1 });
+  const name = `claire_scratch_${randomBytes(6).toString('hex')}`;
+  try {
+    await admin.query(`create database ${identifier(name)} template template0`);
+    const [row] = await admin.query<{ major: number }>(
+      `select current_setting('server_version_num')::int / 10000 as major`,
+    );
+    return await withPools({ url, name, major: row!.major }, work);
+  } finally {
+    await admin.query(`drop database if exists ${identifier(name)} with (force)`).catch(() => {});
+    await admin.close();
+  }
+}
+
+async function withPools<T>(
+  { url: first, name, major }: { url: string; name: string; major: number },
+  work: (scratch: Scratch) => Promise<T>,
+): Promise<T> {
   const pools: Database[] = [];
-  const url = (name: string = server.database) =>
-    withDatabase(server.url('postgres', { showSecrets: true }), name);
+  const url = (database = name) => withDatabase(first, database);
   try {
     return await work({
-      ...{ directory, server, url },
-      database(name) {
+      ...{ major, name, url },
+      database(other) {
         const pool = new Database({
-          databaseUrl: url(name),
+          databaseUrl: url(other),
           applicationName: 'claire restore',
           connections: 4,
         });
@@ -63,7 +98,6 @@ export async function onScratch<T>(
     });
   } finally {
     for (const pool of pools) await pool.close();
-    await server.stop();
   }
 }
 

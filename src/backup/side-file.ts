@@ -68,7 +68,14 @@ export const sideFile = z.object({
   files: z.array(stored),
   /** What is true of one kind only. */
   physical: z
-    .object({ start_lsn: z.string(), end_lsn: z.string(), timeline: z.number(), bytes: z.number() })
+    .object({
+      start_lsn: z.string(),
+      end_lsn: z.string(),
+      timeline: z.number(),
+      wal_segment_bytes: z.number(),
+      /** Of the cluster's files. */
+      bytes: z.number(),
+    })
     .optional(),
 });
 export type SideFile = z.infer<typeof sideFile>;

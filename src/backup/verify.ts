@@ -24,7 +24,7 @@ async function tryIt(
       listed,
       { ...options, asItWas: true },
       async ({ problems, broken, laws, scratch }) => ({
-        ...{ ok: problems.length === 0, problems, broken, server: scratch.server.major, laws },
+        ...{ ok: problems.length === 0, problems, broken, server: scratch.major, laws },
       }),
     );
   } catch (error) {

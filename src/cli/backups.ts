@@ -4,6 +4,7 @@ import {
   type BackupEvent,
   type BackupKey,
   createBackup,
+  findDumpTools,
   type Kind,
   type Listed,
   logEvent,
@@ -11,9 +12,12 @@ import {
   type Verified,
   verifyBackup,
   writeLogical,
+  writePgDump,
+  writePhysical,
 } from '../backup/index.js';
 import { clientEnvironment, type Setting, setting, settings } from '../config.js';
 import { ClaireError } from '../errors/index.js';
+import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Invocation, option } from './command.js';
 import { progress } from './progress.js';
 import type { Place } from './session.js';
@@ -24,6 +28,8 @@ export interface BackupSettings {
   key: BackupKey | undefined;
   hook: string | undefined;
   gzip: number;
+  /** How pg_dump compresses, where somebody said it. */
+  compress: string | undefined;
 }
 
 export const offered = (name: Setting) => {
@@ -37,6 +43,7 @@ export const backupOptions = () => [offered('backups'), offered('backup_key_file
 export const writingOptions = () => [
   offered('backup_hook'),
   option('--gzip <level>', 'level of compression, 1 (fast) to 9 (small); default 6, of pg_dump 9'),
+  option('--compress <method>', 'of pg_dump from 16 on, where its build knows it: lz4, zstd:3 and the like'),
 ];
 
 /** @throws ClaireError backup_key_invalid, usage_invalid */
@@ -51,6 +58,7 @@ export async function backupSettings({ globals, options }: Invocation): Promise<
     key,
     hook: setting('backup_hook', text('hook')),
     gzip: levelOf(text('gzip')),
+    compress: text('compress') ?? text('gzip'),
   };
 }
 
@@ -85,7 +93,9 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
     const backup = await logged(wanted, { action: 'create', book }, () =>
       createBackup(
         {
-          ...{ backups, kind, of: kind === 'physical' ? 'server' : book, coding: { gzip, key, signal } },
+          ...{ backups, kind, of: kind === 'physical' ? 'server' : book },
+          // pg_dump compresses by itself.
+          coding: { gzip: kind !== 'pg_dump' && gzip, key, signal },
           onProgress: (done, total, note) => bar?.update(done, total, note),
         },
         writerOf(place, wanted),
@@ -99,9 +109,29 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
   }
 }
 
-function writerOf(place: Place, { book, kind }: Wanted): Parameters<typeof createBackup>[1] {
-  if (kind === 'logical') return (writing) => writeLogical({ url: place.url('postgres'), book }, writing);
-  throw new ClaireError('usage_invalid', { found: `There is no kind ${kind}.` });
+/** pg_dump where there is one that fits the server, as the seed has it; else what needs no program. */
+export async function usualKind(place: Place): Promise<Kind> {
+  const [row] = await place
+    .database('postgres')
+    .query<{ major: number }>(`select current_setting('server_version_num')::int / 10000 as major`);
+  return findDumpTools(row!.major).then(
+    () => 'pg_dump',
+    () => 'logical',
+  );
+}
+
+function writerOf(
+  place: Place,
+  { book, kind, compress, signal }: Wanted,
+): Parameters<typeof createBackup>[1] {
+  const url = place.url('postgres');
+  if (kind === 'logical') return (writing) => writeLogical({ url, book }, writing);
+  if (kind === 'pg_dump') return (writing) => writePgDump({ url, book, compression: compress }, writing);
+  return async (writing) => {
+    const books = await listBooks(place.database('postgres'));
+    const current = books.filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);
+    return writePhysical({ url, books: current, signal }, writing);
+  };
 }
 
 /** Restores a backup to see whether it can be. */

@@ -12,8 +12,9 @@ import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Clock, systemClock } from '../upkeep/index.js';
-import { type BackupSettings, backupSettings, checkBackup, takeBackup } from './backups.js';
+import { type BackupSettings, backupSettings, checkBackup, takeBackup, usualKind } from './backups.js';
 import type { Invocation } from './command.js';
+import { keepArchiving } from './log-archive.js';
 import type { Place } from './session.js';
 
 /** How often it is looked whether the time has come. */
@@ -36,7 +37,10 @@ export interface Keeping {
   now?: () => number;
 }
 
-/** Takes a backup of every book once a day, verifies it, and removes what is too old, until the signal is aborted. */
+/**
+ * Takes a backup of every book once a day, verifies it, removes what is too old, and takes the log of the embedded server
+ * into the archive all the while, until the signal is aborted. Resolves to what ends then.
+ */
 export async function keepBackups(
   invocation: Invocation,
   place: Place,
@@ -48,17 +52,26 @@ export async function keepBackups(
   if (minutes === undefined && at !== 'never')
     throw new ClaireError('usage_invalid', { found: `--backup-at is a time of day like 03:00, not ${at}.` });
   const settings = await backupSettings(invocation);
-  if (minutes === undefined) return { ended: Promise.resolve() };
   const { out } = invocation;
+  const onError = (error: unknown) =>
+    out.note(`backup: ${error instanceof Error ? error.message : String(error)}`);
   const admin = place.database('postgres');
-  return {
-    ended: keepTaking({
-      ...{ place, settings, minutes, signal, kinds: ['logical'] },
-      books: async () => (place.server ? currentBooks(admin) : [book]),
-      onTaken: (sentence) => out.say(sentence),
-      onError: (error) => out.note(`backup: ${error instanceof Error ? error.message : String(error)}`),
-    }),
-  };
+  const archiving = keepArchiving(place, settings, { signal, onError });
+  const taking =
+    minutes === undefined
+      ? undefined
+      : keepTaking({
+          ...{ place, settings, minutes, signal, kinds: await kindsOf(place), onError },
+          books: async () => (place.server ? currentBooks(admin) : [book]),
+          onTaken: (sentence) => out.say(sentence),
+        });
+  return { ended: Promise.all([archiving, taking]).then(() => {}) };
+}
+
+/** A physical one beside, where there is an archived log to read after it: by both any moment can be had. */
+async function kindsOf(place: Place): Promise<Kind[]> {
+  const usual = await usualKind(place);
+  return place.server ? [usual, 'physical'] : [usual];
 }
 
 const currentBooks = async (admin: Queryable): Promise<string[]> =>

@@ -58,6 +58,33 @@ export function withDatabase(text: string, database: string): string {
   return join({ ...parts, path: encodeURIComponent(database), query });
 }
 
+/** Parameters that the driver knows and older programs do not; what they say here is what is done without them. */
+const FOR_THE_DRIVER = /^(uselibpqcompat|load_balance_hosts|passfile)$/;
+
+/**
+ * The connection string for programs of PostgreSQL, and its password apart from it. `address` gives the string, with the
+ * password file that it is to be read from.
+ * @throws ClaireError database_url_invalid, also where the key of a certificate has a password: there is no file for it
+ */
+export function forPrograms(text: string): {
+  password: string | undefined;
+  address(passfile?: string): string;
+} {
+  const parts = split(text);
+  const given = givenIn(parts);
+  refuseUnknown(given);
+  if (given.sslpassword !== undefined)
+    throw invalid('sslpassword would be seen by everybody: use a key without a password, or --kind logical.');
+  const query = parts.query.filter(({ name }) => name !== 'password' && !FOR_THE_DRIVER.test(name));
+  return {
+    password: given.password,
+    address(passfile = given.passfile) {
+      const more = passfile === undefined ? [] : [{ name: 'passfile', value: encodeURIComponent(passfile) }];
+      return join({ ...parts, password: undefined, query: [...query, ...more] });
+    },
+  };
+}
+
 /** The pieces of a connection string, each as it was written. */
 interface Parts {
   scheme: string;

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Client } from 'pg';
@@ -34,10 +35,23 @@ export async function openCopySession(databaseUrl: string, applicationName: stri
   client.on('error', () => {});
   await client.connect().catch(rethrow);
   await client.query(SETTINGS).catch(rethrow);
+  // What comes after a copy that nobody reads to its end would wait for that for ever.
+  const cut = () => (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   return {
     query: async <Row>(text: string, values?: readonly unknown[]) =>
       (await client.query(text, values as unknown[]).catch(rethrow)).rows as Row[],
-    copyOut: (statement) => Readable.from(translated(client.query(copyTo(statement))), { objectMode: false }),
+    copyOut(statement) {
+      const rows = client.query(copyTo(statement));
+      const state = { isWhole: false, failure: undefined as unknown };
+      // It may fail before anybody reads.
+      rows.on('error', (error) => {
+        state.failure = error;
+      });
+      const out = Readable.from(translated(rows, state), { objectMode: false });
+      // Also where nobody has begun to read.
+      out.on('close', () => state.isWhole || cut());
+      return out;
+    },
     async copyIn(statement, rows) {
       const copy = client.query(copyFrom(statement));
       await pipeline(rows, copy).catch(rethrow);
@@ -47,9 +61,14 @@ export async function openCopySession(databaseUrl: string, applicationName: stri
   };
 }
 
-async function* translated(rows: Readable): AsyncGenerator<Buffer> {
+async function* translated(
+  rows: Readable,
+  state: { isWhole: boolean; failure: unknown },
+): AsyncGenerator<Buffer> {
   try {
+    if (state.failure) throw state.failure;
     for await (const chunk of rows) yield chunk as Buffer;
+    state.isWhole = true;
   } catch (error) {
     rethrow(error);
   }

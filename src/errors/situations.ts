@@ -1,7 +1,9 @@
 import { EXIT } from './exit-codes.js';
 import { backupSituations } from './situations-backup.js';
+import { physicalSituations } from './situations-physical.js';
 import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
+import { tableSituations } from './situations-tables.js';
 
 /** Errors that the code throws: the world is not as it must be for what was asked. */
 export const situations = {
@@ -40,6 +42,8 @@ export const situations = {
   ...serverSituations,
   ...retentionSituations,
   ...backupSituations,
+  ...physicalSituations,
+  ...tableSituations,
   transaction_conflict: {
     sentence: 'The transaction met others in its way each time it was tried.',
     remedy: 'Try again; if it stays so, look at what else writes the same rows.',

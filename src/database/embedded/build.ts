@@ -23,6 +23,8 @@ export interface Programs {
   readonly environment: Record<string, string>;
   /** A library to load with the server, where the build has it. */
   readonly preload: string | undefined;
+  /** Whether the build can archive its log by itself. */
+  readonly archives: boolean;
   path(program: 'initdb' | 'pg_ctl' | 'postgres'): string;
 }
 
@@ -38,6 +40,24 @@ export async function findBuild(binaries?: string): Promise<Build> {
   const native = packagedBuild();
   const version = String(JSON.parse(await readFile(join(dirname(native), 'package.json'), 'utf8')).version);
   return { native, major: Number.parseInt(version, 10), cacheName: version };
+}
+
+/** Where systems put a PostgreSQL of a major version. */
+const INSTALLED = [
+  (major: number) => `/usr/lib/postgresql/${major}`,
+  (major: number) => `/usr/pgsql-${major}`,
+  (major: number) => `/opt/homebrew/opt/postgresql@${major}`,
+  (major: number) => `/usr/local/opt/postgresql@${major}`,
+];
+
+/** Programs that run a cluster of a major version: the embedded ones (no directory is named), or installed ones. */
+export async function binariesOf(major: number): Promise<{ binaries?: string } | undefined> {
+  const own = await findBuild().catch(() => undefined);
+  if (own?.major === major) return {};
+  const binaries = INSTALLED.map((place) => place(major)).find((place) =>
+    existsSync(programPath(place, 'postgres')),
+  );
+  return binaries === undefined ? undefined : { binaries };
 }
 
 function packagedBuild(): string {
@@ -86,18 +106,18 @@ async function attempt(build: Build, native: string, account: Account): Promise<
     major: build.major,
     account,
     environment,
-    preload: preloadOf(native),
+    preload: hasLibrary(native, 'pg_stat_statements') ? 'pg_stat_statements' : undefined,
+    archives: hasLibrary(native, 'basic_archive'),
     path: (program) => programPath(native, program),
   };
   return programs;
 }
 
 /** Names of the same library: the package's layout, Debian's, and the endings of the platforms. */
-function preloadOf(native: string): string | undefined {
-  const names = ['so', 'dylib', 'dll'].map((ending) => `pg_stat_statements.${ending}`);
+function hasLibrary(native: string, library: string): boolean {
+  const names = ['so', 'dylib', 'dll'].map((ending) => `${library}.${ending}`);
   const places = [join(native, 'lib', 'postgresql'), join(native, 'lib')];
-  const isThere = places.some((place) => names.some((name) => existsSync(join(place, name))));
-  return isThere ? 'pg_stat_statements' : undefined;
+  return places.some((place) => names.some((name) => existsSync(join(place, name))));
 }
 
 /** A copy of the build that every account can read: a checkout under /root (mode 0700) is closed to all but root. */

@@ -96,23 +96,55 @@ async function putInPlace(fresh: string, cluster: string): Promise<void> {
 
 /**
  * Gives the superuser of a cluster at rest the password of the data directory: pgpass was lost, or the cluster
- * came from a backup. Fails where another process has the cluster now.
+ * came from a backup. Fails where another process has the cluster now. `ask` is a query of one line, whose answer stands in
+ * the text.
  */
 export async function resetSuperuser(
   cluster: string,
   programs: Programs,
   passwords: Passwords,
   environment: Record<string, string>,
+  more: { settings?: Readonly<Record<string, string>>; ask?: string } = {},
 ): Promise<Outcome> {
   const { account } = programs;
-  const statement = `alter role postgres with login superuser password '${scramVerifier(passwords.postgres)}'\n`;
-  const done = await run(
-    programs.path('postgres'),
-    ['--single', '-D', cluster, '-c', 'exit_on_error=on', 'postgres'],
-    { account, environment: { ...programs.environment, ...environment }, input: statement },
-  );
+  const statements = [
+    `alter role postgres with login superuser password '${scramVerifier(passwords.postgres)}'`,
+    ...(more.ask === undefined ? [] : [more.ask]),
+  ];
+  const settings = Object.entries({ ...more.settings, exit_on_error: 'on' }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
+  const done = await run(programs.path('postgres'), ['--single', '-D', cluster, ...settings, 'postgres'], {
+    account,
+    environment: { ...programs.environment, ...environment },
+    // In single-user mode a line is a statement.
+    input: statements.map((statement) => `${statement}\n`).join(''),
+  });
   if (done.ok) await writeMarker(cluster, account, { superuser: fingerprint(passwords.postgres) });
   return done;
+}
+
+/** Who may connect to a cluster whose own list counts for nothing here. */
+const ACCESS = 'host all all 127.0.0.1/32 scram-sha-256\n';
+
+/**
+ * Gives a cluster that came from elsewhere our configuration. What it was given with ALTER SYSTEM goes, too: memory and
+ * libraries of another machine.
+ */
+export async function configureCluster(cluster: string, account: Account): Promise<void> {
+  const files = {
+    // Prepared transactions that were open need their places.
+    'postgresql.conf': `${SETTINGS}max_prepared_transactions = 64\n`,
+    'postgresql.auto.conf': '',
+    'pg_hba.conf': ACCESS,
+    'pg_ident.conf': '',
+  };
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(cluster, name);
+    await replaceFile(path, text, 0o600);
+    if (account) await chown(path, account.uid, account.gid);
+  }
 }
 
 export const lastLines = (text: string): string => text.trim().split('\n').slice(-12).join('\n');

@@ -1,6 +1,7 @@
 import { ClaireError, fromPostgres } from '../../errors/index.js';
 import { type LoginRole, roleName } from '../role-names.js';
 import { alone } from './alone.js';
+import { spoolOf, systemIdentifierOf } from './archiving.js';
 import { findBuild, preparePrograms } from './build.js';
 import { asUnusable, type Layout, type Place } from './directory.js';
 import { DATABASE, HOST, type Login, type Passwords, SUPERUSER } from './logins.js';
@@ -29,6 +30,10 @@ export interface EmbeddedServer {
   readonly found: boolean;
   /** File in the format of libpq's pgpass, mode 0600. */
   readonly passfile: string;
+  /** Where the server puts its log where it archives; what lies there is to be taken away. */
+  readonly spool: string;
+  /** What tells this cluster and its copies from every other one. */
+  systemIdentifier(): Promise<string>;
   /** The password of a role as this process last read it. */
   password(role: string): string;
   /** Connection string of libpq, of the login of a book. */
@@ -82,6 +87,8 @@ export function serverHandle(parts: HandleParts): EmbeddedServer {
     database: DATABASE,
     found: parts.isFound,
     passfile: layout.passfile,
+    spool: spoolOf(parts.place),
+    systemIdentifier: () => systemIdentifierOf(parts.place),
     password,
     url(login, { book = 'main', showSecrets } = {}) {
       const role = login === SUPERUSER ? login : roleName(login satisfies LoginRole, book);

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { HOST } from './logins.js';
 
 /** PostgreSQL's own port, then a range that no service is registered in. */
-const USUAL = 5432;
+export const USUAL = 5432;
 const OTHERS = 54320;
 
 /**

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaireError } from '../../errors/index.js';
 import { alone } from './alone.js';
+import { archiving } from './archiving.js';
 import { bootstrap } from './bootstrap.js';
 import { type Build, findBuild, type Programs, preparePrograms } from './build.js';
 import { createCluster, readMarker, resetSuperuser } from './cluster.js';
@@ -34,6 +35,8 @@ export interface EmbeddedOptions {
   onNotice?: (sentence: string) => void;
   /** Settings of the server beyond ours; port and addresses stay ours. */
   settings?: Record<string, string>;
+  /** Whether it archives its log into the spool, from where somebody must take it. */
+  archives?: boolean;
 }
 
 /** A server that recovers may be silent for a minute; one that ends holds its memory for 0.5-1.5 s after SIGKILL. */
@@ -210,7 +213,7 @@ async function launchOn(start: Start, port: number, stalePid: number | undefined
     programs,
     cluster: place.cluster,
     port,
-    settings: options.settings ?? {},
+    settings: { ...options.settings, ...(options.archives ? await archiving(place, programs) : {}) },
     log: layout.log,
     environment,
   });

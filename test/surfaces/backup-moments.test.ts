@@ -1,0 +1,169 @@
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  archiveNow,
+  backupBefore,
+  type Listed,
+  pruneArchive,
+  restoreCluster,
+  sweepArchive,
+} from '../../src/backup/index.js';
+import { startEmbedded } from '../../src/database/embedded/index.js';
+import { Database } from '../../src/database/index.js';
+import { refusal } from '../harness/book.js';
+import { freePort } from '../harness/ports.js';
+import { ground, useEmbedded } from './embedded-ground.js';
+import {
+  admin,
+  adminUrl,
+  copyOf,
+  flipBit,
+  idsIn,
+  idsOf,
+  lastingDirectory,
+  record,
+  sweeping,
+  takePhysical,
+} from './physical-ground.js';
+
+const desk = useEmbedded({ book: 'main', archives: true, settings: { fsync: 'off' } });
+
+let backups: string;
+let first: Listed;
+/** Ids in the order of their commits, and a moment between each and the next. */
+let ids: string[];
+const moments: string[] = [];
+
+const now = async (database: Database): Promise<string> =>
+  (
+    await database.query<{ now: string }>(
+      `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`,
+    )
+  )[0]!.now;
+
+beforeAll(async () => {
+  backups = await lastingDirectory();
+  const database = new Database({ databaseUrl: adminUrl(desk.server), applicationName: 'tests' });
+  await record(database, 2);
+  first = await takePhysical(adminUrl(desk.server), backups);
+  for (let at = 0; at < 30; at++) {
+    await record(database, 1);
+    moments.push(await now(database));
+    // A file of the log each ten.
+    if (at % 10 === 9) await database.query('select pg_switch_wal()');
+  }
+  await archiveNow(database, await sweeping(desk.server, backups));
+  ids = await idsIn(database);
+  await database.close();
+});
+
+const archive = async (of = backups) => (await sweeping(desk.server, of)).archive;
+const until = async (moment?: string, of = backups) => ({ until: { archive: await archive(of), moment } });
+
+test('restored to a moment between two commits it has exactly what was committed before', async () => {
+  const [at] = fc.sample(fc.integer({ min: 0, max: 28 }), { numRuns: 1 }) as [number];
+  const found = await idsOf(first, await until(moments[at]));
+  expect(found.ids, `commit ${at}`).toEqual(ids.slice(0, 3 + at));
+  expect(found.problems).toEqual([]);
+});
+
+test('a moment after the last commit is refused with the last possible one, which then is given', async () => {
+  const refused = await refusal(idsOf(first, await until('2100-01-01T00:00:00Z')));
+  expect(refused.code).toBe('restore_beyond_archive');
+  const last = refused.details?.last_possible as string;
+  expect(refused.message).toContain(last);
+  expect(last > moments.at(-2)! && last < moments.at(-1)!).toBe(true);
+  expect((await idsOf(first, await until(last))).ids).toEqual(ids);
+});
+
+test('a moment before the end of the oldest backup is refused with that end', async () => {
+  const refused = await refusal(
+    Promise.resolve().then(() => backupBefore([first], Date.parse('2020-01-01T00:00:00Z'))),
+  );
+  expect(refused.code).toBe('restore_before_backups');
+  expect(refused.message).toContain(new Date(first.side!.ended_ms).toISOString());
+  expect(backupBefore([first], Date.parse(moments[0]!)).name).toBe(first.name);
+});
+
+describe('an archive that', () => {
+  test('lacks a file is refused from there on, with its name, and serves the moments before', async () => {
+    const copy = await copyOf(backups);
+    const second = (await readdir(await archive(copy))).sort().at(-2);
+    await rm(join(await archive(copy), second!));
+    const refused = await refusal(idsOf(first, await until(moments[25], copy)));
+    expect(refused.code).toBe('backup_wal_missing');
+    expect(refused.details?.missing).toBe(second!.slice(0, 24));
+    expect((await idsOf(first, await until(moments[4], copy))).ids).toEqual(ids.slice(0, 7));
+  });
+
+  test('has a file with a changed bit is refused with its name', async () => {
+    const copy = await copyOf(backups);
+    const second = (await readdir(await archive(copy))).sort().at(-2);
+    await flipBit(join(await archive(copy), second!));
+    const refused = await refusal(idsOf(first, await until(moments[25], copy)));
+    expect(refused.code).toBe('backup_damaged');
+    expect(refused.message).toContain(second!);
+  });
+});
+
+describe('the sweep', () => {
+  test('leaves what is still being written, and what it has taken is gone from the spool', async () => {
+    const copy = await copyOf(backups);
+    const options = await sweeping(desk.server, copy);
+    const [name] = (await readdir(options.archive)).sort().reverse();
+    const spool = await ground();
+    const later = `${name!.slice(0, 23)}F`;
+    for (const each of [`archtemp.${later}.1.2`, later, `${later}.00000028.backup`])
+      await writeFile(join(spool, each), Buffer.alloc(1024 ** 2));
+    await Promise.all([sweepArchive({ ...options, spool }), sweepArchive({ ...options, spool })]);
+    expect(await readdir(spool)).toEqual([`archtemp.${later}.1.2`]);
+    expect(await readdir(options.archive)).toContain(`${later}.gz`);
+    expect((await readdir(options.archive)).filter((each) => each.startsWith('.'))).toEqual([]);
+  });
+
+  test('takes nothing under a name that is something else in the archive', async () => {
+    const options = await sweeping(desk.server, await copyOf(backups));
+    const [name] = await readdir(options.archive);
+    const spool = await ground();
+    await writeFile(join(spool, name!.slice(0, 24)), Buffer.alloc(1024 ** 2, 1));
+    const refused = await refusal(sweepArchive({ ...options, spool }));
+    expect(refused.code).toBe('backup_wal_conflict');
+    expect(await readdir(spool)).toHaveLength(1);
+  });
+});
+
+test('the log goes that no kept backup needs, and all of it where none is kept', async () => {
+  const copy = await copyOf(backups);
+  const before = (await readdir(await archive(copy))).length;
+  expect(before).toBeGreaterThan(3);
+  const { system_identifier } = first.side!.server;
+  await pruneArchive(copy, system_identifier, await archive(copy));
+  expect((await idsOf(first, await until(moments[15], copy))).ids).toEqual(ids.slice(0, 18));
+  await rm(join(copy, first.name), { recursive: true });
+  await pruneArchive(copy, system_identifier, await archive(copy));
+  expect(await readdir(await archive(copy))).toEqual([]);
+});
+
+test('a server that was lost with its directory comes back whole, goes on, and its log with it', async () => {
+  const copy = await copyOf(backups);
+  const dataDir = join(await ground(), 'data');
+  const { side, directory } = first;
+  const reading = { directory, side: side!, ...(await until(undefined, copy)) };
+  await restoreCluster(dataDir, reading);
+  const server = await startEmbedded({
+    ...{ dataDir, port: await freePort(), archives: true, settings: { fsync: 'off' } },
+  });
+  const database = admin(server);
+  expect(await idsIn(database)).toEqual(ids);
+  const more = await record(database, 2);
+  const moment = await now(database);
+  await record(database, 1);
+  await archiveNow(database, await sweeping(server, copy));
+  // From the backup of the server that is gone, over the branch, to a moment of the new one.
+  expect((await idsOf(first, await until(moment, copy))).ids).toEqual([...ids, ...more]);
+  expect((await refusal(restoreCluster(dataDir, reading))).code).toBe('embedded_directory_unusable');
+});
+
+afterAll(() => rm(backups, { recursive: true, force: true }));
