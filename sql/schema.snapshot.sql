@@ -20,6 +20,10 @@ create table candles (
   constraint candles_volume_check CHECK (volume >= 0::numeric AND volume < '1000000000000000000'::numeric)
 );
 
+alter table candles set (autovacuum_vacuum_scale_factor = 0.02);
+
+CREATE INDEX idx_candles_created_at ON candles USING btree (created_at);
+
 CREATE INDEX idx_candles_timestamp_symbol ON candles USING btree ("timestamp", symbol);
 
 -- capital ---------------------------------------------------------------------------------------------
@@ -111,6 +115,8 @@ create table decisions (
   constraint decisions_pkey PRIMARY KEY (order_id),
   constraint decisions_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint)
 );
+
+alter table decisions set (autovacuum_vacuum_scale_factor = 0.02);
 
 alter table decisions set (fillfactor = 85);
 
@@ -238,6 +244,8 @@ create table order_history (
   constraint order_history_pkey PRIMARY KEY (id)
 );
 
+alter table order_history set (autovacuum_vacuum_scale_factor = 0.02);
+
 create sequence order_history_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
 
 alter sequence order_history_id_seq owned by order_history.id;
@@ -279,6 +287,8 @@ create table orders (
   constraint orders_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint),
   constraint orders_updated_at_check CHECK (updated_at IS NOT NULL AND isfinite(updated_at))
 );
+
+alter table orders set (autovacuum_vacuum_scale_factor = 0.02);
 
 create sequence orders_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
 
@@ -417,6 +427,74 @@ create table reservation_totals (
 
 alter table reservation_totals set (fillfactor = 50);
 
+-- retention_horizons ----------------------------------------------------------------------------------
+
+create table retention_horizons (
+  actor text not null default SESSION_USER,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  keep_seconds bigint,
+  reason text not null,
+  table_name text not null,
+  version bigint not null default nextval('retention_horizons_version_seq'::regclass),
+  constraint retention_horizons_keep_seconds_check CHECK (keep_seconds > 0 AND keep_seconds <= '3155760000'::bigint),
+  constraint retention_horizons_pkey PRIMARY KEY (version),
+  constraint retention_horizons_reason_check CHECK (btrim(reason, E' \t\n\r'::text) <> ''::text),
+  constraint retention_horizons_table_name_check CHECK (table_name = ANY (ARRAY['signals'::text, 'orders'::text, 'risk_events'::text, 'candles'::text]))
+);
+
+create sequence retention_horizons_version_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence retention_horizons_version_seq owned by retention_horizons.version;
+
+CREATE TRIGGER retention_horizons_refuse_removal BEFORE DELETE OR TRUNCATE ON retention_horizons FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+CREATE TRIGGER retention_horizons_refuse_update BEFORE UPDATE ON retention_horizons FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
+
+-- retention_runs --------------------------------------------------------------------------------------
+
+create table retention_runs (
+  actor text not null default SESSION_USER,
+  as_of timestamp without time zone not null,
+  backup text,
+  bytes bigint not null default 0,
+  covered_ids jsonb,
+  covered_until timestamp without time zone,
+  due_before timestamp without time zone not null,
+  ended_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  id bigint not null default nextval('retention_runs_id_seq'::regclass),
+  looked bigint not null default 0,
+  outcome text not null default 'running'::text,
+  removed bigint not null default 0,
+  started_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  table_name text not null,
+  with_decisions bigint not null default 0,
+  with_history bigint not null default 0,
+  with_signals bigint not null default 0,
+  constraint retention_runs_outcome_check CHECK (outcome = ANY (ARRAY['running'::text, 'done'::text, 'stopped'::text, 'failed'::text, 'cut_off'::text])),
+  constraint retention_runs_pkey PRIMARY KEY (id)
+);
+
+create sequence retention_runs_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence retention_runs_id_seq owned by retention_runs.id;
+
+-- retention_state -------------------------------------------------------------------------------------
+
+create table retention_state (
+  searched_at timestamp without time zone,
+  table_name text not null,
+  watermark bigint not null default 0,
+  constraint retention_state_pkey PRIMARY KEY (table_name)
+);
+
+-- retention_waiting -----------------------------------------------------------------------------------
+
+create table retention_waiting (
+  row_id bigint not null,
+  table_name text not null,
+  constraint retention_waiting_pkey PRIMARY KEY (table_name, row_id)
+);
+
 -- risk ------------------------------------------------------------------------------------------------
 
 create table risk (
@@ -454,6 +532,8 @@ create table risk_events (
   constraint risk_events_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint),
   constraint risk_events_type_check CHECK (event_type::text = ANY (ARRAY['signal_rejected'::text, 'circuit_breaker_triggered'::text, 'exposure_limit_exceeded'::text, 'position_limit_exceeded'::text, 'daily_drawdown_exceeded'::text]))
 );
+
+alter table risk_events set (autovacuum_vacuum_scale_factor = 0.02);
 
 create sequence risk_events_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
 
@@ -500,6 +580,8 @@ create table signals (
   constraint signals_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text)),
   constraint signals_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint)
 );
+
+alter table signals set (autovacuum_vacuum_scale_factor = 0.02);
 
 create sequence signals_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
 
@@ -720,6 +802,21 @@ UNION ALL
         END AS closing
    FROM changed_reservations;
 
+-- horizons_in_force -----------------------------------------------------------------------------------
+
+create view horizons_in_force as
+-- version bigint, table_name text, keep_seconds bigint, reason text, actor text, created_at timestamp without time zone
+ SELECT version,
+    table_name,
+    keep_seconds,
+    reason,
+    actor,
+    created_at
+   FROM retention_horizons h
+  WHERE NOT (EXISTS ( SELECT
+           FROM retention_horizons newer
+          WHERE newer.table_name = h.table_name AND newer.version > h.version));
+
 -- limits_in_force -------------------------------------------------------------------------------------
 
 create view limits_in_force as
@@ -819,6 +916,56 @@ create view reservations as
      LEFT JOIN changed_reservations c ON c.order_id::text = d.order_id::text
      CROSS JOIN LATERAL ( SELECT COALESCE(c.is_now, d.reserved_quantity) AS quantity) r
   WHERE d.reserved_quantity IS DISTINCT FROM 0::numeric AND r.quantity > 0::numeric;
+
+-- unneeded_orders -------------------------------------------------------------------------------------
+
+create view unneeded_orders as
+-- id bigint, order_id character varying(50), signal_id character varying(50), created_at timestamp without time zone, changed_at timestamp without time zone
+ SELECT id,
+    order_id,
+    signal_id,
+    created_at,
+    GREATEST(updated_at, ( SELECT max(h.created_at) AS max
+           FROM order_history h
+          WHERE h.order_id::text = o.order_id::text), ( SELECT max(c.created_at) AS max
+           FROM corrections c
+          WHERE c.table_name = 'orders'::text AND c.row_id = o.id)) AS changed_at
+   FROM orders o
+  WHERE status::text <> 'PENDING'::text AND NOT (EXISTS ( SELECT
+           FROM trades t
+          WHERE t.order_id::text = o.order_id::text
+         OFFSET 0)) AND NOT (EXISTS ( SELECT
+           FROM decisions d
+          WHERE d.order_id::text = o.order_id::text AND d.reserved_quantity IS DISTINCT FROM 0::numeric
+         OFFSET 0)) AND NOT (order_id::text IN ( SELECT c.order_id
+           FROM reservation_changes c));
+
+-- unneeded_risk_events --------------------------------------------------------------------------------
+
+create view unneeded_risk_events as
+-- id bigint, created_at timestamp without time zone, changed_at timestamp without time zone
+ SELECT id,
+    created_at,
+    ( SELECT max(c.created_at) AS max
+           FROM corrections c
+          WHERE c.table_name = 'risk_events'::text AND c.row_id = e.id) AS changed_at
+   FROM risk_events e;
+
+-- unneeded_signals ------------------------------------------------------------------------------------
+
+create view unneeded_signals as
+-- id bigint, signal_id character varying(50), created_at timestamp without time zone, changed_at timestamp without time zone
+ SELECT id,
+    signal_id,
+    created_at,
+    ( SELECT max(c.created_at) AS max
+           FROM corrections c
+          WHERE c.table_name = 'signals'::text AND c.row_id = s.id) AS changed_at
+   FROM signals s
+  WHERE NOT (EXISTS ( SELECT
+           FROM orders o
+          WHERE o.signal_id::text = s.signal_id::text
+         OFFSET 0));
 
 -- untraded_signals ------------------------------------------------------------------------------------
 
@@ -1005,6 +1152,33 @@ AS $function$
 $function$;
 
 revoke execute on function balance_of(bigint) from public;
+
+CREATE OR REPLACE FUNCTION begin_retention(what text, backup text, covered_until timestamp without time zone, covered_ids jsonb, as_of timestamp without time zone DEFAULT NULL::timestamp without time zone)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  moment constant timestamp := least(as_of, timezone('UTC', now()));
+  due constant timestamp := due_before(what, moment, covered_until);
+  written bigint;
+begin
+  -- Of these the process was killed: what they removed is gone, and the next run goes on from there.
+  update retention_runs set outcome = 'cut_off'
+  where outcome = 'running' and ended_at < timezone('UTC', now()) - interval '10 minutes';
+  -- A quarter of a year of hourly runs.
+  delete from retention_runs where id <= (select id from retention_runs order by id desc offset 9999 limit 1);
+  if due is not null then
+    insert into retention_runs (table_name, as_of, due_before, backup, covered_until, covered_ids)
+    values (what, moment, due, backup, covered_until, covered_ids)
+    returning id into written;
+  end if;
+  return written;
+end;
+$function$;
+
+revoke execute on function begin_retention(text, text, timestamp without time zone, jsonb, timestamp without time zone) from public;
 
 CREATE OR REPLACE FUNCTION book_limits()
  RETURNS limits
@@ -1366,6 +1540,32 @@ end;
 $function$;
 
 revoke execute on function drawdown_breach(risk, limits) from public;
+
+CREATE OR REPLACE FUNCTION due_before(what text, as_of timestamp without time zone, covered_until timestamp without time zone)
+ RETURNS timestamp without time zone
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select case when keep_seconds is not null then least(as_of - keep_seconds * interval '1 second', covered_until) end
+  from horizons_in_force where table_name = what;
+$function$;
+
+revoke execute on function due_before(text, timestamp without time zone, timestamp without time zone) from public;
+
+CREATE OR REPLACE FUNCTION end_retention(run_id bigint, how text, was_searched boolean)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  update retention_state set searched_at = timezone('UTC', now())
+  where was_searched and table_name = (select table_name from retention_runs where id = run_id);
+  update retention_runs set outcome = how, ended_at = timezone('UTC', clock_timestamp())
+  where id = run_id and outcome = 'running';
+$function$;
+
+revoke execute on function end_retention(bigint, text, boolean) from public;
 
 CREATE OR REPLACE FUNCTION event_type_of(broken text)
  RETURNS text
@@ -2231,6 +2431,27 @@ $function$;
 
 revoke execute on function lock_risk_of_trades() from public;
 
+CREATE OR REPLACE FUNCTION lock_unneeded(what text, ids bigint[], covered_until timestamp without time zone)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  found bigint[];
+begin
+  execute format(
+    'select array(select id from %I where id = any ($1) and ($2 is null or coalesce(changed_at < $2, true)))',
+    'unneeded_' || what
+  ) into found using ids, covered_until;
+  execute format('select array(select id from %I where id = any ($1) for update skip locked)', what) into found using found;
+  -- Again, by a snapshot from after the locks: what was committed in between names them.
+  execute format('select array(select id from %I where id = any ($1))', 'unneeded_' || what) into found using found;
+  return found;
+end;
+$function$;
+
+revoke execute on function lock_unneeded(text, bigint[], timestamp without time zone) from public;
+
 CREATE OR REPLACE FUNCTION market_day(at bigint, zone text, OUT day_from bigint, OUT day_until bigint)
  RETURNS record
  LANGUAGE sql
@@ -2860,6 +3081,122 @@ $function$;
 
 revoke execute on function release_row(bigint, jsonb, text) from public;
 
+CREATE OR REPLACE FUNCTION remove_candles(batch_size integer, due timestamp without time zone, r retention_runs)
+ RETURNS retention_runs
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  gone record;
+begin
+  with gone_now as (
+    delete from candles as c
+    where ctid = any (array(
+      select ctid from candles where created_at < due order by created_at limit batch_size for update skip locked
+    ))
+    returning pg_column_size(c.*) as size
+  )
+  select count(*) as removed, coalesce(sum(size), 0) as size into gone from gone_now;
+  r.looked := r.looked + gone.removed;
+  r.removed := r.removed + gone.removed;
+  r.bytes := r.bytes + gone.size;
+  return r;
+end;
+$function$;
+
+revoke execute on function remove_candles(integer, timestamp without time zone, retention_runs) from public;
+
+CREATE OR REPLACE FUNCTION remove_due(ids bigint[], r retention_runs)
+ RETURNS retention_runs
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  gone constant bigint[] := lock_unneeded(r.table_name, ids, r.covered_until);
+  waiting bigint[];
+  one record;
+begin
+  if r.table_name = 'orders' then
+    r := remove_orders(gone, r);
+    waiting := array(
+      select o.id from orders as o
+      where o.id = any (ids) and not exists (select from trades as t where t.order_id = o.order_id offset 0)
+    );
+  else
+    one := remove_rows(r.table_name, 'id', gone);
+    r.removed := r.removed + one.removed;
+    r.bytes := r.bytes + one.size;
+    execute format('select array(select id from %I where id = any ($1))', 'unneeded_' || r.table_name)
+    into waiting using ids;
+  end if;
+  delete from retention_waiting as w
+  where w.table_name = r.table_name and w.row_id = any (ids) and w.row_id not in (select unnest(waiting));
+  insert into retention_waiting (table_name, row_id) select r.table_name, unnest(waiting) on conflict do nothing;
+  return r;
+end;
+$function$;
+
+revoke execute on function remove_due(bigint[], retention_runs) from public;
+
+CREATE OR REPLACE FUNCTION remove_orders(ids bigint[], r retention_runs)
+ RETURNS retention_runs
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  order_ids text[];
+  signal_ids text[];
+  due constant timestamp := due_before('signals', r.as_of, r.covered_until);
+  last_covered constant bigint := (r.covered_ids ->> 'signals')::bigint;
+  alone bigint[];
+  gone bigint[];
+  one record;
+begin
+  select array_agg(order_id), array_agg(distinct signal_id) filter (where signal_id is not null)
+  into order_ids, signal_ids
+  from orders where id = any (ids);
+  one := remove_rows('decisions', 'order_id', order_ids);
+  r.with_decisions := r.with_decisions + one.removed;
+  r.bytes := r.bytes + one.size;
+  one := remove_rows('order_history', 'order_id', order_ids);
+  r.with_history := r.with_history + one.removed;
+  r.bytes := r.bytes + one.size;
+  one := remove_rows('orders', 'id', ids);
+  r.removed := r.removed + one.removed;
+  r.bytes := r.bytes + one.size;
+  alone := array(select id from unneeded_signals where signal_id = any (signal_ids));
+  gone := lock_unneeded('signals', array(
+    select id from signals where id = any (alone) and created_at < due and id <= coalesce(last_covered, id)
+  ), r.covered_until);
+  one := remove_rows('signals', 'id', gone);
+  r.with_signals := r.with_signals + one.removed;
+  r.bytes := r.bytes + one.size;
+  update retention_state as s set watermark = least(s.watermark, left_behind.id - 1)
+  from (select min(id) as id from unnest(alone) as id where id <> all (gone)) as left_behind
+  where s.table_name = 'signals' and left_behind.id is not null;
+  return r;
+end;
+$function$;
+
+revoke execute on function remove_orders(bigint[], retention_runs) from public;
+
+CREATE OR REPLACE FUNCTION remove_rows(what text, key text, keys anyarray, OUT removed bigint, OUT size bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  insert into permits (table_name, action, reason) values (what, 'delete', 'retention');
+  execute format(
+    'with gone as (delete from %I as t where %I = any ($1) returning pg_column_size(t.*) as size)
+     select count(*), coalesce(sum(size), 0) from gone', what, key
+  ) into removed, size using keys;
+  delete from permits where transaction_id = pg_current_xact_id() and table_name = what and action = 'delete';
+end;
+$function$;
+
+revoke execute on function remove_rows(text, text, anyarray) from public;
+
 CREATE OR REPLACE FUNCTION resume_trading(why text, despite boolean DEFAULT false, at bigint DEFAULT NULL::bigint)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2900,6 +3237,79 @@ end;
 $function$;
 
 revoke execute on function resume_trading(text, boolean, bigint) from public;
+
+CREATE OR REPLACE FUNCTION retain(run_id bigint, batch_size integer, after_id bigint DEFAULT NULL::bigint, of_waiting boolean DEFAULT false, OUT looked bigint, OUT looked_to bigint, OUT removed bigint, OUT is_last boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+ SET lock_timeout TO '1s'
+AS $function$
+declare
+  r retention_runs;
+  before retention_runs;
+  due timestamp;
+  mark bigint;
+  due_ids bigint[];
+  young_id bigint;
+begin
+  -- Rows that are there again after a crash go again, and so nobody's commit waits on the disk behind this one's.
+  perform set_config('synchronous_commit', 'off', true);
+  select * into r from retention_runs where id = run_id for update;
+  if r.outcome is distinct from 'running' then
+    raise exception 'run % of retention is %', run_id, coalesce(r.outcome, 'not recorded')
+      using errcode = 'check_violation', constraint = 'retention_runs_running', table = 'retention_runs';
+  end if;
+  before := r;
+  perform from retention_state
+  where table_name = r.table_name or (r.table_name = 'orders' and table_name = 'signals')
+  order by table_name for update;
+  select watermark into mark from retention_state where table_name = r.table_name;
+  -- As it is in force now: where somebody has lengthened the horizon meanwhile, that holds.
+  due := due_before(r.table_name, r.as_of, r.covered_until);
+  if due is null then
+    looked := 0;
+  elsif r.table_name = 'candles' then
+    r := remove_candles(batch_size, least(due, r.due_before), r);
+    looked := r.looked - before.looked;
+  else
+    due := least(due, r.due_before);
+    execute format(
+      case when of_waiting then
+        'select array_agg(t.id) filter (where t.created_at < $1), count(*), max(w.row_id), null::bigint, count(*) < $4
+         from (
+           select row_id from retention_waiting where table_name = %1$L and row_id > $2 order by row_id limit $4
+         ) as w left join %1$I as t on t.id = w.row_id'
+      else
+        'select array_agg(id) filter (where created_at < $1), count(*), max(id),
+           min(id) filter (where created_at >= least($1, $5 - interval ''1 hour'') and created_at <= $5),
+           count(*) < $4 or bool_or(created_at >= $1 + interval ''1 hour'' and created_at <= $5)
+         from (select id, created_at from %1$I where id > $2 and id <= coalesce($3, id) order by id limit $4) as t'
+      end, r.table_name
+    )
+    into due_ids, looked, looked_to, young_id, is_last
+    using due, coalesce(after_id, case when of_waiting then 0 else mark end),
+      (r.covered_ids ->> r.table_name)::bigint, batch_size, timezone('UTC', now());
+    r.looked := r.looked + looked;
+    if due_ids is not null then
+      r := remove_due(due_ids, r);
+    end if;
+    -- Only from the watermark on, without a gap, and before the first row that was too young.
+    if not of_waiting and coalesce(after_id, mark) = mark then
+      update retention_state set watermark = coalesce(young_id - 1, looked_to)
+      where table_name = r.table_name and looked > 0;
+    end if;
+  end if;
+  removed := r.removed - before.removed;
+  is_last := coalesce(is_last, looked < batch_size);
+  update retention_runs as x set
+    looked = r.looked, removed = r.removed, with_decisions = r.with_decisions, with_history = r.with_history,
+    with_signals = r.with_signals, bytes = r.bytes, ended_at = timezone('UTC', clock_timestamp())
+  where x.id = run_id;
+end;
+$function$;
+
+revoke execute on function retain(bigint, integer, bigint, boolean) from public;
 
 CREATE OR REPLACE FUNCTION risk_at(r risk, l limits, at bigint)
  RETURNS risk
@@ -2993,6 +3403,33 @@ end;
 $function$;
 
 revoke execute on function set_capital(numeric, text, bigint) from public;
+
+CREATE OR REPLACE FUNCTION set_horizon(what text, keep bigint, why text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  before retention_horizons;
+  written bigint;
+begin
+  if what = 'trades' then
+    raise exception 'trades are kept for ever, and with them the orders and signals that they name'
+      using errcode = 'check_violation', constraint = 'retention_horizons_trades', table = 'retention_horizons';
+  end if;
+  perform from retention_state where table_name = what for update;
+  select * into before from horizons_in_force where table_name = what;
+  if before.version is not null and before.keep_seconds is not distinct from keep then
+    return before.version;
+  end if;
+  insert into retention_horizons (table_name, keep_seconds, reason) values (what, keep, why)
+  returning version into written;
+  return written;
+end;
+$function$;
+
+revoke execute on function set_horizon(text, bigint, text) from public;
 
 CREATE OR REPLACE FUNCTION set_limits(changes jsonb, why text, for_symbol text DEFAULT NULL::text, new_symbol boolean DEFAULT false)
  RETURNS bigint

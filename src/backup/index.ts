@@ -3,7 +3,7 @@ export { type CreateOptions, createBackup, describeMoment, type Writing, type Wr
 export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
 export { writeLogical } from './logical.js';
-export { type Opened, openBackup, type Until } from './opened.js';
+export { type Opened, openBackup, readingOf, type Until } from './opened.js';
 export { type PgDumpOptions, writePgDump } from './pg-dump/write.js';
 export {
   type ArchiveNow,
@@ -25,6 +25,7 @@ export {
   lastEvents,
   listBackups,
   logEvent,
+  whole,
 } from './repository.js';
 export { hasRows, type Restored, restoreBook, type Target } from './restore.js';
 export { isDue, timeOfDay } from './schedule.js';

@@ -96,23 +96,31 @@ function requireKey({ name, key: id }: SideFile, key: BackupKey | undefined): vo
 }
 
 /**
+ * What a backup is read with, when each of its files is what was written and the key is the right one.
+ * @throws ClaireError backup_damaged, backup_key_wrong, backup_newer
+ */
+export async function readingOf(listed: Listed, { key, ...options }: OpenOptions): Promise<Reading> {
+  const { directory, side } = whole(listed);
+  requireKey(side, key);
+  for (const shape of side.books) versionOf(shape);
+  options.onStage?.('reading the files');
+  await checkFiles(directory, side.files);
+  return { ...options, directory, side, key: side.key === null ? undefined : key };
+}
+
+/**
  * Restores a backup into a server of its own, holds it against what the side file says and against the laws of the
  * record, and works on it. Nothing else is touched.
  * @throws ClaireError backup_damaged, backup_key_wrong, backup_newer
  */
 export async function openBackup<T>(
   listed: Listed,
-  { key, until, onStage, scratch: on, asItWas = false }: OpenOptions,
+  options: OpenOptions,
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { directory, side } = whole(listed);
-  requireKey(side, key);
-  for (const shape of side.books) versionOf(shape);
-  onStage?.('reading the files');
-  await checkFiles(directory, side.files);
+  const reading = await readingOf(listed, options);
+  const { side, onStage, asItWas } = reading;
   onStage?.('restoring into a server of its own');
-  const own = side.key === null ? undefined : key;
-  const reading = { directory, side, until, onStage, scratch: on, key: own };
   return readers[side.kind](reading, async (scratch, name) => {
     const database = scratch.database(name);
     const url = scratch.url(name);

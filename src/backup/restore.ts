@@ -57,12 +57,10 @@ export async function hasRows({ admin, book }: Pick<Target, 'admin' | 'book'>): 
   return some;
 }
 
-/** What a book has from the moment it is made on: limits in their first version, and how things stand. */
-const BORN_WITH: Record<string, number> = {
-  limits: 1,
-  risk: 1,
-  halt_gate: 1,
-  materialized_view_refreshes: 1,
+/** Rows that a book has from the moment it is made on, and those that its upkeep writes without being asked. */
+const BORN_WITH: Readonly<Record<string, number>> = {
+  ...{ limits: 1, risk: 1, halt_gate: 1, materialized_view_refreshes: 1 },
+  ...{ retention_horizons: 4, retention_state: 4, retention_runs: Infinity },
 };
 
 async function isFilled(session: Queryable, book: string): Promise<boolean> {
@@ -74,6 +72,7 @@ async function isFilled(session: Queryable, book: string): Promise<boolean> {
   const [row] = await session.query<{ filled: boolean }>(
     `select ${
       there
+        .filter(({ name }) => BORN_WITH[name] !== Infinity)
         .map(({ name }) => {
           const more = BORN_WITH[name] ?? 0;
           return `exists (select from ${identifier(book)}.${identifier(name)} offset ${more})`;

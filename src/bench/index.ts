@@ -3,12 +3,22 @@ import { decide } from './workloads/decide.js';
 import { plans } from './workloads/plans.js';
 import { pool } from './workloads/pool.js';
 import { positions } from './workloads/positions.js';
+import { retention } from './workloads/retention.js';
 import { seedQueries } from './workloads/seed-queries.js';
 import { start } from './workloads/start.js';
 import { write } from './workloads/write.js';
 
 /** In the order in which they run. */
-export const WORKLOADS: readonly Workload[] = [seedQueries, write, positions, decide, pool, plans, start];
+export const WORKLOADS: readonly Workload[] = [
+  seedQueries,
+  write,
+  positions,
+  decide,
+  pool,
+  retention,
+  plans,
+  start,
+];
 
 export { reportHtml } from './html.js';
 export { type Report, reportJson } from './report.js';

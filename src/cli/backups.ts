@@ -12,9 +12,11 @@ import {
   verifyBackup,
   writeLogical,
   writePgDump,
+  writePhysical,
 } from '../backup/index.js';
 import { clientEnvironment, type Setting, setting, settings } from '../config.js';
 import { ClaireError } from '../errors/index.js';
+import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Invocation, option } from './command.js';
 import { progress } from './progress.js';
 import type { Place } from './session.js';
@@ -106,11 +108,18 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
   }
 }
 
-function writerOf(place: Place, { book, kind, compress }: Wanted): Parameters<typeof createBackup>[1] {
+function writerOf(
+  place: Place,
+  { book, kind, compress, signal }: Wanted,
+): Parameters<typeof createBackup>[1] {
   const url = place.url('postgres');
   if (kind === 'logical') return (writing) => writeLogical({ url, book }, writing);
   if (kind === 'pg_dump') return (writing) => writePgDump({ url, book, compression: compress }, writing);
-  throw new ClaireError('usage_invalid', { found: `There is no kind ${kind}.` });
+  return async (writing) => {
+    const books = await listBooks(place.database('postgres'));
+    const current = books.filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);
+    return writePhysical({ url, books: current, signal }, writing);
+  };
 }
 
 /** Restores a backup to see whether it can be. */

@@ -14,6 +14,7 @@ import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Clock, systemClock } from '../upkeep/index.js';
 import { type BackupSettings, backupSettings, checkBackup, takeBackup } from './backups.js';
 import type { Invocation } from './command.js';
+import { keepArchiving } from './log-archive.js';
 import type { Place } from './session.js';
 
 /** How often it is looked whether the time has come. */
@@ -36,7 +37,10 @@ export interface Keeping {
   now?: () => number;
 }
 
-/** Takes a backup of every book once a day, verifies it, and removes what is too old, until the signal is aborted. */
+/**
+ * Takes a backup of every book once a day, verifies it, removes what is too old, and takes the log of the embedded server
+ * into the archive all the while, until the signal is aborted. Resolves to what ends then.
+ */
 export async function keepBackups(
   invocation: Invocation,
   place: Place,
@@ -48,18 +52,27 @@ export async function keepBackups(
   if (minutes === undefined && at !== 'never')
     throw new ClaireError('usage_invalid', { found: `--backup-at is a time of day like 03:00, not ${at}.` });
   const settings = await backupSettings(invocation);
-  if (minutes === undefined) return { ended: Promise.resolve() };
   const { out } = invocation;
+  const onError = (error: unknown) =>
+    out.note(`backup: ${error instanceof Error ? error.message : String(error)}`);
   const admin = place.database('postgres');
-  return {
-    ended: keepTaking({
-      ...{ place, settings, minutes, signal, kinds: ['logical'] },
-      books: async () => (place.server ? currentBooks(admin) : [book]),
-      onTaken: (sentence) => out.say(sentence),
-      onError: (error) => out.note(`backup: ${error instanceof Error ? error.message : String(error)}`),
-    }),
-  };
+  const archiving = keepArchiving(place, settings, { signal, onError });
+  const taking =
+    minutes === undefined
+      ? undefined
+      : keepTaking({
+          ...{ place, settings, minutes, signal, kinds: kindsOf(place), onError },
+          books: async () => (place.server ? currentBooks(admin) : [book]),
+          onTaken: (sentence) => out.say(sentence),
+        });
+  return { ended: Promise.all([archiving, taking]).then(() => {}) };
 }
+
+/**
+ * A physical one is what the archived log is read after, so that any moment can be had; a logical one is restored into any
+ * version of the server.
+ */
+const kindsOf = (place: Place): Kind[] => (place.server ? ['logical', 'physical'] : ['logical']);
 
 const currentBooks = async (admin: Queryable): Promise<string[]> =>
   (await listBooks(admin)).filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);

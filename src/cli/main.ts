@@ -1,4 +1,4 @@
-import { ClaireError, EXIT } from '../errors/index.js';
+import { ClaireError, EXIT, type ExitCode } from '../errors/index.js';
 import { listenForInterrupts } from './interrupt.js';
 import { buildProgram } from './program.js';
 import { reportError } from './report-error.js';
@@ -10,16 +10,14 @@ export async function main(args: string[]): Promise<void> {
     if (!stream.listeners('error').includes(onOutputError)) stream.on('error', onOutputError);
   }
   const signal = listenForInterrupts(() => process.exit(EXIT.interrupted));
-  const program = buildProgram({
-    signal,
-    finish: (code) => {
-      process.exitCode = code;
-    },
-  });
+  const finish = (code: ExitCode) => {
+    process.exitCode = code;
+  };
   const style = { json: args.includes('--json'), debug: args.includes('--debug') };
   // Node would exit with 1, which says that a law is broken.
   process.on('uncaughtException', (error) => process.exit(reportError(error, style)));
   try {
+    const program = await buildProgram({ signal, finish }, args);
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     process.exitCode = reportError(error, style);

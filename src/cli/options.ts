@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Setting, setting, settings } from '../config.js';
-import { bookName } from '../database/index.js';
+import { bookName } from '../database/identifiers.js';
 
 /** Options that every command understands, before or after its name. */
 export interface GlobalOptions {

@@ -67,9 +67,12 @@ export function csv(head: readonly string[], rows: readonly Cells[]): string {
 
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
+/** `12,345`. By hand: a number that is asked for its text in a language reads all of Intl, 40 ms. */
+export const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+
 /** `1 row`, `2 rows`. */
 export const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+  `${grouped(count)} ${count === 1 ? one : many}`;
 
 const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'];
 

@@ -1,3 +1,5 @@
+import { grouped } from './print.js';
+
 /** A bar on standard error that a person watches; nothing at all in a pipe, a log, or a test. */
 export interface Progress {
   /** `note` says what is being done, in a few words. */
@@ -29,7 +31,7 @@ export function progress(label: string, stream: NodeJS.WriteStream = process.std
 }
 
 function picture(done: number, total: number | undefined): string {
-  const count = done.toLocaleString('en-US');
+  const count = grouped(done);
   if (!total) return count;
   const share = Math.min(1, done / total);
   const filled = Math.round(share * BAR);

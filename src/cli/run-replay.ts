@@ -1,6 +1,6 @@
 import { toIso } from '../domain/time.js';
 import { type Candle, type Progress as Reached, type ReplayResult, replay } from '../services/index.js';
-import { list } from './print.js';
+import { grouped, list } from './print.js';
 import { progress } from './progress.js';
 import { connectTo, type Place } from './session.js';
 
@@ -49,12 +49,12 @@ const extent = (
   total === undefined && bytes !== undefined ? [bytes, total_bytes] : [candles, total];
 
 const note = ({ candles, timestamp }: Reached): string =>
-  `${candles.toLocaleString('en-US')} candles, ${toIso(timestamp).slice(0, 10)}`;
+  `${grouped(candles)} candles, ${toIso(timestamp).slice(0, 10)}`;
 
 /** What a run has added to the record, for people. */
 export function replayText(result: ReplayResult, book: string): string {
   const { candles, signals, decisions, orders, trades, finished } = result;
-  const read = `${candles.toLocaleString('en-US')} candles read`;
+  const read = `${grouped(candles)} candles read`;
   const end = finished ? '' : '\nEnded before the last candle: the same command again goes on from there.';
   const placed = decisions.opening + decisions.closing + decisions.rejected;
   if (signals.recorded + placed + orders.filled + orders.rejected + trades.opened + trades.closed === 0) {

@@ -39,7 +39,8 @@ export async function visitEmbedded<T>(
   work: (visit: Visit) => Promise<T>,
 ): Promise<T> {
   const { dataDir, port, onNotice } = options;
-  const come = () => startEmbedded({ dataDir, onNotice, ...(port === undefined ? {} : { port }) });
+  const come = () =>
+    startEmbedded({ dataDir, onNotice, archives: true, ...(port === undefined ? {} : { port }) });
   return (await visit(come, options, work))!.value;
 }
 

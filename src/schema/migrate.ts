@@ -98,7 +98,7 @@ const PERHAPS = [
 
 interface Bringing extends MigrateOptions {
   book: string;
-  migrations: Migration[];
+  migrations: readonly Migration[];
 }
 
 async function bring(database: Database, session: Queryable, options: Bringing): Promise<Migrated> {
@@ -240,7 +240,11 @@ export function requireOurs(state: BookState): void {
 }
 
 /** What is still to be applied, after the history was held against the files. */
-export function pendingMigrations(state: BookState, migrations: Migration[], to: Version): Migration[] {
+export function pendingMigrations(
+  state: BookState,
+  migrations: readonly Migration[],
+  to: Version,
+): Migration[] {
   requireOurs(state);
   for (const [at, applied] of state.applied.entries()) {
     const file = migrations[at];

@@ -14,7 +14,7 @@ import {
   verifyBackup,
   writeLogical,
 } from '../../src/backup/index.js';
-import { LATEST_VERSION } from '../../src/schema/index.js';
+import { createBook, LATEST_VERSION } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
 import { backupsDirectory, takeLogical } from './backup-ground.js';
@@ -61,6 +61,8 @@ describe('a logical backup', () => {
   test('is restored beside, row by row as it was, and the book works on', async () => {
     const taken = await takeLogical(book, await backupsDirectory());
     const target = { admin: book.database, url: book.url, book: 'beside' };
+    expect(await hasRows(target)).toBe(false);
+    await createBook(book.database, 'beside');
     expect(await hasRows(target)).toBe(false);
     const restored = await openBackup(taken, here, (opened) => restoreBook(opened, 'main', target));
     expect(restored.rows).toMatchObject({ signals: 20, orders: 15 });

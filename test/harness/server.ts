@@ -1,11 +1,11 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/database/embedded/index.js';
 import { Database, withDatabase } from '../../src/database/index.js';
 import { migrate } from '../../src/schema/index.js';
 import { freePort } from './ports.js';
+import { scratchRoot } from './scratch.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,7 +19,7 @@ export const TEMPLATE = 'claire_template';
 
 /** One server a run, with one migrated template that each test file clones. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(join(tmpdir(), 'claire-test-'));
+  const directory = await mkdtemp(join(scratchRoot(), 'claire-test-'));
   // The server's own uid must pass through; else its data would lie elsewhere and outlive this directory.
   await chmod(directory, 0o755);
   const server = await startEmbedded({

@@ -14,8 +14,12 @@ const catalog = useCatalog();
 const { book, read, differencesOf, freshBook, mend } = catalog;
 
 describe('what was damaged is named, and the statements that are printed mend it', () => {
+  /** A book that was mended is as it was made, which the last line of each test says: the next one damages it again. */
+  let whole: string | undefined;
+
   test.skipIf(is15).each(damages)('%s', async (_, sql, said) => {
-    const name = await freshBook();
+    const name = whole ?? (await freshBook());
+    whole = undefined;
     await book.sql(sql, name);
     const differences = await differencesOf(name);
     expect(told(differences)).toEqual(said);
@@ -23,6 +27,7 @@ describe('what was damaged is named, and the statements that are printed mend it
     await mend(name);
     expect(told(await differencesOf(name))).toEqual([]);
     expect(await read(name)).toEqual(catalog.expected);
+    whole = name;
   });
 
   test('everything that can be broken together is mended together', async () => {

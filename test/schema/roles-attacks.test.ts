@@ -248,21 +248,17 @@ describe('a search path', () => {
        where p.pronamespace = '${name}'::regnamespace and p.prosecdef and a.grantee <> p.proowner group by 1 order by 1`,
     );
     expect(open.map((one) => one.name)).toEqual([
-      ...[
-        'correct_record',
-        'decide_orders',
-        'discard_row',
-        'fold_position_changes',
-        'fold_reservation_changes',
-      ],
+      ...['begin_retention', 'correct_record', 'decide_orders', 'discard_row', 'due_before', 'end_retention'],
+      ...['fold_position_changes', 'fold_reservation_changes'],
       ...[
         'halt_trading',
         'refresh_positions_realtime',
         'release_reservation',
         'release_row',
         'resume_trading',
+        'retain',
       ],
-      ...['set_capital', 'set_limits'],
+      ...['set_capital', 'set_horizon', 'set_limits'],
     ]);
   });
 

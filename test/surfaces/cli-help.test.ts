@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { buildProgram } from '../../src/cli/program.js';
 import { ask, claire, start } from './cli-run.js';
 import { isLinux, needs, repository } from './embedded-ground.js';
 
@@ -44,6 +45,20 @@ describe('every command explains itself', () => {
     expect(code).toBe(0);
     for (const command of COMMANDS)
       expect(stdout).toMatch(new RegExp(`^ {2}${command.split(' ')[0]}\\b`, 'm'));
+  });
+
+  test('each is found without the others, after options of all as well, and one that is not there among all', async () => {
+    const build = async (...args: string[]) => {
+      const runtime = { signal: new AbortController().signal, finish: () => {} };
+      return (await buildProgram(runtime, args)).commands.map((command) => command.name());
+    };
+    const all = await build();
+    const reads = await build('positions');
+    expect(reads).toEqual(expect.arrayContaining(['signals', 'trades', 'profit']));
+    for (const name of all)
+      expect(await build('--book', 'up', name)).toEqual(reads.includes(name) ? reads : [name]);
+    for (const args of [['positons'], ['--help'], ['--port'], ['reads']])
+      expect(await build(...args)).toEqual(all);
   });
 
   test('every filter of a read is a flag with its description', async () => {

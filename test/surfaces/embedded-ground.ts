@@ -2,7 +2,6 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readlink, realpath, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -14,6 +13,7 @@ import {
   type Login,
   startEmbedded,
 } from '../../src/database/embedded/index.js';
+import { scratchRoot } from '../harness/scratch.js';
 
 export const isRoot = process.getuid?.() === 0;
 export const isLinux = process.platform === 'linux';
@@ -34,7 +34,7 @@ export const afterwards = (work: () => unknown): void => void undo.push(work);
 
 /** A directory of the test's own that the server's account can pass. */
 export async function ground(): Promise<string> {
-  const base = await realpath(await mkdtemp(join(tmpdir(), 'claire-embedded-')));
+  const base = await realpath(await mkdtemp(join(scratchRoot(), 'claire-embedded-')));
   await chmod(base, 0o755);
   bases.push(base);
   return base;
@@ -58,7 +58,7 @@ export function useEmbedded({
   let base: string;
   let server: EmbeddedServer;
   beforeAll(async () => {
-    base = await mkdtemp(join(tmpdir(), 'claire-embedded-'));
+    base = await mkdtemp(join(scratchRoot(), 'claire-embedded-'));
     await chmod(base, 0o755);
     // What rests was made by the build that Claire brings along.
     const dataDir = options.binaries ? join(base, 'data') : await rested(book, base);

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/database/embedded/index.js';
 import { Database } from '../../src/database/index.js';
 import { migrate } from '../../src/schema/index.js';
+import { scratchRoot } from '../harness/scratch.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -26,7 +26,7 @@ const repository = resolve(fileURLToPath(import.meta.url), '../../..');
 
 /** A first start takes 1.5 s, a copy of its directory 0.2 s: only tests of the first start make one of their own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const base = await mkdtemp(join(tmpdir(), 'claire-resting-'));
+  const base = await mkdtemp(join(scratchRoot(), 'claire-resting-'));
   await chmod(base, 0o755);
   const [bare, main, compiled] = [join(base, 'bare'), join(base, 'main'), join(base, 'compiled')];
   await once(bare);

@@ -88,8 +88,7 @@ async function bringBack(staged: Staged, apply: Apply): Promise<Applied> {
   const { session, source, table, live } = staged;
   const reason = `${RESTORED}${source.backup}`;
   await session.query(`set local lock_timeout to ${LOCK_MS}`);
-  // Two who restore at once come one after the other, and nobody records meanwhile what the checks below have not seen.
-  await session.query(`lock table ${live} in share row exclusive mode`);
+  await lockTable(staged);
   const rows = await chooseRows(staged, apply);
   const applied: Applied = {
     ...{ backup: source.backup, book: source.book, table: table.name, apply },
@@ -111,6 +110,18 @@ async function bringBack(staged: Staged, apply: Apply): Promise<Applied> {
   if (apply === 'missing') applied.companions = await restoreCompanions(staged);
   await follow(staged, apply, reason);
   return applied;
+}
+
+/**
+ * Two who restore at once come one after the other. Where triggers are to rest nobody records meanwhile, for his row would
+ * pass them too; else services go on, and a key tells where they have recorded the same row.
+ */
+async function lockTable({ session, source, table, live }: Staged): Promise<void> {
+  if (table.resting.length > 0) await session.query(`lock table ${live} in share row exclusive mode`);
+  else
+    await session.query(`select pg_advisory_xact_lock(hashtext('claire restore'), hashtext($1))`, [
+      `${source.book}.${table.name}`,
+    ]);
 }
 
 /** What was found before the lock is looked at again: others may have recorded, or restored, the same meanwhile. */

@@ -141,12 +141,12 @@ export async function advanceSequence(session: Queryable, table: string, rows: s
     `select pg_get_serial_sequence($1, 'id') as sequence`,
     [table],
   );
-  // Whoever draws a number meanwhile does so to insert, and waits for the table.
-  await session.query(
-    `select setval($1::regclass, m.id) from (select max(id) as id from ${rows}) as m
-     where m.id > (select last_value from ${row!.sequence})`,
-    [row!.sequence],
-  );
+  const ahead = `from (select max(id) as id from ${rows}) as m where m.id > (select last_value from ${row!.sequence})`;
+  const [found] = await session.query(`select m.id ${ahead}`);
+  if (!found) return;
+  // Whoever draws a number meanwhile does so to insert, and waits for the table: else it could be set back.
+  await session.query(`lock table ${table} in share row exclusive mode`);
+  await session.query(`select setval($1::regclass, m.id) ${ahead}`, [row!.sequence]);
 }
 
 /** Ends the statement under way when the signal is aborted; gives what ends the listening. */

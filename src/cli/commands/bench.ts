@@ -12,7 +12,7 @@ import { reportText } from '../bench-text.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { Interrupted } from '../interrupt.js';
 import { type OutputFile, openOutput } from '../output-file.js';
-import { list } from '../print.js';
+import { grouped, list } from '../print.js';
 import { progress } from '../progress.js';
 
 const NAMES = WORKLOADS.map(({ name }) => name);
@@ -75,7 +75,7 @@ function countOf(text: string): number {
   const runs = /^\d+$/.test(text) ? Number(text) : 0;
   if (runs >= 1 && runs <= MOST_RUNS) return runs;
   throw new ClaireError('usage_invalid', {
-    found: `--runs is a whole number from 1 to ${MOST_RUNS.toLocaleString('en-US')}; found ${JSON.stringify(text)}.`,
+    found: `--runs is a whole number from 1 to ${grouped(MOST_RUNS)}; found ${JSON.stringify(text)}.`,
   });
 }
 

@@ -15,7 +15,7 @@ import {
 import { defineCommand, type Invocation, option } from '../command.js';
 import { keepHeapSmall } from '../heap.js';
 import { columnsOf, KINDS, type Kind } from '../import-kinds.js';
-import { counted, list } from '../print.js';
+import { counted, grouped, list } from '../print.js';
 import { openProblems, type Problems } from '../problems.js';
 import { progress } from '../progress.js';
 import { withBook } from '../session.js';
@@ -124,7 +124,7 @@ async function record(
       record: claire[kind.verb] as (rows: unknown) => Promise<Outcome[]>,
       onProblems: problems.take,
       onProgress: ({ rows }, bytes) =>
-        bar.update(bytes, source.size, `${source.size ? '' : 'bytes, '}${rows.toLocaleString('en-US')} rows`),
+        bar.update(bytes, source.size, `${source.size ? '' : 'bytes, '}${grouped(rows)} rows`),
     });
   } finally {
     bar.end();
@@ -132,7 +132,7 @@ async function record(
 }
 
 function importText(result: ImportResult, { first, file }: Problems, what: string): string {
-  const outcomes = outcomesOf(result).map(([name, count]) => [name, count.toLocaleString('en-US')] as const);
+  const outcomes = outcomesOf(result).map(([name, count]) => [name, grouped(count)] as const);
   const lines = first.map(({ line, id, message }) => `line ${line}, ${id}: ${message}`);
   const rest = result.refused + result.conflict - first.length;
   const more =

@@ -53,12 +53,18 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
 /** Of a state, when it was recorded is what people ask. */
 const APPEARANCES: Record<string, Partial<Appearance>> = { orderHistory: { hidden: ['id'] } };
 
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The verbs that are commands of this file, by the name of the command. */
+export const READS: ReadonlyMap<string, keyof Operations> = new Map(
+  Object.entries(operations as Record<string, AnyOperation>)
+    .filter(([verb, { kind }]) => kind === 'read' && !ELSEWHERE.includes(verb))
+    .map(([verb]) => [kebab(verb), verb as keyof Operations]),
+);
+
 /** A command for each read of the registry: its filters become flags, its row becomes the columns. */
 export const reads: AddCommand = (parent, runtime) => {
-  for (const [name, operation] of Object.entries(operations as Record<string, AnyOperation>)) {
-    if (operation.kind !== 'read' || ELSEWHERE.includes(name)) continue;
-    readCommand(name as keyof Operations, APPEARANCES[name])(parent, runtime);
-  }
+  for (const verb of READS.values()) readCommand(verb, APPEARANCES[verb])(parent, runtime);
 };
 
 interface Appearance {
@@ -203,5 +209,3 @@ function jsonGiven(text: string): unknown {
     throw new ClaireError('input_invalid', { found: `contains: it is not JSON: ${text}`, cause: error });
   }
 }
-
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -4,7 +4,7 @@ import { operations } from '../../operations/index.js';
 import { parseInput } from '../../operations/operation.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { MOMENTS, momentGiven } from '../moments.js';
-import { counted, table } from '../print.js';
+import { counted, grouped, table } from '../print.js';
 import { withBook } from '../session.js';
 import { type Chain, chainText } from '../why-text.js';
 
@@ -59,7 +59,7 @@ async function tellNotTraded(invocation: Invocation): Promise<undefined> {
       table(
         ['signals', 'reason', 'first', 'last', 'newest'],
         groups.map(({ signals, reason, first, last, newest }) => [
-          signals.toLocaleString('en-US'),
+          grouped(signals),
           ...[reason, toIso(first), toIso(last), newestText(newest, signals)],
         ]),
       ),

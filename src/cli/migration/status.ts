@@ -64,7 +64,7 @@ export async function showStatus({ globals, out }: Invocation, place: Place): Pr
 }
 
 /** What would stop a migration at its first look: an edited file, a gap, a newer program, something in the way. */
-function problemOf(state: BookState, migrations: Migration[]): string | null {
+function problemOf(state: BookState, migrations: readonly Migration[]): string | null {
   try {
     pendingMigrations(state, migrations, LATEST_VERSION);
     return null;

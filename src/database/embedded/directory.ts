@@ -61,6 +61,10 @@ export async function clusterMajor(layout: Layout): Promise<number | undefined> 
   return undefined;
 }
 
+/** Whether a data directory has a server's files. @throws ClaireError embedded_directory_unusable */
+export const hasCluster = async (dataDir: string): Promise<boolean> =>
+  (await clusterMajor(layoutOf(dataDir))) !== undefined;
+
 /** The place of an existing cluster: as root the server runs as the cluster's owner. */
 export async function placeOf(layout: Layout): Promise<Place | undefined> {
   const cluster = await unless(['ENOENT', 'ENOTDIR'], realpath(layout.entry));

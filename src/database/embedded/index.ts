@@ -1,4 +1,5 @@
 export { binariesOf } from './build.js';
+export { hasCluster } from './directory.js';
 export { isAlive } from './files.js';
 export type { EmbeddedServer, KeepPasswords, UrlOptions } from './handle.js';
 export { LOGINS, type Login, SUPERUSER } from './logins.js';
