@@ -4,6 +4,7 @@ export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
 export { writeLogical } from './logical.js';
 export { type Opened, openBackup, readingOf, type Until } from './opened.js';
+export { type DumpTools, findDumpTools } from './pg-dump/tools.js';
 export { type PgDumpOptions, writePgDump } from './pg-dump/write.js';
 export {
   type ArchiveNow,

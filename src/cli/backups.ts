@@ -4,6 +4,7 @@ import {
   type BackupEvent,
   type BackupKey,
   createBackup,
+  findDumpTools,
   type Kind,
   type Listed,
   logEvent,
@@ -106,6 +107,17 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
   } finally {
     bar?.end();
   }
+}
+
+/** pg_dump where there is one that fits the server, as the seed has it; else what needs no program. */
+export async function usualKind(place: Place): Promise<Kind> {
+  const [row] = await place
+    .database('postgres')
+    .query<{ major: number }>(`select current_setting('server_version_num')::int / 10000 as major`);
+  return findDumpTools(row!.major).then(
+    () => 'pg_dump',
+    () => 'logical',
+  );
 }
 
 function writerOf(
