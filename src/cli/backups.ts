@@ -131,6 +131,7 @@ function writerOf(
   if (kind === 'logical') return (writing) => writeLogical({ url, book }, writing);
   if (kind === 'pg_dump') return (writing) => writePgDump({ url, book, compression: compress }, writing);
   return async (writing) => {
+    await place.server?.keepLog();
     const books = await listBooks(place.database('postgres'));
     const current = books.filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);
     return writePhysical({ url, books: current, signal }, writing);

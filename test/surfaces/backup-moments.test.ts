@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -18,6 +19,7 @@ import { ground, useEmbedded } from './embedded-ground.js';
 import {
   admin,
   adminUrl,
+  backupsDirectory,
   copyOf,
   flipBit,
   idsIn,
@@ -47,6 +49,7 @@ beforeAll(async () => {
   backups = await lastingDirectory();
   const database = new Database({ databaseUrl: adminUrl(desk.server), applicationName: 'tests' });
   await record(database, 2);
+  await desk.server.keepLog();
   first = await takePhysical(adminUrl(desk.server), backups);
   for (let at = 0; at < 30; at++) {
     await record(database, 1);
@@ -108,17 +111,24 @@ describe('an archive that', () => {
   });
 });
 
+/** Of a server that a physical backup was taken of. */
+async function wantedSpool(): Promise<string> {
+  const spool = await ground();
+  await writeFile(join(spool, '.wanted'), '');
+  return spool;
+}
+
 describe('the sweep', () => {
   test('leaves what is still being written, and what it has taken is gone from the spool', async () => {
     const copy = await copyOf(backups);
     const options = await sweeping(desk.server, copy);
     const [name] = (await readdir(options.archive)).sort().reverse();
-    const spool = await ground();
+    const spool = await wantedSpool();
     const later = `${name!.slice(0, 23)}F`;
     for (const each of [`archtemp.${later}.1.2`, later, `${later}.00000028.backup`])
       await writeFile(join(spool, each), Buffer.alloc(1024 ** 2));
     await Promise.all([sweepArchive({ ...options, spool }), sweepArchive({ ...options, spool })]);
-    expect(await readdir(spool)).toEqual([`archtemp.${later}.1.2`]);
+    expect(await readdir(spool)).toEqual(['.wanted', `archtemp.${later}.1.2`]);
     expect(await readdir(options.archive)).toContain(`${later}.gz`);
     expect((await readdir(options.archive)).filter((each) => each.startsWith('.'))).toEqual([]);
   });
@@ -126,11 +136,20 @@ describe('the sweep', () => {
   test('takes nothing under a name that is something else in the archive', async () => {
     const options = await sweeping(desk.server, await copyOf(backups));
     const [name] = await readdir(options.archive);
-    const spool = await ground();
+    const spool = await wantedSpool();
     await writeFile(join(spool, name!.slice(0, 24)), Buffer.alloc(1024 ** 2, 1));
     const refused = await refusal(sweepArchive({ ...options, spool }));
     expect(refused.code).toBe('backup_wal_conflict');
-    expect(await readdir(spool)).toHaveLength(1);
+    expect(await readdir(spool)).toHaveLength(2);
+  });
+
+  test('throws away what nobody has use for: the log of a server without a physical backup', async () => {
+    const options = await sweeping(desk.server, await backupsDirectory());
+    const spool = await ground();
+    await writeFile(join(spool, '000000010000000000000001'), '');
+    await sweepArchive({ ...options, spool });
+    expect(await readdir(spool)).toEqual([]);
+    expect(existsSync(options.archive)).toBe(false);
   });
 });
 

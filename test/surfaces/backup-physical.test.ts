@@ -162,6 +162,7 @@ describe.runIf(needs(existsSync(postgres15), postgres15))('of PostgreSQL 15', ()
   test('a backup and the log after it are run by programs of that version', async () => {
     const backups = await backupsDirectory();
     const database = admin(desk.server);
+    await desk.server.keepLog();
     await database.query('create table public.t (id int)');
     const taken = await takePhysical(adminUrl(desk.server), backups, { books: [] });
     await database.query('insert into public.t values (1)');

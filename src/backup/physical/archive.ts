@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from '../../database/embedded/index.js';
+import { dropUnwantedLog, isAlive } from '../../database/embedded/index.js';
 import type { Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type Coding, storeFile } from '../files.js';
@@ -29,10 +29,12 @@ const UNREAD = /^[0-9A-F]{24}\.([0-9A-F]{8}\.backup|partial)$/;
 
 /**
  * Takes what the server has archived into the archive, compressed: each file is there and on the disk before it leaves the
- * spool. Several processes may do it at once. What is still being written has another name, and stays.
+ * spool. Several processes may do it at once. What is still being written has another name, and stays. Where no physical
+ * backup was ever taken (`keepLog`), it is thrown away.
  * @throws ClaireError backup_failed, backup_wal_conflict
  */
 export async function sweepArchive({ spool, archive, coding }: Sweeping): Promise<Swept> {
+  await dropUnwantedLog(spool);
   const names = (await readdir(spool).catch(() => [] as string[])).sort();
   const swept = { files: 0, bytes: 0 };
   for (const name of names) {

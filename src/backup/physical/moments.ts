@@ -10,7 +10,7 @@ import { ClaireError } from '../../errors/index.js';
 import type { Reading, Until } from '../opened.js';
 import { type Listed, whole } from '../repository.js';
 import type { SideFile } from '../side-file.js';
-import { type Archived, logFrom, putLog } from './log.js';
+import { type Archived, type Log, logFrom, putLog } from './log.js';
 
 /**
  * The backup that a moment is reached from with the least of the log: the newest one that ended before.
@@ -65,7 +65,7 @@ export async function recoverUntil(
   await put(log.histories);
   if (moment === undefined) {
     await put(log.segments);
-    if (log.missing !== undefined) throw gap(log.missing);
+    if (log.missing !== undefined) throw await gap(log);
     return recover({});
   }
   const [first, rest] = await splitAt(log.segments, Date.parse(moment) + LATER_MS);
@@ -81,7 +81,7 @@ export async function recoverUntil(
     recovered = await recover(target);
   }
   if (recovered.isReached) return recovered;
-  if (log.missing !== undefined) throw gap(log.missing);
+  if (log.missing !== undefined) throw await gap(log);
   // PostgreSQL goes on until it has seen a commit that is too late: where there is none, the last one may be the one.
   const all = await recover({});
   if (all.last_commit === moment) return all;
@@ -101,8 +101,15 @@ const toMicroseconds = (moment: string): string => {
   return before === undefined ? moment : `${before}.${fraction.padEnd(6, '0')}Z`;
 };
 
-const gap = (name: string): ClaireError =>
-  new ClaireError('backup_wal_missing', { found: `${name} is missing.`, details: { missing: name } });
+async function gap({ missing, segments }: Log): Promise<ClaireError> {
+  const last = segments.at(-1);
+  const until = last && (await stat(last.path)).mtime.toISOString();
+  const found = `${missing} is missing${until ? `; before it the log was archived until ${until}` : ''}.`;
+  return new ClaireError('backup_wal_missing', {
+    found,
+    details: { missing, archived_until: until ?? null },
+  });
+}
 
 const beyond = (moment: string, last: string | undefined): ClaireError =>
   new ClaireError('restore_beyond_archive', {

@@ -42,10 +42,11 @@ export const physical: Reader = (reading, work) =>
 export async function restoreCluster(dataDir: string, reading: Reading): Promise<Recovered> {
   const build = await buildFor(reading);
   if (build.binaries !== undefined) throw notHere(reading.side);
-  return placeCluster(dataDir, async (staging) => {
+  const make = async (staging: Staging) => {
     const manifest = await unpack(reading, staging);
     return recover(reading, staging, { isCopy: !manifest.files.has(OURS), branches: true });
-  });
+  };
+  return placeCluster(dataDir, make, true);
 }
 
 /** A cluster that Claire made has it; another's configuration names files and addresses of where it was. */
