@@ -26,6 +26,8 @@ import type { Place } from './session.js';
 export interface BackupSettings {
   backups: string;
   key: BackupKey | undefined;
+  /** Server to restore into for a look; undefined: one of our own. */
+  scratch: string | undefined;
   hook: string | undefined;
   gzip: number;
   /** How pg_dump compresses, where somebody said it. */
@@ -39,7 +41,7 @@ export const offered = (name: Setting) => {
 };
 
 /** Options of every command that has to do with backups. */
-export const backupOptions = () => [offered('backups'), offered('backup_key_file')];
+export const backupOptions = () => [offered('backups'), offered('backup_key_file'), offered('scratch_url')];
 export const writingOptions = () => [
   offered('backup_hook'),
   option('--gzip <level>', 'level of compression, 1 (fast) to 9 (small); default 6, of pg_dump 9'),
@@ -56,6 +58,7 @@ export async function backupSettings({ globals, options }: Invocation): Promise<
   return {
     backups: setting('backups', text('backups')) ?? join(globals.data, 'backups'),
     key,
+    scratch: setting('scratch_url', text('scratch')),
     hook: setting('backup_hook', text('hook')),
     gzip: levelOf(text('gzip')),
     compress: text('compress') ?? text('gzip'),
@@ -138,14 +141,14 @@ function writerOf(
 /** Restores a backup to see whether it can be. */
 export async function checkBackup(
   backup: Listed,
-  settings: Pick<BackupSettings, 'backups' | 'key'>,
+  settings: Pick<BackupSettings, 'backups' | 'key' | 'scratch'>,
   quiet = false,
 ): Promise<Verified> {
   const bar = quiet ? undefined : progress('verify');
   try {
     return await logged(settings, { action: 'verify', name: backup.name }, async () => {
       const verified = await verifyBackup(backup, {
-        key: settings.key,
+        ...{ key: settings.key, scratch: settings.scratch },
         onStage: (sentence) => bar?.update(0, undefined, sentence),
       });
       return verified;

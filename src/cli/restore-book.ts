@@ -70,17 +70,21 @@ export async function restoreInto(
   const bar = progress('restore');
   try {
     const onStage = (sentence: string) => bar.update(0, undefined, sentence);
-    const restored = await openBackup(backup, { key: settings.key, until, onStage }, async (opened) => {
-      signal.throwIfAborted();
-      if (isFilled) await sendAway(admin, target.book);
-      return restoreBook(opened, from, target, {
-        replace: options.replace === true,
-        onTable: (name, at, of) => bar.update(at, of, name),
-        ...(isFilled && options.backup !== false
-          ? { beforehand: () => save(place, target.book, settings, signal) }
-          : {}),
-      });
-    });
+    const restored = await openBackup(
+      backup,
+      { key: settings.key, scratch: settings.scratch, until, onStage },
+      async (opened) => {
+        signal.throwIfAborted();
+        if (isFilled) await sendAway(admin, target.book);
+        return restoreBook(opened, from, target, {
+          replace: options.replace === true,
+          onTable: (name, at, of) => bar.update(at, of, name),
+          ...(isFilled && options.backup !== false
+            ? { beforehand: () => save(place, target.book, settings, signal) }
+            : {}),
+        });
+      },
+    );
     await makeRoles(place, target.book);
     await logEvent(settings.backups, {
       ...{ at_ms: Date.now(), action: 'restore', name: backup.name, book: target.book, ok: true },

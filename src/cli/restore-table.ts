@@ -75,25 +75,29 @@ async function compareAndApply(
   const bar = progress('restore');
   const onStage = (sentence: string) => bar.update(0, undefined, sentence);
   try {
-    return await openBackup(backup, { key: settings.key, onStage }, async ({ url, problems }) => {
-      signal.throwIfAborted();
-      if (problems.length > 0) throw new ClaireError('backup_unverified', { found: problems.join(' ') });
-      const source: TableSource = {
-        ...{ liveUrl: place.url('postgres'), backupUrl: url, book: globals.book },
-        ...{ table: options.table as string, backup: backup.name, signal },
-        completeUntil_ms: backup.side!.complete_until_ms,
-        withExpired: options.expired === true,
-      };
-      onStage('comparing the table');
-      const diff = await diffTable(source);
-      const rows = apply ? diff[apply].rows : 0;
-      if (!apply) return { ...diff, applied: null, broken: null };
-      bar.end();
-      if (!options.yes && rows > 0) await ask(invocation, diff, apply);
-      onStage('bringing rows back');
-      const applied = await applyTable(source, apply);
-      return { ...diff, applied, broken: await brokenLaws(place, globals.book) };
-    });
+    return await openBackup(
+      backup,
+      { key: settings.key, scratch: settings.scratch, onStage },
+      async ({ url, problems }) => {
+        signal.throwIfAborted();
+        if (problems.length > 0) throw new ClaireError('backup_unverified', { found: problems.join(' ') });
+        const source: TableSource = {
+          ...{ liveUrl: place.url('postgres'), backupUrl: url, book: globals.book },
+          ...{ table: options.table as string, backup: backup.name, signal },
+          completeUntil_ms: backup.side!.complete_until_ms,
+          withExpired: options.expired === true,
+        };
+        onStage('comparing the table');
+        const diff = await diffTable(source);
+        const rows = apply ? diff[apply].rows : 0;
+        if (!apply) return { ...diff, applied: null, broken: null };
+        bar.end();
+        if (!options.yes && rows > 0) await ask(invocation, diff, apply);
+        onStage('bringing rows back');
+        const applied = await applyTable(source, apply);
+        return { ...diff, applied, broken: await brokenLaws(place, globals.book) };
+      },
+    );
   } finally {
     bar.end();
   }

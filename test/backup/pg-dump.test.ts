@@ -81,7 +81,7 @@ describe.runIf(has)('a backup by pg_dump', () => {
     const rows = taken.side!.books[0]!.facts.find(({ table }) => table === 'signals')!.rows;
     const target = { admin: book.database, url: book.url, book: 'beside' };
     const restored = await openBackup(taken, { key }, async (opened) => {
-      expect(opened).toMatchObject({ problems: [], broken: [], scratch: { server: { major: 18 } } });
+      expect(opened).toMatchObject({ problems: [], broken: [], scratch: { major: 18 } });
       return restoreBook(opened, 'main', target);
     });
     expect(restored.rows.signals).toBe(rows);

@@ -237,6 +237,7 @@ test('what does not come back alone is refused with the reason', async () => {
   const codes = (error: { code: string; message: string }) => `${error.code}: ${error.message}`;
   expect(codes(await refusal(pair.diff('limits')))).toMatch(/^restore_table_refused: .*claire limits set/);
   expect(codes(await refusal(pair.diff('positions')))).toMatch(/follow from the trades/);
+  expect(codes(await refusal(pair.diff('materialized_view_refreshes')))).toMatch(/how the book works/);
   expect(codes(await refusal(pair.diff('nothing')))).toMatch(/no table of the record/);
   await pair.crime(`update decisions set reason = 'other' where order_id = 'o1'`);
   expect(await counts(pair, 'decisions')).toEqual({ ...NOTHING, different: 1 });

@@ -80,3 +80,11 @@ test('restore --table refuses what does not come back alone before anything is r
   const alone = await ask('restore', '--apply', 'missing', ...there());
   expect([alone.code, alone.stderr]).toEqual([2, expect.stringContaining('--apply wants --table')]);
 });
+
+test('backup create --kind pg_dump says which pg_dump it needs where there is none', async () => {
+  process.env.CLAIRE_PG_BIN = backups;
+  const said = await ask('backup', 'create', '--kind', 'pg_dump', ...there());
+  delete process.env.CLAIRE_PG_BIN;
+  expect([said.code, said.stderr]).toEqual([3, expect.stringContaining(`There is none in ${backups}.`)]);
+  expect(said.stderr).toContain('--kind logical');
+});

@@ -2,7 +2,7 @@ import { identifier, type Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type Clock, systemClock } from '../clock.js';
 import { tableState, vacuum } from '../vacuum.js';
-import { Pace } from './pace.js';
+import { HELD_MS, Pace } from './pace.js';
 import { momentOf, RETAINED, type Retained, type Scope } from './tables.js';
 
 export interface RetentionOptions extends Scope {
@@ -156,7 +156,7 @@ class TableRun {
       } catch (error) {
         const isHeld = error instanceof ClaireError && error.code === 'lock_timed_out';
         if (!isHeld || attempt >= ATTEMPTS || this.options.signal.aborted) throw error;
-        await this.#clock.sleep(this.#pace.held_ms, this.options.signal);
+        await this.#clock.sleep(HELD_MS, this.options.signal);
       }
     }
   }
