@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Client, type Connection, type Submittable } from 'pg';
 import { ClaireError, fromPostgres } from '../errors/index.js';
 import { parseDatabaseUrl } from './connection-string.js';
-import { literal } from './identifiers.js';
+import { identifier, literal } from './identifiers.js';
 
 /** What a base backup consists of: the files of the cluster as a tar, and the list of them with their checksums. */
 export type BasePart = 'base.tar' | 'backup_manifest';
@@ -98,8 +99,10 @@ function toBytes(text: string): number {
 }
 
 /** The log since the last checkpoint stays until the connection ends, however much is written meanwhile. */
-const keepLog = (client: Client) =>
-  client.query(`CREATE_REPLICATION_SLOT "claire_backup_${process.pid}" TEMPORARY PHYSICAL RESERVE_WAL`);
+const keepLog = (client: Client) => {
+  const name = `claire_backup_${randomBytes(8).toString('hex')}`;
+  return client.query(`CREATE_REPLICATION_SLOT ${identifier(name)} TEMPORARY PHYSICAL RESERVE_WAL`);
+};
 
 /** What the server says to a login that may not, or that its pg_hba.conf does not let in for this. */
 function asRefusal(error: unknown): unknown {
