@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/index.js';
-import { type Listed, listBackups } from './repository.js';
+import type { Listed } from './repository.js';
 import type { Kind, SideFile } from './side-file.js';
 
 /** Whose rows are meant. */
@@ -30,16 +30,4 @@ export const newestOf = (listed: readonly Listed[], origin: Origin, kind: Kind):
 /** The newest backup of a book that was restored and found right. */
 export function newestVerified(listed: readonly Listed[], origin: Origin): Listed | undefined {
   return listed.find(({ side, verified }) => side && verified?.ok && isOf(side, origin));
-}
-
-/**
- * Until when everything that a book recorded is in a verified backup that lies there; undefined where there is none.
- * A backup of another server proves nothing, even where the book has the same name.
- */
-export async function coveredUntil(
-  backups: string,
-  origin: Origin,
-): Promise<{ until_ms: number; name: string } | undefined> {
-  const found = newestVerified(await listBackups(backups), origin);
-  return found?.side && { until_ms: found.side.complete_until_ms, name: found.name };
 }

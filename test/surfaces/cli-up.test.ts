@@ -269,6 +269,7 @@ describe('status and stop', () => {
         'open_laws',
         'hand_made',
         'positions',
+        'backups',
         'protection',
       ],
     ]);
