@@ -75,7 +75,7 @@ async function compareAndApply(
   const bar = progress('restore');
   const onStage = (sentence: string) => bar.update(0, undefined, sentence);
   try {
-    return await openBackup(backup, { key: settings.key, onStage }, async ({ url, problems }) => {
+    return await openBackup(backup, { key: settings.key, signal, onStage }, async ({ url, problems }) => {
       signal.throwIfAborted();
       if (problems.length > 0) throw new ClaireError('backup_unverified', { found: problems.join(' ') });
       const source: TableSource = {

@@ -1,5 +1,5 @@
 import { baseBackup, type CopySession, openCopySession } from '../../database/index.js';
-import { atOneMoment, describeMoment, type Writing, type Written } from '../create.js';
+import { atOneMoment, type Writing, type Written } from '../create.js';
 import { factsOf } from '../facts.js';
 import { type StoredFile, storeFile } from '../files.js';
 import { shapeOf } from '../shape.js';
@@ -61,8 +61,7 @@ export const fileName = (part: string, { gzip }: { gzip: number | false }): stri
 
 /** What the books hold before it begins; a restored copy has no less of what is never taken away. */
 const orientation = (session: CopySession, books: readonly string[]) =>
-  atOneMoment(session, async () => {
-    const moment = await describeMoment(session);
+  atOneMoment(session, books, async (moment) => {
     const shapes = [];
     for (const book of books) {
       const shape = await shapeOf(session, book);
