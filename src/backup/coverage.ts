@@ -23,11 +23,22 @@ const isOf = (side: SideFile, { book, systemIdentifier, database }: Origin): boo
   (side.kind === 'physical' || side.server.database === database) &&
   side.books.some((one) => one.book === book);
 
+/** A clock that was wrong and was put right leaves backups of the time to come: what they hold, by their times, is not so. */
+const isOfNow = (side: SideFile, now: number): boolean => side.begun_ms <= now;
+
 /** The newest backup of a book by a kind. */
-export const newestOf = (listed: readonly Listed[], origin: Origin, kind: Kind): Listed | undefined =>
-  listed.find(({ side }) => side?.kind === kind && isOf(side, origin));
+export const newestOf = (
+  listed: readonly Listed[],
+  origin: Origin,
+  kind: Kind,
+  now = Date.now(),
+): Listed | undefined =>
+  listed.find(({ side }) => side?.kind === kind && isOf(side, origin) && isOfNow(side, now));
 
 /** The newest backup of a book that was restored and found right. */
-export function newestVerified(listed: readonly Listed[], origin: Origin): Listed | undefined {
-  return listed.find(({ side, verified }) => side && verified?.ok && isOf(side, origin));
-}
+export const newestVerified = (
+  listed: readonly Listed[],
+  origin: Origin,
+  now = Date.now(),
+): Listed | undefined =>
+  listed.find(({ side, verified }) => side && verified?.ok && isOf(side, origin) && isOfNow(side, now));

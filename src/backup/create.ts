@@ -1,5 +1,6 @@
 import { packageVersion } from '../config.js';
 import { identifier, type Queryable } from '../database/index.js';
+import { recordTables } from '../schema/index.js';
 import type { Coding } from './files.js';
 import { backupName, type Listed, openDraft } from './repository.js';
 import type { Kind, SideFile } from './side-file.js';
@@ -47,37 +48,66 @@ export async function createBackup(
   }
 }
 
-/** Which server and database it is, and how far back what is recorded there now is in a snapshot of this moment. */
-export async function describeMoment(
-  session: Queryable,
-): Promise<Pick<SideFile, 'server' | 'taken_ms' | 'complete_until_ms'>> {
-  const [row] = await session.query<SideFile['server'] & { taken_ms: number; complete_until_ms: number }>(
+/** When and where a backup sees what it holds. */
+export type Moment = Pick<SideFile, 'server' | 'taken_ms' | 'complete_until_ms'>;
+
+/**
+ * Which server and database it is, and until when all that was recorded is committed now. Asked before the snapshot is
+ * taken: who commits between the two is not in the snapshot, and was seen to be open here. When what is prepared, or
+ * another's, began is not told: a day is given to it.
+ */
+async function describeServer(session: Queryable): Promise<Omit<Moment, 'taken_ms'>> {
+  const [row] = await session.query<SideFile['server'] & { complete_until_ms: number }>(
     `select current_setting('server_version') as version,
        current_setting('server_version_num')::int / 10000 as major,
        (select system_identifier::text from pg_control_system()) as system_identifier,
        current_database()::text as database,
        (select reset_val from pg_settings where name = 'TimeZone') as time_zone,
-       floor(extract(epoch from now()) * 1000)::bigint as taken_ms,
-       floor(extract(epoch from least(now(), (select min(prepared) from pg_prepared_xacts), (
+       floor(extract(epoch from least(now(), (select min(prepared) - interval '1 day' from pg_prepared_xacts), (
          select case when bool_or(query = '<insufficient privilege>') then now() - interval '1 day'
            else min(xact_start) end
          from pg_stat_activity where datid = (select oid from pg_database where datname = current_database())
            and pid <> pg_backend_pid()
        ))) * 1000)::bigint as complete_until_ms`,
   );
-  const { taken_ms, complete_until_ms, ...server } = row!;
-  return { taken_ms, complete_until_ms, server };
+  const { complete_until_ms, ...server } = row!;
+  return { complete_until_ms, server };
 }
 
-/** Work on a session that sees one moment, which others can be given to see as well. */
-export async function atOneMoment<T>(session: Queryable, work: (snapshot: string) => Promise<T>): Promise<T> {
+/**
+ * Work on a session that sees one moment of these books, which others can be given to see as well. Their tables are held
+ * from before it: what is truncated or written anew meanwhile, by a restore or a migration, looks empty to an older
+ * snapshot, and would be backed up so.
+ */
+export async function atOneMoment<T>(
+  session: Queryable,
+  books: readonly string[],
+  work: (moment: Moment, snapshot: string) => Promise<T>,
+): Promise<T> {
+  const described = await describeServer(session);
+  const held = await tablesOf(session, books);
   await session.query('begin isolation level repeatable read read only');
   try {
-    const [row] = await session.query<{ snapshot: string }>('select pg_export_snapshot() as snapshot');
-    return await work(row!.snapshot);
+    // Takes no snapshot.
+    if (held.length > 0) await session.query(`lock table ${held.join(', ')} in access share mode`);
+    const [row] = await session.query<{ snapshot: string; taken_ms: number }>(
+      `select pg_export_snapshot() as snapshot,
+         floor(extract(epoch from statement_timestamp()) * 1000)::bigint as taken_ms`,
+    );
+    return await work({ ...described, taken_ms: row!.taken_ms }, row!.snapshot);
   } finally {
     await session.query('rollback').catch(() => {});
   }
+}
+
+async function tablesOf(session: Queryable, books: readonly string[]): Promise<string[]> {
+  const found = await session.query<{ book: string; table: string }>(
+    `select n.nspname::text as book, c.relname::text as table
+     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname = any ($1) and c.relkind in ('r', 'p') and c.relname = any ($2) order by c.oid`,
+    [books, recordTables('all')],
+  );
+  return found.map(({ book, table }) => `${identifier(book)}.${identifier(table)}`);
 }
 
 /** The same moment, seen from another session. */

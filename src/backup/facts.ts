@@ -21,7 +21,9 @@ export async function factsOf(
   const facts: TableFacts[] = [];
   for (const { table, columns } of tables) {
     const names = columns.map(({ name }) => name).sort();
-    const summed = columns.filter(({ type }) => type.startsWith('numeric')).map(({ name }) => name);
+    const summed = columns
+      .filter(({ type }) => /^numeric(\(|$)/.test(type) && !type.endsWith('[]'))
+      .map(({ name }) => name);
     const sums = summed.map(
       (name) => `'${name.replaceAll("'", "''")}', coalesce(sum(${identifier(name)}), 0)::text`,
     );

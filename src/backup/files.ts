@@ -125,24 +125,24 @@ function encrypted(key: BackupKey): Transform {
   });
 }
 
+interface Reading extends Pick<Coding, 'key' | 'signal'> {
+  gzip: boolean;
+}
+
 /**
  * What was stored in a file, decoded. That the key is the right one is asked before (`requireKey`); what is not whole is
  * an error of the stream, so nothing that came from it counts until it has ended.
  * @throws ClaireError backup_damaged
  */
-export function openFile(
-  directory: string,
-  { name, bytes }: StoredFile,
-  { gzip, key }: { gzip: boolean; key?: BackupKey | undefined },
-): Readable {
-  return Readable.from(decoded(join(directory, name), name, bytes, { gzip, key }), { objectMode: false });
+export function openFile(directory: string, { name, bytes }: StoredFile, coding: Reading): Readable {
+  return Readable.from(decoded(join(directory, name), name, bytes, coding), { objectMode: false });
 }
 
 async function* decoded(
   path: string,
   name: string,
   bytes: number,
-  { gzip, key }: { gzip: boolean; key?: BackupKey | undefined },
+  { gzip, key, signal }: Reading,
 ): AsyncGenerator<Buffer> {
   const stages: Transform[] = [];
   try {
@@ -156,14 +156,14 @@ async function* decoded(
       source =
         to < IV_BYTES
           ? Readable.from([], { objectMode: false })
-          : createReadStream(path, { start: IV_BYTES, end: to, highWaterMark: CHUNK });
+          : createReadStream(path, { start: IV_BYTES, end: to, highWaterMark: CHUNK, signal });
       stages.push(decipher);
-    } else source = createReadStream(path, { highWaterMark: CHUNK });
+    } else source = createReadStream(path, { highWaterMark: CHUNK, signal });
     // A file that ends too early is an error, and not all that there was.
     if (gzip) stages.push(createGunzip({ finishFlush: constants.Z_FINISH, chunkSize: CHUNK }));
     yield* chained(source, stages);
   } catch (error) {
-    if (error instanceof ClaireError) throw error;
+    if (error instanceof ClaireError || signal?.aborted) throw error;
     throw new ClaireError('backup_damaged', { found: `${name}: ${(error as Error).message}.`, cause: error });
   }
 }
@@ -196,16 +196,27 @@ async function ends(path: string): Promise<{ iv: Buffer; tag: Buffer }> {
 }
 
 /** Whether every file is as long as it was, and says the same. @throws ClaireError backup_damaged, naming the first that is not */
-export async function checkFiles(directory: string, files: readonly StoredFile[]): Promise<void> {
-  for (const { name, bytes, sha256 } of files) {
-    const path = join(directory, name);
-    const found = await stat(path).catch(() => undefined);
-    if (!found) throw damaged(`${name} is missing.`);
-    if (found.size !== bytes) throw damaged(`${name} has ${found.size} bytes and was written with ${bytes}.`);
+export async function checkFiles(
+  directory: string,
+  files: readonly StoredFile[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await checkSizes(directory, files);
+  for (const { name, sha256 } of files) {
     const hash = createHash('sha256');
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK })) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(join(directory, name), { highWaterMark: CHUNK, signal }))
+      hash.update(chunk as Buffer);
     if (hash.digest('hex') !== sha256)
       throw damaged(`The content of ${name} has changed since it was written.`);
+  }
+}
+
+/** Whether every file is there, and as long as it was. @throws ClaireError backup_damaged, naming the first that is not */
+export async function checkSizes(directory: string, files: readonly StoredFile[]): Promise<void> {
+  for (const { name, bytes } of files) {
+    const found = await stat(join(directory, name)).catch(() => undefined);
+    if (!found) throw damaged(`${name} is missing.`);
+    if (found.size !== bytes) throw damaged(`${name} has ${found.size} bytes and was written with ${bytes}.`);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type CopySession, identifier } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import type { ShapeWithoutFacts } from './shape.js';
+import { SET_TRIGGER } from './table/triggers.js';
 
 export interface Load {
   /** Where the rows go: a session in a transaction, as an owner of the book. */
@@ -22,6 +23,7 @@ export async function loadRows({ session, book, shape, rows, onTable }: Load): P
   const schema = identifier(book);
   const of = (table: string) => `${schema}.${identifier(table)}`;
   const tables = shape.tables.map(({ table }) => of(table));
+  const special = await specialTriggers(session, tables);
   for (const table of tables) await session.query(`alter table ${table} disable trigger user`);
   await session.query(`truncate ${tables.join(', ')}`);
   for (const { table, name } of shape.not_valid)
@@ -36,10 +38,24 @@ export async function loadRows({ session, book, shape, rows, onTable }: Load): P
     const text = / not valid$/i.test(definition) ? definition : `${definition} not valid`;
     await session.query(`alter table ${of(table)} add constraint ${identifier(name)} ${text}`);
   }
+  // That of a column that somebody added is not there where the column was added again: its numbers are.
   for (const { name, last, called } of shape.sequences)
-    await session.query('select setval($1::regclass, $2::bigint, $3)', [of(name), last, called]);
+    await session.query('select setval(to_regclass($1), $2::bigint, $3)', [of(name), last, called]);
   for (const table of tables) await session.query(`alter table ${table} enable trigger user`);
+  for (const statement of special) await session.query(statement);
   await refreshView(session, schema);
+}
+
+/** Statements that set triggers again which are off, or on in another way than the usual one. */
+async function specialTriggers(session: CopySession, tables: readonly string[]): Promise<string[]> {
+  const found = await session.query<{ table: string; name: string; state: string }>(
+    `select tgrelid::regclass::text as table, tgname::text as name, tgenabled::text as state from pg_trigger
+     where tgrelid = any ($1::regclass[]) and not tgisinternal and tgenabled <> 'O'`,
+    [tables],
+  );
+  return found.map(
+    ({ table, name, state }) => `alter table ${table} ${SET_TRIGGER[state]} ${identifier(name)}`,
+  );
 }
 
 /** A column that somebody added is part of what was recorded. Its type is one of the server's, as the server wrote it. */

@@ -1,5 +1,5 @@
 import { type CopySession, openCopySession } from '../database/index.js';
-import { alsoAt, atOneMoment, copyOutText, describeMoment, type Writing, type Written } from './create.js';
+import { alsoAt, atOneMoment, copyOutText, type Writing, type Written } from './create.js';
 import { factsOf } from './facts.js';
 import { openFile, type StoredFile, storeFile } from './files.js';
 import type { BackupKey } from './keys.js';
@@ -23,8 +23,7 @@ export async function writeLogical(
     openCopySession(url, APPLICATION),
   ]);
   try {
-    return await atOneMoment(rows, async (snapshot) => {
-      const moment = await describeMoment(rows);
+    return await atOneMoment(rows, [book], async (moment, snapshot) => {
       const shape = await shapeOf(rows, book);
       // On a connection of its own, so that the counting and the copying take the time of the longer one.
       const counting = alsoAt(sums, snapshot, () => factsOf(sums, book, shape.tables));

@@ -19,6 +19,8 @@ export interface OpenOptions {
   onStage?: ((sentence: string) => void) | undefined;
   /** Connection string of a server to restore into, in a database of its own. Default: a server of its own. */
   scratch?: string | undefined;
+  /** Ends the work, with the reason of the signal, and what was made for it. */
+  signal?: AbortSignal | undefined;
   /** Leaves a book at its version: whether it is what was backed up can be seen without bringing it forward. */
   asItWas?: boolean;
 }
@@ -70,7 +72,7 @@ const logical: Reader = (reading, work) =>
       await session.close();
     }
     return work(scratch, scratch.name);
-  }, reading.scratch);
+  }, reading);
 
 const readers: Record<Kind, Reader> = {
   logical,
@@ -104,7 +106,7 @@ export async function readingOf(listed: Listed, { key, ...options }: OpenOptions
   requireKey(side, key);
   for (const shape of side.books) versionOf(shape);
   options.onStage?.('reading the files');
-  await checkFiles(directory, side.files);
+  await checkFiles(directory, side.files, options.signal);
   return { ...options, directory, side, key: side.key === null ? undefined : key };
 }
 

@@ -24,7 +24,8 @@ function prunable(listed: readonly Listed[], now: number, keep_ms: number): List
     const sort = [side.kind, side.server.system_identifier, side.server.database]
       .concat(side.kind === 'physical' ? [] : side.books.map(({ book }) => book))
       .join(' ');
-    const isNewestVerified = verified?.ok === true && !seen.has(sort);
+    // One of the time to come is from a clock that was wrong: what is newest beside it stays, too.
+    const isNewestVerified = verified?.ok === true && side.begun_ms <= now && !seen.has(sort);
     if (isNewestVerified) seen.add(sort);
     return !isNewestVerified && side.taken_ms < now - keep_ms;
   });

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { isAlive } from '../database/embedded/index.js';
 import { ClaireError } from '../errors/index.js';
-import { damaged } from './files.js';
+import { checkSizes, damaged, type StoredFile } from './files.js';
 import { type Kind, type SideFile, sideFile, type Verified, verifiedFile } from './side-file.js';
 
 const SIDE_FILE = 'backup.json';
@@ -41,12 +41,10 @@ export const backupName = (of: string, kind: Kind, moment_ms: number): string =>
 export async function openDraft(backups: string, wanted: string): Promise<Draft> {
   await writing(mkdir(backups, { recursive: true, mode: 0o700 }));
   await removeLeftovers(backups);
-  // Two of one second: the second one says so.
-  const there = (await readdir(backups)).filter((each) => each.includes(wanted)).length;
-  const name = there === 0 ? wanted : `${wanted}-${there + 1}`;
-  const directory = join(backups, `${PARTIAL}${name}-${process.pid}`);
+  const name = freeName(await writing(readdir(backups)), wanted);
+  const directory = partialOf(backups, name);
   await writing(mkdir(directory, { mode: 0o700 }));
-  const abandon = () => rm(directory, { recursive: true, force: true });
+  const abandon = () => removePartial(directory);
   return {
     ...{ name, directory, abandon },
     async finish(side) {
@@ -54,6 +52,7 @@ export async function openDraft(backups: string, wanted: string): Promise<Draft>
       await writeWhole(directory, SIDE_FILE, `${text}\n`);
       const final = join(backups, name);
       await writing(rename(directory, final));
+      ours.delete(directory);
       await syncDirectory(backups);
       return { name, directory: final, side };
     },
@@ -63,12 +62,36 @@ export async function openDraft(backups: string, wanted: string): Promise<Draft>
 /** What the side file is held against: it is itself a file of which a bit may turn. */
 const sealOf = (side: object): string => createHash('sha256').update(JSON.stringify(side)).digest('hex');
 
-/** What a process that is dead now began. */
+/** Partial directories of this process. In a container the one that was killed had our number. */
+const ours = new Set<string>();
+
+function partialOf(backups: string, name: string): string {
+  const directory = join(backups, `${PARTIAL}${name}-${process.pid}`);
+  ours.add(directory);
+  return directory;
+}
+
+async function removePartial(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  ours.delete(directory);
+}
+
+/** Two of one second: the second one says so. */
+function freeName(there: readonly string[], wanted: string): string {
+  const isTaken = (name: string) =>
+    there.some((each) => each === name || each.replace(PARTIAL, '').replace(/-\d+$/, '') === name);
+  let name = wanted;
+  for (let n = 2; isTaken(name); n++) name = `${wanted}-${n}`;
+  return name;
+}
+
+/** What a process that is dead now began, to write or to take away. */
 async function removeLeftovers(backups: string): Promise<void> {
-  for (const name of await readdir(backups)) {
+  for (const name of await writing(readdir(backups))) {
     const pid = Number(name.startsWith(PARTIAL) ? /-(\d+)$/.exec(name)?.[1] : Number.NaN);
-    if (Number.isNaN(pid) || isAlive(pid)) continue;
-    await rm(join(backups, name), { recursive: true, force: true });
+    const directory = join(backups, name);
+    if (Number.isNaN(pid) || (pid === process.pid ? ours.has(directory) : isAlive(pid))) continue;
+    await writing(rm(directory, { recursive: true, force: true }));
   }
 }
 
@@ -87,7 +110,9 @@ export async function listBackups(backups: string): Promise<Listed[]> {
 
 async function readListed(backups: string, name: string): Promise<Listed | undefined> {
   const directory = join(backups, name);
-  if (name.startsWith('.') || !(await stat(directory)).isDirectory()) return undefined;
+  // One that is gone by now was taken away.
+  const found = await stat(directory).catch(() => undefined);
+  if (name.startsWith('.') || !found?.isDirectory()) return undefined;
   // Beside the backups may lie what is none, like the archive of the log.
   if (!/_(logical|pg_dump|physical)_\d{8}T\d{6}Z/.test(name)) return undefined;
   try {
@@ -97,13 +122,26 @@ async function readListed(backups: string, name: string): Promise<Listed | undef
     if (seal !== sealOf(rest)) throw damaged(`The content of ${SIDE_FILE} has changed since it was written.`);
     const side = shaped(SIDE_FILE, rest, sideFile);
     if (side.name !== name) throw damaged(`${SIDE_FILE} is that of ${side.name}.`);
-    const tried = await readJson(directory, VERIFIED);
-    return {
-      ...{ name, directory, side },
-      ...(tried ? { verified: shaped(VERIFIED, tried, verifiedFile) } : {}),
-    };
+    const verified = await readVerified(directory, side.files);
+    return { ...{ name, directory, side }, ...(verified ? { verified } : {}) };
   } catch (error) {
     return { name, directory, problem: (error as Error).message };
+  }
+}
+
+/**
+ * What cannot be read says nothing of the backup, which is tried again. Files that are gone since, or cut, are seen here
+ * already: retention takes away what a verified backup holds.
+ */
+async function readVerified(directory: string, files: readonly StoredFile[]): Promise<Verified | undefined> {
+  const tried = await readJson(directory, VERIFIED).catch(() => undefined);
+  const read = verifiedFile.safeParse(tried);
+  if (!read.success || !read.data.ok) return read.data;
+  try {
+    await checkSizes(directory, files);
+    return read.data;
+  } catch (error) {
+    return { ...read.data, ok: false, problems: [(error as Error).message] };
   }
 }
 
@@ -140,8 +178,15 @@ function shaped<Shape extends z.ZodType>(name: string, value: unknown, shape: Sh
 export const writeVerified = (listed: Listed, verified: Verified): Promise<void> =>
   writeWhole(listed.directory, VERIFIED, `${JSON.stringify(verified, null, 2)}\n`);
 
-export const removeBackup = ({ directory }: Listed): Promise<void> =>
-  rm(directory, { recursive: true, force: true });
+/** Its name goes first: half of one that is taken away is not to be taken for a whole one. */
+export async function removeBackup({ name, directory }: Listed): Promise<void> {
+  const partial = partialOf(dirname(directory), name);
+  await rename(directory, partial).catch((error: NodeJS.ErrnoException) => {
+    // Somebody else takes it away.
+    if (error.code !== 'ENOENT') return writing(Promise.reject(error));
+  });
+  await writing(removePartial(partial));
+}
 
 /** A file that is seen whole or not at all, also after the power went. */
 async function writeWhole(directory: string, name: string, text: string): Promise<void> {

@@ -100,6 +100,7 @@ export async function restoreBook(
   const { admin, url, book } = target;
   if ((await hasRows(target)) && !replace)
     throw new ClaireError('restore_not_empty', { found: `Book ${book} has rows.` });
+  await requireNoDependents(admin, book);
   await migrate(admin, book);
   const [source, session] = await Promise.all([
     openCopySession(opened.url, 'claire restore'),
@@ -129,6 +130,23 @@ export async function restoreBook(
     // What was not committed goes with the connection.
     await Promise.all([source.close(), session.close()]);
   }
+}
+
+/** Rows that others' tables point to cannot be put others in the place of. @throws ClaireError restore_refused */
+async function requireNoDependents(session: Queryable, book: string): Promise<void> {
+  const [found] = await session.query<{ name: string; from: string; to: string }>(
+    `select quote_ident(k.conname) as name, k.conrelid::regclass::text as from, c.relname::text as to
+     from pg_constraint as k join pg_class as c on c.oid = k.confrelid join pg_class as f on f.oid = k.conrelid
+     where c.relnamespace = to_regnamespace($1) and c.relname = any ($2)
+       and not (f.relnamespace = c.relnamespace and f.relname = any ($2))
+     limit 1`,
+    [identifier(book), recordTables()],
+  );
+  if (!found) return;
+  const { name, from, to } = found;
+  throw new ClaireError('restore_refused', {
+    found: `Table ${from} points to ${to} by ${name}. Drop that key before and add it after: alter table ${from} drop constraint ${name}`,
+  });
 }
 
 const PATIENCE_MS = 60_000;

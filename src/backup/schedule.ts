@@ -27,7 +27,6 @@ export function isDue(
   origin: Origin,
   { kind, minutes, now, madeAt }: { kind: Kind; minutes: number; now: number; madeAt: number },
 ): boolean {
-  const last = newestOf(listed, origin, kind)?.side?.taken_ms ?? madeAt;
-  // The clock may have been put back: what is of the time to come was taken before, whatever it says.
+  const last = newestOf(listed, origin, kind, now)?.side?.taken_ms ?? madeAt;
   return last < lastDue(now, minutes);
 }

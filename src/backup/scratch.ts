@@ -36,7 +36,7 @@ export const SCRATCH_SETTINGS = {
  */
 export async function withScratch<T>(
   work: (scratch: Scratch) => Promise<T>,
-  on?: string | undefined,
+  { scratch: on, signal }: { scratch?: string | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
   if (on !== undefined) return withScratchDatabase(on, work);
   return withScratchDirectory(async (directory) => {
@@ -45,19 +45,28 @@ export async function withScratch<T>(
       port: await freePort(),
       settings: SCRATCH_SETTINGS,
     });
-    return onScratch(server, work);
+    return onScratch(server, work, signal);
   });
 }
 
-/** The same on a server that was started otherwise. It is stopped at the end. */
+/** The same on a server that was started otherwise. It is stopped at the end, and where the signal is aborted: then nothing goes on. */
 export async function onScratch<T>(
   server: EmbeddedServer,
   work: (scratch: Scratch) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
+  const cut = () => void server.stop().catch(() => {});
+  signal?.addEventListener('abort', cut, { once: true });
   try {
+    signal?.throwIfAborted();
     const url = server.url('postgres', { showSecrets: true });
     return await withPools({ url, name: server.database, major: server.major }, work);
+  } catch (error) {
+    // Whatever its sessions said when they were cut.
+    signal?.throwIfAborted();
+    throw error;
   } finally {
+    signal?.removeEventListener('abort', cut);
     await server.stop();
   }
 }
@@ -104,7 +113,7 @@ async function withPools<T>(
 /** A directory for servers, with what killed processes left of theirs gone before. */
 export async function withScratchDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
   await removeLeftovers();
-  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const directory = await temporaryDirectory(PREFIX);
   // The server's own account must get through, not look around.
   await chmod(directory, 0o711);
   try {
@@ -114,12 +123,30 @@ export async function withScratchDirectory<T>(work: (directory: string) => Promi
   }
 }
 
+/** Those of this process. In a container the one that was killed had our number. */
+const ours = new Set<string>();
+
 async function removeLeftovers(): Promise<void> {
+  for (const directory of await leftovers(PREFIX)) await removeServer(directory).catch(() => {});
+}
+
+/** Temporary directories, by what their names begin with before the number of their process, that processes left behind. */
+export async function leftovers(prefix: string): Promise<string[]> {
+  const found: string[] = [];
   for (const name of await readdir(tmpdir())) {
-    const pid = Number(name.startsWith(PREFIX) ? /^\d+/.exec(name.slice(PREFIX.length))?.[0] : Number.NaN);
-    if (Number.isNaN(pid) || isAlive(pid)) continue;
-    await removeServer(join(tmpdir(), name)).catch(() => {});
+    const pid = Number(name.startsWith(prefix) ? /^\d+/.exec(name.slice(prefix.length))?.[0] : Number.NaN);
+    const directory = join(tmpdir(), name);
+    if (Number.isNaN(pid) || (pid === process.pid ? ours.has(directory) : isAlive(pid))) continue;
+    found.push(directory);
   }
+  return found;
+}
+
+/** Makes one. */
+export async function temporaryDirectory(prefix: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+  ours.add(directory);
+  return directory;
 }
 
 async function removeServer(directory: string): Promise<void> {

@@ -15,11 +15,14 @@ export async function shapeOf(session: Queryable, book: string): Promise<ShapeWi
   if (!state.version) throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
   const found = await session.query<{ table: string; columns: { name: string; type: string }[] }>(
     `select c.relname::text as table, jsonb_agg(jsonb_build_object('name', a.attname,
-       'type', format_type(a.atttypid, a.atttypmod)) order by a.attnum) as columns
+       'type', case when y.typnamespace = 'pg_catalog'::regnamespace and y.typname <> 'char'
+         then format_type(a.atttypid, a.atttypmod) else 'text' end) order by a.attnum) as columns
      from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+       join pg_type as y on y.oid = a.atttypid
      where c.relnamespace = to_regnamespace($1) and c.relkind in ('r', 'p') and not c.relispartition
        and a.attgenerated = ''
      group by c.oid`,
+    // The values of a type that somebody made are text where that type is not: a scratch server, another place.
     [identifier(book)],
   );
   const ours = recordTables();

@@ -28,6 +28,8 @@ async function tryIt(
       }),
     );
   } catch (error) {
+    // What was cut off says nothing of the backup.
+    options.signal?.throwIfAborted();
     if (!(error instanceof ClaireError) || entryOf(error.code).exit !== EXIT.broken) throw error;
     return { ok: false, problems: [error.message], broken: [], server: 0, laws: 0 };
   }

@@ -1,4 +1,11 @@
-import { type BackupEvent, lastEvents, listBackups, newestVerified, originOf } from '../backup/index.js';
+import {
+  type BackupEvent,
+  type Listed,
+  lastEvents,
+  listBackups,
+  newestVerified,
+  originOf,
+} from '../backup/index.js';
 import type { Queryable } from '../database/index.js';
 import { backupSettings } from './backups.js';
 import type { Invocation } from './command.js';
@@ -22,11 +29,10 @@ export async function backupStatus(
 ): Promise<BackupStatus> {
   const { backups } = await backupSettings(invocation);
   const { book } = invocation.globals;
-  const found = newestVerified(await listBackups(backups), await originOf(database, book));
+  const listed = await listBackups(backups);
+  const found = newestVerified(listed, await originOf(database, book));
   const taken_ms = found?.side?.taken_ms;
-  const failed = (await lastEvents(backups, EVENTS)).find(
-    (event) => !event.ok && event.at_ms > (taken_ms ?? 0) && (event.book ?? book) === book,
-  );
+  const failed = lastFailure(await lastEvents(backups, EVENTS), { book, listed, since_ms: taken_ms ?? 0 });
   return {
     directory: backups,
     verified:
@@ -37,6 +43,24 @@ export async function backupStatus(
       ? { at_ms: failed.at_ms, action: failed.action, ...(failed.error ? { error: failed.error } : {}) }
       : null,
   };
+}
+
+/** Of this book, and not put right by the same work on the same thing since. */
+function lastFailure(
+  newestFirst: readonly BackupEvent[],
+  { book, listed, since_ms }: { book: string; listed: readonly Listed[]; since_ms: number },
+): BackupEvent | undefined {
+  const isOfBook = ({ book: of, name }: BackupEvent) => {
+    const holds = listed.find((one) => one.name === name)?.side?.books;
+    return of !== undefined ? of === book : !holds || holds.some((one) => one.book === book);
+  };
+  const isPutRight = (failure: BackupEvent, later: readonly BackupEvent[]) =>
+    failure.name !== undefined &&
+    later.some(({ ok, action, name }) => ok && action === failure.action && name === failure.name);
+  return newestFirst.find(
+    (event, at) =>
+      !event.ok && event.at_ms > since_ms && isOfBook(event) && !isPutRight(event, newestFirst.slice(0, at)),
+  );
 }
 
 export function backupText({ directory, verified, failure }: BackupStatus): string {

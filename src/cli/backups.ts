@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import {
   type BackupEvent,
@@ -104,7 +104,7 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
         writerOf(place, wanted),
       ),
     );
-    const verified = wanted.verify ? await checkBackup(backup, wanted, quiet) : undefined;
+    const verified = wanted.verify ? await checkBackup(backup, wanted) : undefined;
     if (verified?.ok !== false) await handOn(backup, wanted);
     return { backup, verified };
   } finally {
@@ -141,14 +141,14 @@ function writerOf(
 /** Restores a backup to see whether it can be. */
 export async function checkBackup(
   backup: Listed,
-  settings: Pick<BackupSettings, 'backups' | 'key' | 'scratch'>,
-  quiet = false,
+  settings: Pick<Wanted, 'backups' | 'key' | 'scratch' | 'quiet' | 'signal'>,
 ): Promise<Verified> {
+  const { key, scratch, quiet, signal } = settings;
   const bar = quiet ? undefined : progress('verify');
   try {
     return await logged(settings, { action: 'verify', name: backup.name }, async () => {
       const verified = await verifyBackup(backup, {
-        ...{ key: settings.key, scratch: settings.scratch },
+        ...{ key, scratch, signal },
         onStage: (sentence) => bar?.update(0, undefined, sentence),
       });
       return verified;
@@ -182,17 +182,25 @@ async function logged<T extends Listed | Verified>(
 }
 
 /** @throws ClaireError backup_hook_failed */
-async function handOn(backup: Listed, { hook, backups, quiet }: Wanted): Promise<void> {
+async function handOn(backup: Listed, { hook, backups, quiet, signal }: Wanted): Promise<void> {
   if (hook === undefined) return;
   const code = await new Promise<number | string | null>((resolve) => {
     const child = spawn(hook, {
       shell: true,
+      // A group of its own: what the shell has started ends with it.
+      detached: process.platform !== 'win32',
       env: { ...clientEnvironment(), CLAIRE_BACKUP: backup.directory },
       // What it says is for the person who watches, and never a part of the answer.
       stdio: ['ignore', quiet ? 'ignore' : process.stderr, quiet ? 'ignore' : process.stderr],
     });
+    const end = () => endGroup(child);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
     child.once('error', (error) => resolve(error.message));
-    child.once('close', resolve);
+    child.once('close', (status, name) => {
+      signal.removeEventListener('abort', end);
+      resolve(status ?? name);
+    });
   });
   const error = code === 0 ? undefined : `It ended with ${code}.`;
   await logEvent(backups, {
@@ -200,4 +208,16 @@ async function handOn(backup: Listed, { hook, backups, quiet }: Wanted): Promise
     ...(error ? { error } : {}),
   });
   if (error) throw new ClaireError('backup_hook_failed', { found: error });
+}
+
+function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined || process.platform === 'win32') {
+    child.kill();
+    return;
+  }
+  try {
+    process.kill(-child.pid, 'SIGTERM');
+  } catch {
+    // It has ended by itself.
+  }
 }

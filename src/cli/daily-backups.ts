@@ -110,8 +110,8 @@ async function takeWhereDue(keeping: Keeping, book: string, kind: Kind): Promise
   const listed = await listBackups(settings.backups);
   if (!isDue(listed, origin, { kind, minutes, now: now(), madeAt })) {
     // Taken, and what would have said whether it can be restored was cut off.
-    const last = newestOf(listed, origin, kind);
-    if (last && !last.verified) await checkBackup(last, settings, true);
+    const last = newestOf(listed, origin, kind, now());
+    if (last && !last.verified) await checkBackup(last, { ...settings, quiet: true, signal });
     return;
   }
   const { backup, verified } = await takeBackup(place, {

@@ -12,7 +12,8 @@ export interface ErrorStyle {
  * asked for JSON finds the error where it looks for the answer.
  */
 export function reportError(thrown: unknown, { json, debug }: ErrorStyle): ExitCode {
-  if (thrown instanceof Interrupted) return EXIT.interrupted;
+  // Ctrl-C: work that ends by itself throws what its signal gave it.
+  if (thrown instanceof Interrupted || (thrown as Error)?.name === 'AbortError') return EXIT.interrupted;
   // Help and version were asked for, and commander has printed them.
   if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
   const error = thrown instanceof CommanderError ? asUsageError(thrown) : thrown;

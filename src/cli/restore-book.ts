@@ -1,4 +1,5 @@
 import {
+  type BackupEvent,
   hasRows,
   type Listed,
   logEvent,
@@ -31,13 +32,13 @@ export interface Source {
  * archived log comes too.
  */
 export async function bringServerBack(
-  { globals }: Invocation,
+  { globals, signal }: Invocation,
   { backup, settings, until }: Source,
 ): Promise<string | undefined> {
   const bar = progress('restore');
   try {
     const onStage = (sentence: string) => bar.update(0, undefined, sentence);
-    const reading = await readingOf(backup, { key: settings.key, until, onStage });
+    const reading = await readingOf(backup, { key: settings.key, until, signal, onStage });
     const { last_commit } = await restoreCluster(globals.data, reading);
     return last_commit;
   } finally {
@@ -67,12 +68,16 @@ export async function restoreInto(
         ...{ name: target.book, refusal: 'restore_refused' as const },
       });
   }
+  const tell = (how: Pick<BackupEvent, 'ok' | 'error'>) =>
+    logEvent(settings.backups, {
+      ...{ at_ms: Date.now(), action: 'restore', name: backup.name, book: target.book, ...how },
+    });
   const bar = progress('restore');
   try {
     const onStage = (sentence: string) => bar.update(0, undefined, sentence);
     const restored = await openBackup(
       backup,
-      { key: settings.key, scratch: settings.scratch, until, onStage },
+      { key: settings.key, scratch: settings.scratch, until, signal, onStage },
       async (opened) => {
         signal.throwIfAborted();
         if (isFilled) await sendAway(admin, target.book);
@@ -86,10 +91,11 @@ export async function restoreInto(
       },
     );
     await makeRoles(place, target.book);
-    await logEvent(settings.backups, {
-      ...{ at_ms: Date.now(), action: 'restore', name: backup.name, book: target.book, ok: true },
-    });
+    await tell({ ok: true });
     return restored;
+  } catch (error) {
+    await tell({ ok: false, error: error instanceof Error ? error.message : String(error) });
+    throw error;
   } finally {
     bar.end();
   }

@@ -77,7 +77,7 @@ async function compareAndApply(
   try {
     return await openBackup(
       backup,
-      { key: settings.key, scratch: settings.scratch, onStage },
+      { key: settings.key, scratch: settings.scratch, signal, onStage },
       async ({ url, problems }) => {
         signal.throwIfAborted();
         if (problems.length > 0) throw new ClaireError('backup_unverified', { found: problems.join(' ') });

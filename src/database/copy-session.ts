@@ -20,9 +20,13 @@ export interface CopySession extends Queryable {
   close(): Promise<void>;
 }
 
-/** Limits of time that a role or database sets for its services must not end what takes its time. */
+/**
+ * Limits of time that a role or database sets for its services must not end what takes its time; how it has values written
+ * must not round them; and rows that a policy hides are an error, and not rows that are not there.
+ */
 const SETTINGS = `set statement_timeout to 0; set idle_in_transaction_session_timeout to 0; set lock_timeout to 0;
-  set timezone to 'UTC'; set datestyle to 'ISO'; set client_min_messages to warning`;
+  set timezone to 'UTC'; set datestyle to 'ISO'; set intervalstyle to 'postgres'; set bytea_output to 'hex';
+  set extra_float_digits to 1; set row_security to off; set client_min_messages to warning`;
 
 export async function openCopySession(databaseUrl: string, applicationName: string): Promise<CopySession> {
   const client = new Client({

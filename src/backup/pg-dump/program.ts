@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { clientEnvironment } from '../../config.js';
 import { changePassfile, forPrograms } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
+import { leftovers, temporaryDirectory } from '../scratch.js';
+
+const PASS = 'claire-pass-';
 
 /** How much of what a program said is kept: the end, where it says why it gave up. */
 const SAID = 4096;
@@ -83,8 +85,10 @@ async function withInput(
 export async function withAddress<T>(databaseUrl: string, work: (address: string) => Promise<T>): Promise<T> {
   const { password, address } = forPrograms(databaseUrl);
   if (password === undefined) return work(address());
+  // Of one that was killed the password lies there still.
+  for (const left of await leftovers(PASS)) await rm(left, { recursive: true, force: true }).catch(() => {});
   // Made with the rights of its owner alone.
-  const directory = await mkdtemp(join(tmpdir(), 'claire-pass-'));
+  const directory = await temporaryDirectory(PASS);
   try {
     const file = join(directory, 'passfile');
     await changePassfile(file, [{ host: '*', port: '*', database: '*', role: '*', password }]);

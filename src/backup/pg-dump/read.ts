@@ -11,10 +11,11 @@ import { DUMP } from './write.js';
  * @throws ClaireError backup_tools_missing, backup_tool_failed, backup_damaged
  */
 export const readPgDump = <T>(
-  { directory, side, key, scratch: on }: Reading,
+  reading: Reading,
   work: (scratch: Scratch, database: string) => Promise<T>,
 ): Promise<T> =>
   withScratch(async (scratch) => {
+    const { directory, side, key, signal } = reading;
     const { pgRestore } = await newestDumpTools();
     // The dump of a book `public` makes its schema, too.
     if (side.books.some(({ book }) => book === 'public'))
@@ -24,9 +25,10 @@ export const readPgDump = <T>(
       const args = ['--exit-on-error', '--no-owner', '--no-privileges', `--dbname=${address}`];
       const program = startProgram(pgRestore, args, {
         input: openFile(directory, file, { gzip: false, key }),
+        signal,
       });
       program.output.resume();
       await program.ended;
     });
     return work(scratch, scratch.name);
-  }, on);
+  }, reading);

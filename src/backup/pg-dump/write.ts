@@ -1,6 +1,6 @@
 import { type CopySession, openCopySession } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
-import { atOneMoment, describeMoment, type Writing, type Written } from '../create.js';
+import { atOneMoment, type Writing, type Written } from '../create.js';
 import { factsOf } from '../facts.js';
 import { type StoredFile, storeFile } from '../files.js';
 import { shapeOf } from '../shape.js';
@@ -29,8 +29,7 @@ export interface PgDumpOptions {
 export async function writePgDump(options: PgDumpOptions, writing: Writing): Promise<Written> {
   const session = await openCopySession(options.url, 'claire backup');
   try {
-    return await atOneMoment(session, async (snapshot) => {
-      const moment = await describeMoment(session);
+    return await atOneMoment(session, [options.book], async (moment, snapshot) => {
       const tools = await findDumpTools(moment.server.major, options.programs);
       const args = argumentsOf(tools, options, snapshot);
       const shape = await shapeOf(session, options.book);

@@ -31,7 +31,7 @@ export const physical: Reader = (reading, work) =>
     const server = await startEmbedded({
       ...{ dataDir, ...build, port: await freePort(), settings: SCRATCH_SETTINGS },
     });
-    return onScratch(server, (scratch) => work(scratch, side.server.database));
+    return onScratch(server, (scratch) => work(scratch, side.server.database), reading.signal);
   });
 
 /**
@@ -76,10 +76,10 @@ async function unpack(reading: Reading, { cluster, account }: Staging): Promise<
   return content.manifest;
 }
 
-async function contentOf({ directory, side, key }: Reading): Promise<BaseContent> {
+async function contentOf({ directory, side, key, signal }: Reading): Promise<BaseContent> {
   const read = (part: string) => {
     const file = side.files.find(({ name }) => name === fileName(part, side))!;
-    return openFile(directory, file, { gzip: side.gzip !== false, key });
+    return openFile(directory, file, { gzip: side.gzip !== false, key, signal });
   };
   const pieces: Buffer[] = [];
   for await (const piece of read('backup_manifest')) pieces.push(piece as Buffer);

@@ -1,5 +1,5 @@
 import { baseBackup, type CopySession, openCopySession } from '../../database/index.js';
-import { atOneMoment, describeMoment, type Writing, type Written } from '../create.js';
+import { atOneMoment, type Moment, type Writing, type Written } from '../create.js';
 import { factsOf } from '../facts.js';
 import { type StoredFile, storeFile } from '../files.js';
 import { shapeOf } from '../shape.js';
@@ -77,12 +77,12 @@ export const fileName = (part: string, { gzip }: { gzip: number | false }): stri
 
 /** What the books hold before it begins; a restored copy has no less of what is never taken away. */
 async function orientation(session: CopySession, books: readonly string[]) {
-  let begun!: (moment: Awaited<ReturnType<typeof describeMoment>>) => void;
-  const moment = new Promise<Awaited<ReturnType<typeof describeMoment>>>((resolve) => {
+  let begun!: (moment: Moment) => void;
+  const moment = new Promise<Moment>((resolve) => {
     begun = resolve;
   });
-  const shapes = atOneMoment(session, async () => {
-    begun(await describeMoment(session));
+  const shapes = atOneMoment(session, books, async (seen) => {
+    begun(seen);
     const found: BookShape[] = [];
     for (const book of books) {
       const shape = await shapeOf(session, book);

@@ -1,7 +1,9 @@
 import { identifier } from '../../database/index.js';
 import type { Staged } from './stage.js';
 
-const ENABLE: Readonly<Record<string, string>> = {
+/** By what pg_trigger says of one. */
+export const SET_TRIGGER: Readonly<Record<string, string>> = {
+  D: 'disable trigger',
   O: 'enable trigger',
   A: 'enable always trigger',
   R: 'enable replica trigger',
@@ -25,6 +27,6 @@ export async function withTriggersResting(
     await session.query(`alter table ${live} disable trigger ${identifier(name)}`);
   await work();
   for (const { name, state } of found) {
-    await session.query(`alter table ${live} ${ENABLE[state]} ${identifier(name)}`);
+    await session.query(`alter table ${live} ${SET_TRIGGER[state]} ${identifier(name)}`);
   }
 }

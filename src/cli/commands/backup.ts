@@ -107,8 +107,8 @@ const verify = defineCommand({
     ['backup verify main_logical_20261123T030000Z', 'one by its name'],
   ],
   async run(invocation) {
-    const { args, options, out } = invocation;
-    const settings = await backupSettings(invocation);
+    const { args, options, out, signal } = invocation;
+    const settings = { ...(await backupSettings(invocation)), signal };
     const chosen = args[0]
       ? [await findBackup(settings.backups, args[0])]
       : await listBackups(settings.backups);
