@@ -14,7 +14,7 @@ export interface Writing {
 /** What it says of what it wrote. */
 export type Written = Pick<
   SideFile,
-  'taken_ms' | 'complete_until_ms' | 'server' | 'books' | 'files' | 'physical'
+  'taken_ms' | 'complete_until_ms' | 'open_from' | 'server' | 'books' | 'files' | 'physical'
 >;
 
 export interface CreateOptions {
@@ -47,17 +47,18 @@ export async function createBackup(
   }
 }
 
+type Moments = 'taken_ms' | 'complete_until_ms' | 'open_from';
+
 /** Which server and database it is, and how far back what is recorded there now is in a snapshot of this moment. */
-export async function describeMoment(
-  session: Queryable,
-): Promise<Pick<SideFile, 'server' | 'taken_ms' | 'complete_until_ms'>> {
-  const [row] = await session.query<SideFile['server'] & { taken_ms: number; complete_until_ms: number }>(
+export async function describeMoment(session: Queryable): Promise<Pick<SideFile, 'server' | Moments>> {
+  const [row] = await session.query<SideFile['server'] & Pick<SideFile, Moments>>(
     `select current_setting('server_version') as version,
        current_setting('server_version_num')::int / 10000 as major,
        (select system_identifier::text from pg_control_system()) as system_identifier,
        current_database()::text as database,
        (select reset_val from pg_settings where name = 'TimeZone') as time_zone,
        floor(extract(epoch from now()) * 1000)::bigint as taken_ms,
+       pg_snapshot_xmin(pg_current_snapshot())::text as open_from,
        floor(extract(epoch from least(now(), (select min(prepared) from pg_prepared_xacts), (
          select case when bool_or(query = '<insufficient privilege>') then now() - interval '1 day'
            else min(xact_start) end
@@ -65,8 +66,8 @@ export async function describeMoment(
            and pid <> pg_backend_pid()
        ))) * 1000)::bigint as complete_until_ms`,
   );
-  const { taken_ms, complete_until_ms, ...server } = row!;
-  return { taken_ms, complete_until_ms, server };
+  const { taken_ms, complete_until_ms, open_from, ...server } = row!;
+  return { taken_ms, complete_until_ms, open_from, server };
 }
 
 /** Work on a session that sees one moment, which others can be given to see as well. */

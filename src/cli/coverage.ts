@@ -21,5 +21,10 @@ export async function coverageOf(
       return sequence ? [[table, sequence.called ? sequence.last : '0']] : [];
     }),
   );
-  return { name: found.name, until_ms: found.side.complete_until_ms, last_ids };
+  return {
+    name: found.name,
+    until_ms: found.side.complete_until_ms,
+    last_ids,
+    open_from: found.side.open_from,
+  };
 }
