@@ -1,7 +1,7 @@
 import {
   archiveNow,
   archiveOf,
-  backupBefore,
+  backupLeadingTo,
   findBackup,
   type Listed,
   listBackups,
@@ -147,7 +147,10 @@ async function sourceOf(
   const isEnd = moment === LATEST;
   const backup =
     invocation.args[0] === undefined
-      ? backupBefore(await listBackups(settings.backups), isEnd ? Date.now() : Date.parse(moment))
+      ? await backupLeadingTo(await listBackups(settings.backups), settings.backups, {
+          ...(isEnd ? {} : { moment_ms: Date.parse(moment) }),
+          key: settings.key,
+        })
       : whole(await chosen(invocation, settings));
   if (backup.side!.kind !== 'physical')
     throw new ClaireError('usage_invalid', {
