@@ -23,9 +23,9 @@ const isOf = (side: SideFile, { book, systemIdentifier, database }: Origin): boo
   (side.kind === 'physical' || side.server.database === database) &&
   side.books.some((one) => one.book === book);
 
-/** The newest backup of a book by a kind. */
-export const newestOf = (listed: readonly Listed[], origin: Origin, kind: Kind): Listed | undefined =>
-  listed.find(({ side }) => side?.kind === kind && isOf(side, origin));
+/** The newest backup of a book by a kind, or by any. */
+export const newestOf = (listed: readonly Listed[], origin: Origin, kind?: Kind): Listed | undefined =>
+  listed.find(({ side }) => side && (kind ?? side.kind) === side.kind && isOf(side, origin));
 
 /** The newest backup of a book that was restored and found right. */
 export function newestVerified(listed: readonly Listed[], origin: Origin): Listed | undefined {

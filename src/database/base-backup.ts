@@ -55,8 +55,9 @@ export async function baseBackup(options: BaseBackupOptions, store: Store): Prom
   try {
     await client.connect();
     const identity = await identify(client);
-    await keepLog(client);
-    options.onProcess?.((client as Client & { processID: number }).processID);
+    const { processID } = client as Client & { processID: number };
+    await keepLog(client, processID);
+    options.onProcess?.(processID);
     return { ...identity, ...(await stream(client, options, store)) };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -97,9 +98,12 @@ function toBytes(text: string): number {
   return Number(count) * (unit === 'GB' ? 1024 ** 3 : 1024 ** 2);
 }
 
-/** The log since the last checkpoint stays until the connection ends, however much is written meanwhile. */
-const keepLog = (client: Client) =>
-  client.query(`CREATE_REPLICATION_SLOT "claire_backup_${process.pid}" TEMPORARY PHYSICAL RESERVE_WAL`);
+/**
+ * The log since the last checkpoint stays until the connection ends, however much is written meanwhile. It is named by the
+ * server's own process: in containers two of ours have one number.
+ */
+const keepLog = (client: Client, serverProcess: number) =>
+  client.query(`CREATE_REPLICATION_SLOT "claire_backup_${serverProcess}" TEMPORARY PHYSICAL RESERVE_WAL`);
 
 /** What the server says to a login that may not, or that its pg_hba.conf does not let in for this. */
 function asRefusal(error: unknown): unknown {
@@ -239,5 +243,7 @@ class BaseBackupQuery implements Submittable {
     this.#give();
     this.#part?.push(null);
     this.#part = undefined;
+    // A part that has ended asks for nothing more, and its last piece may have made the connection wait.
+    this.#wire!.stream.resume();
   }
 }

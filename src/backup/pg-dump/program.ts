@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { clientEnvironment } from '../../config.js';
+import { isAlive } from '../../database/embedded/index.js';
 import { changePassfile, forPrograms } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 
@@ -76,6 +77,18 @@ async function withInput(
   await closed;
 }
 
+const PREFIX = 'claire-pass-';
+
+/** What processes that were killed left of theirs: a password. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = Number(name.startsWith(PREFIX) ? /^\d+/.exec(name.slice(PREFIX.length))?.[0] : Number.NaN);
+    if (Number.isNaN(pid) || isAlive(pid)) continue;
+    // Somebody else's is not ours to take.
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+  }
+}
+
 /**
  * Works with a connection string that a program can be given: everybody on the machine may read its arguments, so the
  * password goes through a file that only we can read.
@@ -84,7 +97,8 @@ export async function withAddress<T>(databaseUrl: string, work: (address: string
   const { password, address } = forPrograms(databaseUrl);
   if (password === undefined) return work(address());
   // Made with the rights of its owner alone.
-  const directory = await mkdtemp(join(tmpdir(), 'claire-pass-'));
+  await removeLeftovers();
+  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   try {
     const file = join(directory, 'passfile');
     await changePassfile(file, [{ host: '*', port: '*', database: '*', role: '*', password }]);

@@ -43,15 +43,21 @@ export function backupBefore(
  * The same among the backups of a server that was brought back to before some of them: these lead to what it had been, and
  * not to a moment after.
  * @param moment_ms Unix milliseconds; undefined: the end of the log
+ * @param here the server that it is for, whose own backups come first where it has any
  * @throws ClaireError restore_before_backups
  */
 export async function backupLeadingTo(
   listed: readonly Listed[],
   backups: string,
-  { moment_ms, key }: { moment_ms?: number | undefined; key?: BackupKey | undefined },
+  {
+    moment_ms,
+    key,
+    here,
+  }: { moment_ms?: number | undefined; key?: BackupKey | undefined; here?: string | undefined },
 ): Promise<Listed & { side: SideFile }> {
   const until_ms = moment_ms ?? Date.now();
-  let best = backupBefore(listed, until_ms);
+  const isHere = ({ side }: Listed) => side?.physical && side.server.system_identifier === here;
+  let best = backupBefore(listed, until_ms, listed.some(isHere) ? here : undefined);
   const { system_identifier } = best.side.server;
   const archive = archiveOf(backups, system_identifier);
   const leadsTo = ({ physical }: SideFile) =>
