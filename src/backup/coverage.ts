@@ -1,4 +1,5 @@
 import type { Queryable } from '../database/index.js';
+import { areThere } from './files.js';
 import { type Listed, listBackups } from './repository.js';
 import type { Kind, SideFile } from './side-file.js';
 
@@ -33,13 +34,17 @@ export function newestVerified(listed: readonly Listed[], origin: Origin): Liste
 }
 
 /**
- * Until when everything that a book recorded is in a verified backup that lies there; undefined where there is none.
- * A backup of another server proves nothing, even where the book has the same name.
+ * The newest backup of a book that was restored and found right, and of which since then no file has gone or lost a byte;
+ * undefined where there is none. A backup of another server proves nothing, even where the book has the same name.
  */
-export async function coveredUntil(
+export async function newestHeld(
   backups: string,
   origin: Origin,
-): Promise<{ until_ms: number; name: string } | undefined> {
-  const found = newestVerified(await listBackups(backups), origin);
-  return found?.side && { until_ms: found.side.complete_until_ms, name: found.name };
+): Promise<(Listed & { side: SideFile }) | undefined> {
+  for (const listed of await listBackups(backups)) {
+    const { directory, side, verified } = listed;
+    if (side && verified?.ok && isOf(side, origin) && (await areThere(directory, side.files)))
+      return { ...listed, side };
+  }
+  return undefined;
 }

@@ -209,4 +209,13 @@ export async function checkFiles(directory: string, files: readonly StoredFile[]
   }
 }
 
+/** The same by a look at the directory: whether every file lies there, as long as it was. */
+export async function areThere(directory: string, files: readonly StoredFile[]): Promise<boolean> {
+  for (const { name, bytes } of files) {
+    const found = await stat(join(directory, name)).catch(() => undefined);
+    if (found?.size !== bytes) return false;
+  }
+  return true;
+}
+
 export const damaged = (found: string): ClaireError => new ClaireError('backup_damaged', { found });

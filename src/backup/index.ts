@@ -1,4 +1,4 @@
-export { coveredUntil, newestOf, newestVerified, type Origin, originOf } from './coverage.js';
+export { newestHeld, newestOf, newestVerified, type Origin, originOf } from './coverage.js';
 export { type CreateOptions, createBackup, describeMoment, type Writing, type Written } from './create.js';
 export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';

@@ -1,4 +1,4 @@
-import { listBackups, newestVerified, originOf } from '../backup/index.js';
+import { newestHeld, originOf } from '../backup/index.js';
 import type { Queryable } from '../database/index.js';
 import { type Coverage, RETAINED } from '../upkeep/index.js';
 
@@ -11,9 +11,9 @@ export async function coverageOf(
   backups: string,
   book: string,
 ): Promise<Coverage | undefined> {
-  const found = newestVerified(await listBackups(backups), await originOf(admin, book));
-  const shape = found?.side?.books.find((one) => one.book === book);
-  if (!found?.side || !shape) return undefined;
+  const found = await newestHeld(backups, await originOf(admin, book));
+  const shape = found?.side.books.find((one) => one.book === book);
+  if (!found || !shape) return undefined;
   const last = new Map(shape.sequences.map((sequence) => [sequence.name, sequence]));
   const last_ids = Object.fromEntries(
     RETAINED.flatMap((table) => {
