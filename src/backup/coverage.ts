@@ -26,14 +26,16 @@ const isOf = (side: SideFile, { book, systemIdentifier, database }: Origin): boo
 /** A clock that was wrong and was put right leaves backups of the time to come: what they hold, by their times, is not so. */
 const isOfNow = (side: SideFile, now: number): boolean => side.begun_ms <= now;
 
-/** The newest backup of a book by a kind. */
+/** The newest backup of a book by a kind, or by any. */
 export const newestOf = (
   listed: readonly Listed[],
   origin: Origin,
-  kind: Kind,
+  kind?: Kind,
   now = Date.now(),
 ): Listed | undefined =>
-  listed.find(({ side }) => side?.kind === kind && isOf(side, origin) && isOfNow(side, now));
+  listed.find(
+    ({ side }) => side && (kind ?? side.kind) === side.kind && isOf(side, origin) && isOfNow(side, now),
+  );
 
 /** The newest backup of a book that was restored and found right. */
 export const newestVerified = (

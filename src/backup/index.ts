@@ -15,7 +15,7 @@ export {
   sweepArchive,
 } from './physical/archive.js';
 export { archiveOf } from './physical/log.js';
-export { backupBefore } from './physical/moments.js';
+export { backupBefore, backupLeadingTo } from './physical/moments.js';
 export { restoreCluster } from './physical/reader.js';
 export { type PhysicalSource, writePhysical } from './physical/write.js';
 export { KEEP_MS, pruneBackups } from './prune.js';

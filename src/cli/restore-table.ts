@@ -35,15 +35,18 @@ export interface TableAnswer extends TableDiff {
 export async function restoreTable(
   invocation: Invocation,
   settings: BackupSettings,
-  backup: Listed,
+  chosen: (place: Place) => Promise<Listed>,
 ): Promise<ExitCode> {
   const { options, out } = invocation;
   const apply = applyGiven(options.apply);
   restorable(options.table as string);
-  requireBook(backup, invocation.globals.book);
-  const answer = await withPlace(
+  const { answer, backup } = await withPlace(
     invocation,
-    (place) => compareAndApply(invocation, place, { settings, backup, apply }),
+    async (place) => {
+      const backup = await chosen(place);
+      requireBook(backup, invocation.globals.book);
+      return { backup, answer: await compareAndApply(invocation, place, { settings, backup, apply }) };
+    },
     { direct: true, endsItself: true },
   );
   out.answer(answer, () =>

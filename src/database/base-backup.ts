@@ -56,8 +56,9 @@ export async function baseBackup(options: BaseBackupOptions, store: Store): Prom
   try {
     await client.connect();
     const identity = await identify(client);
+    const { processID } = client as Client & { processID: number };
     await keepLog(client);
-    options.onProcess?.((client as Client & { processID: number }).processID);
+    options.onProcess?.(processID);
     return { ...identity, ...(await stream(client, options, store)) };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -242,5 +243,7 @@ class BaseBackupQuery implements Submittable {
     this.#give();
     this.#part?.push(null);
     this.#part = undefined;
+    // A part that has ended asks for nothing more, and its last piece may have made the connection wait.
+    this.#wire!.stream.resume();
   }
 }

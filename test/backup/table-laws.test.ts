@@ -232,6 +232,16 @@ test('signals, risk events, candles and the logs come back; numbers given out si
   expect(await pair.broken()).toEqual([]);
 });
 
+test('where no number was given out yet the first one is not given again', async () => {
+  const pair = await pairs();
+  await pair.crime(`delete from signals; alter sequence signals_id_seq restart`);
+  await pair.backup.query(
+    `begin; set local session_replication_role = replica; delete from main.signals where id > 1; commit`,
+  );
+  expect(await pair.apply('signals', 'missing')).toMatchObject({ rows: 1 });
+  expect(await pair.sql(`select nextval('signals_id_seq')::int as next`)).toEqual([{ next: 2 }]);
+});
+
 test('what does not come back alone is refused with the reason', async () => {
   const pair = await pairs();
   const codes = (error: { code: string; message: string }) => `${error.code}: ${error.message}`;

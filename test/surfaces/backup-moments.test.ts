@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   archiveNow,
+  type BackupKey,
   backupBefore,
+  backupLeadingTo,
   type Listed,
   pruneArchive,
   restoreCluster,
@@ -118,6 +121,19 @@ async function wantedSpool(): Promise<string> {
   return spool;
 }
 
+test('a log that is encrypted since after the backup is read with the key, and asks for it', async () => {
+  const copy = await copyOf(backups);
+  const key: BackupKey = { bytes: Buffer.alloc(32, 7), id: 'abcdef0123456789' };
+  const options = await sweeping(desk.server, copy, key);
+  const last = (await readdir(options.archive)).sort().at(-1)!;
+  const spool = await wantedSpool();
+  await writeFile(join(spool, last.slice(0, 24)), gunzipSync(await readFile(join(options.archive, last))));
+  await rm(join(options.archive, last));
+  await sweepArchive({ ...options, spool });
+  expect((await refusal(idsOf(first, await until(undefined, copy)))).code).toBe('backup_key_wrong');
+  expect((await idsOf(first, { ...(await until(undefined, copy)), key })).ids).toEqual(ids);
+});
+
 describe('the sweep', () => {
   test('leaves what is still being written, and what it has taken is gone from the spool', async () => {
     const copy = await copyOf(backups);
@@ -170,7 +186,7 @@ test('a server that was lost with its directory comes back whole, goes on, and i
   const dataDir = join(await ground(), 'data');
   const { side, directory } = first;
   const reading = { directory, side: side!, ...(await until(undefined, copy)) };
-  await restoreCluster(dataDir, reading);
+  await restoreCluster(dataDir, reading, await archive(copy));
   const server = await startEmbedded({
     ...{ dataDir, port: await freePort(), archives: true, settings: { fsync: 'off' } },
   });
@@ -182,7 +198,39 @@ test('a server that was lost with its directory comes back whole, goes on, and i
   await archiveNow(database, await sweeping(server, copy));
   // From the backup of the server that is gone, over the branch, to a moment of the new one.
   expect((await idsOf(first, await until(moment, copy))).ids).toEqual([...ids, ...more]);
-  expect((await refusal(restoreCluster(dataDir, reading))).code).toBe('embedded_directory_unusable');
+  expect((await refusal(restoreCluster(dataDir, reading, await archive(copy)))).code).toBe(
+    'embedded_directory_unusable',
+  );
+});
+
+test('a server that was brought back to before its last backup is found again by the one that leads to it', async () => {
+  const copy = await copyOf(backups);
+  const left = await takePhysical(adminUrl(desk.server), copy);
+  const { side, directory } = first;
+  const goOn = async (reading: Parameters<typeof restoreCluster>[1]) => {
+    const dataDir = join(await ground(), 'data');
+    await restoreCluster(dataDir, reading, await archive(copy));
+    const server = await startEmbedded({
+      ...{ dataDir, port: await freePort(), archives: true, settings: { fsync: 'off' } },
+    });
+    const database = admin(server);
+    const more = await record(database, 1);
+    await archiveNow(database, await sweeping(server, copy));
+    await server.stop();
+    return more;
+  };
+  const more = await goOn({ directory, side: side!, ...(await until(moments[20], copy)) });
+  const listed = [left, first];
+  expect((await backupLeadingTo(listed, copy, {})).name).toBe(first.name);
+  expect((await idsOf(first, await until(undefined, copy))).ids).toEqual([...ids.slice(0, 23), ...more]);
+  // What it was before it was brought back is there as well, which in life is more than the seconds of a test ago.
+  const later = new Date(Date.now() + 60_000);
+  await utimes(join(await archive(copy), '00000002.history.gz'), later, later);
+  expect((await backupLeadingTo(listed, copy, { moment_ms: left.side!.ended_ms })).name).toBe(left.name);
+  expect((await idsOf(first, await until(moments[25], copy))).ids).toEqual(ids.slice(0, 28));
+  // Once more, and from the backup alone: its log has a name of its own.
+  const again = await goOn({ directory, side: side! });
+  expect((await idsOf(first, await until(undefined, copy))).ids).toEqual([...ids.slice(0, 2), ...again]);
 });
 
 afterAll(() => rm(backups, { recursive: true, force: true }));

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, readdir, rm, truncate } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   archiveNow,
@@ -152,6 +153,15 @@ describe('of the embedded server', () => {
     await expect(taking).rejects.toThrow();
     expect(await readdir(directory)).toEqual([]);
     while ((await sending()).length > 0);
+  });
+
+  test('two of one process are taken at once', async () => {
+    const one = () =>
+      baseBackup({ databaseUrl: adminUrl(desk.server), label: 'tests' }, (_, content) =>
+        finished(content.resume()),
+      );
+    const [a, b] = await Promise.all([one(), one()]);
+    expect(a.system_identifier).toBe(b.system_identifier);
   });
 
   test('a login without the right is told what to do', async () => {
