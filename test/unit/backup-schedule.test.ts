@@ -40,7 +40,7 @@ const taken = (
     name: `${book}_${kind}_${taken_ms}`,
     directory: join(home, `${book}_${kind}_${server}_${taken_ms}`),
     side: {
-      ...{ kind, taken_ms, complete_until_ms: taken_ms - 5, books: [{ book }] },
+      ...{ kind, taken_ms, begun_ms: taken_ms, complete_until_ms: taken_ms - 5, books: [{ book }] },
       server: { system_identifier: server, database },
     },
     ...(ok === undefined ? {} : { verified: { ok } }),
@@ -96,10 +96,10 @@ describe('what is verified', () => {
       right,
       taken(TODAY - 1, { ok: true }),
     ];
-    expect(newestVerified(listed, ORIGIN)).toBe(right);
+    expect(newestVerified(listed, ORIGIN, TODAY + DAY)).toBe(right);
     // A physical one holds every database.
     const physical = taken(TODAY, { ok: true, kind: 'physical', database: 'other' });
-    expect(newestVerified([physical], ORIGIN)).toBe(physical);
+    expect(newestVerified([physical], ORIGIN, TODAY + DAY)).toBe(physical);
   });
 });
 
