@@ -1,7 +1,7 @@
 import { type CopySession, type Database, identifier, openCopySession } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { verify } from '../operations/index.js';
-import { LATEST_VERSION, migrate, VERSIONS, type Version } from '../schema/index.js';
+import { LATEST_VERSION, type Migration, migrate, VERSIONS, type Version } from '../schema/index.js';
 import { differences, factsOf, losses } from './facts.js';
 import { checkFiles } from './files.js';
 import type { BackupKey } from './keys.js';
@@ -67,7 +67,7 @@ const logical: Reader = (reading, work) =>
     const session = await openCopySession(scratch.url(), 'claire restore');
     try {
       for (const shape of reading.side.books) {
-        await migrate(database, shape.book, { to: versionOf(shape) });
+        await makeAsItWas(database, shape);
         await loadLogical(session, { ...reading, key: reading.key, shape });
       }
     } finally {
@@ -75,6 +75,23 @@ const logical: Reader = (reading, work) =>
     }
     return work(scratch, scratch.name);
   }, reading);
+
+/** An empty book as that of a shape was: of a version, or where an interrupted migration had left it. */
+async function makeAsItWas(database: Database, shape: BookShape): Promise<void> {
+  const { book, migrations } = shape;
+  const version = versionOf(shape);
+  if (migrations === undefined) {
+    await migrate(database, book, { to: version });
+    return;
+  }
+  const interruption = new Error('This far it had come.');
+  const onFile = ({ number }: Migration) => {
+    if (number > migrations) throw interruption;
+  };
+  await migrate(database, book, { onFile }).catch((error: unknown) => {
+    if (error !== interruption) throw error;
+  });
+}
 
 const readers: Record<Kind, Reader> = {
   logical,

@@ -30,6 +30,7 @@ export async function shapeOf(session: Queryable, book: string): Promise<ShapeWi
   return {
     book,
     schema_version: state.version,
+    ...(state.unfinished ? { migrations: state.applied.length } : {}),
     tables,
     sequences: await sequencesOf(session, book, ours),
     not_valid: await session.query(

@@ -29,6 +29,8 @@ const tableShape = z.object({
 const bookShape = z.object({
   book: z.string(),
   schema_version: z.string(),
+  /** Migrations that were applied, where an interrupted one left it between two versions. */
+  migrations: z.number().optional(),
   facts: z.array(facts),
   tables: z.array(tableShape),
   sequences: z.array(z.object({ name: z.string(), last: z.string(), called: z.boolean() })),

@@ -16,7 +16,7 @@ export interface BackupStatus {
   /** The newest of the book that was restored and found right. */
   verified: { name: string; taken_ms: number; age_seconds: number } | null;
   /** The last thing that went wrong since then. */
-  failure: Pick<BackupEvent, 'at_ms' | 'action' | 'error'> | null;
+  failure: (Pick<BackupEvent, 'at_ms' | 'error'> & { action: BackupEvent['action'] | 'list' }) | null;
 }
 
 /** How far back in the log a failure is looked for. */
@@ -29,7 +29,12 @@ export async function backupStatus(
 ): Promise<BackupStatus> {
   const { backups } = await backupSettings(invocation);
   const { book } = invocation.globals;
-  const listed = await listBackups(backups);
+  const listed = await listBackups(backups).catch((error: Error) => error);
+  // A directory that cannot be read is told; the rest of what was asked can be said all the same.
+  if (listed instanceof Error) {
+    const failure = { at_ms: now, action: 'list', error: listed.message } as const;
+    return { directory: backups, verified: null, failure };
+  }
   const found = newestVerified(listed, await originOf(database, book));
   const taken_ms = found?.side?.taken_ms;
   const failed = lastFailure(await lastEvents(backups, EVENTS), { book, listed, since_ms: taken_ms ?? 0 });

@@ -104,9 +104,9 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
         writerOf(place, wanted),
       ),
     );
-    const verified = wanted.verify ? await checkBackup(backup, wanted) : undefined;
-    if (verified?.ok !== false) await handOn(backup, wanted);
-    return { backup, verified };
+    if (wanted.verify) return { backup, verified: await proveBackup(backup, wanted) };
+    await handOn(backup, wanted);
+    return { backup, verified: undefined };
   } finally {
     bar?.end();
   }
@@ -136,6 +136,16 @@ function writerOf(
     const current = books.filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);
     return writePhysical({ url, books: current, signal }, writing);
   };
+}
+
+/** Restores a backup to see whether it can be, and hands it on where it can. */
+export async function proveBackup(
+  backup: Listed,
+  settings: Pick<Wanted, 'backups' | 'key' | 'hook' | 'quiet' | 'signal'>,
+): Promise<Verified> {
+  const verified = await checkBackup(backup, settings);
+  if (verified.ok) await handOn(backup, settings);
+  return verified;
 }
 
 /** Restores a backup to see whether it can be. */
@@ -182,7 +192,10 @@ async function logged<T extends Listed | Verified>(
 }
 
 /** @throws ClaireError backup_hook_failed */
-async function handOn(backup: Listed, { hook, backups, quiet, signal }: Wanted): Promise<void> {
+async function handOn(
+  backup: Listed,
+  { hook, backups, quiet, signal }: Pick<Wanted, 'hook' | 'backups' | 'quiet' | 'signal'>,
+): Promise<void> {
   if (hook === undefined) return;
   const code = await new Promise<number | string | null>((resolve) => {
     const child = spawn(hook, {

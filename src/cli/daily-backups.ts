@@ -12,7 +12,7 @@ import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Clock, systemClock } from '../upkeep/index.js';
-import { type BackupSettings, backupSettings, checkBackup, takeBackup, usualKind } from './backups.js';
+import { type BackupSettings, backupSettings, proveBackup, takeBackup, usualKind } from './backups.js';
 import type { Invocation } from './command.js';
 import { keepArchiving } from './log-archive.js';
 import type { Place } from './session.js';
@@ -108,16 +108,15 @@ async function takeWhereDue(keeping: Keeping, book: string, kind: Kind): Promise
   const origin = await originOf(admin, book);
   const madeAt = await madeAtOf(admin, book);
   const listed = await listBackups(settings.backups);
-  if (!isDue(listed, origin, { kind, minutes, now: now(), madeAt })) {
-    // Taken, and what would have said whether it can be restored was cut off.
-    const last = newestOf(listed, origin, kind, now());
-    if (last && !last.verified) await checkBackup(last, { ...settings, quiet: true, signal });
-    return;
-  }
-  const { backup, verified } = await takeBackup(place, {
-    ...settings,
-    ...{ book, kind, signal, verify: true, quiet: true },
-  });
+  const last = newestOf(listed, origin, kind, now());
+  const isWanted = isDue(listed, origin, { kind, minutes, now: now(), madeAt });
+  if (!isWanted && (!last || last.verified)) return;
+  const wanted = { ...settings, book, kind, signal, verify: true, quiet: true };
+  // One that was taken is left where what would have said whether it can be restored was cut off.
+  const { backup, verified } =
+    isWanted || !last
+      ? await takeBackup(place, wanted)
+      : { backup: last, verified: await proveBackup(last, wanted) };
   if (!verified?.ok)
     throw new ClaireError('backup_unverified', { found: `${backup.name}: ${verified?.problems.join(' ')}` });
   onTaken(`${backup.name} is taken, and was restored to see that it can be.`);

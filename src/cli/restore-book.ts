@@ -120,9 +120,13 @@ async function save(
     });
 }
 
-/** Whoever works with the book. Who comes back waits until the new rows are there. */
+/**
+ * Whoever works with the book. Who comes back waits until the new rows are there, and so does who may not be ended: an
+ * owner who is no superuser may end his own sessions, and others' as a member of pg_signal_backend.
+ */
 const sendAway = (admin: Database, book: string): Promise<unknown> =>
   admin.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where usename = any ($1) and pid <> pg_backend_pid()`,
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = any ($1) and pid <> pg_backend_pid()
+       and (pg_has_role(usesysid, 'usage') or pg_has_role('pg_signal_backend', 'usage'))`,
     [loginNames(book)],
   );

@@ -40,7 +40,7 @@ export const backupSituations = {
     exit: EXIT.refused,
   },
   backup_hook_failed: {
-    sentence: 'The backup is whole and verified, but the command that takes it elsewhere failed.',
+    sentence: 'The backup is there, but the command that takes it elsewhere failed.',
     remedy: 'Run the command by hand and see what it says; it finds the directory in CLAIRE_BACKUP.',
     status: 503,
     exit: EXIT.unavailable,

@@ -16,6 +16,7 @@ import {
 } from '../../src/backup/index.js';
 import { removeBackup, writeVerified } from '../../src/backup/repository.js';
 import { openCopySession } from '../../src/database/index.js';
+import { migrate } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
 import { backupsDirectory, takeLogical } from './backup-ground.js';
@@ -132,6 +133,21 @@ describe('what somebody added to a book', () => {
     await session.close();
     expect(shown).toEqual([{ row_security: 'off' }]);
   });
+});
+
+test('a book that an interrupted migration left between two versions is restored, and brought forward', async () => {
+  const old = await book.bookAt('1.1');
+  await book.sql(SIGNAL, old);
+  let files = 0;
+  const onFile = () => {
+    if (files++ === 5) throw new Error('killed');
+  };
+  await expect(migrate(book.database, old, { onFile })).rejects.toThrow('killed');
+  const taken = await takeLogical(book, await backupsDirectory(), { book: old });
+  expect(await verifyBackup(taken, here)).toMatchObject({ ok: true, problems: [] });
+  const target = { admin: book.database, url: book.url, book: `${old}_new` };
+  await openBackup(taken, here, (opened) => restoreBook(opened, old, target));
+  expect(await book.sql('select signal_id from signals', target.book)).toEqual([{ signal_id: 's' }]);
 });
 
 describe('backups that lie there', () => {
