@@ -13,6 +13,7 @@ import {
   restoreCluster,
   sweepArchive,
 } from '../../src/backup/index.js';
+import { openDraft } from '../../src/backup/repository.js';
 import { startEmbedded } from '../../src/database/embedded/index.js';
 import { Database } from '../../src/database/index.js';
 import { refusal } from '../harness/book.js';
@@ -158,6 +159,9 @@ test('the log goes that no kept backup needs, and all of it where none is kept',
   await pruneArchive(copy, system_identifier, await archive(copy));
   expect((await idsOf(first, await until(moments[15], copy))).ids).toEqual(ids.slice(0, 18));
   await rm(join(copy, first.name), { recursive: true });
+  const draft = await openDraft(copy, 'server_physical_20990101T000000Z');
+  expect(await pruneArchive(copy, system_identifier, await archive(copy))).toBe(0);
+  await draft.abandon();
   await pruneArchive(copy, system_identifier, await archive(copy));
   expect(await readdir(await archive(copy))).toEqual([]);
 });
