@@ -14,14 +14,17 @@ import {
   sweepArchive,
 } from '../../src/backup/index.js';
 import { openDraft } from '../../src/backup/repository.js';
+import { keepArchiving } from '../../src/cli/log-archive.js';
+import type { Place } from '../../src/cli/session.js';
 import { startEmbedded } from '../../src/database/embedded/index.js';
 import { Database } from '../../src/database/index.js';
 import { refusal } from '../harness/book.js';
 import { freePort } from '../harness/ports.js';
-import { ground, useEmbedded } from './embedded-ground.js';
+import { ground, rested, useEmbedded } from './embedded-ground.js';
 import {
   admin,
   adminUrl,
+  backupsDirectory,
   copyOf,
   flipBit,
   idsIn,
@@ -138,6 +141,34 @@ describe('the sweep', () => {
     expect(await readdir(spool)).toEqual([`archtemp.${later}.1.2`]);
     expect(await readdir(options.archive)).toContain(`${later}.gz`);
     expect((await readdir(options.archive)).filter((each) => each.startsWith('.'))).toEqual([]);
+  });
+
+  test('gets what was committed a while after the server began, however little it was', async () => {
+    const server = await startEmbedded({
+      ...{ dataDir: await rested('main'), port: await freePort(), archives: true },
+      settings: { fsync: 'off', archive_timeout: '1s' },
+    });
+    const database = admin(server);
+    const copy = await backupsDirectory();
+    const stop = new AbortController();
+    const ended = keepArchiving(
+      { server, database: () => database } as unknown as Place,
+      { backups: copy, key: undefined, hook: undefined, gzip: 1, compress: undefined },
+      { signal: stop.signal, onError: (error) => expect.unreachable(String(error)) },
+    );
+    const there = async () =>
+      (
+        await database.query<{ last: string | null }>(
+          'select last_archived_wal as last from pg_stat_archiver',
+        )
+      )[0]!.last;
+    const before = await there();
+    await record(database, 1);
+    // Else the server sleeps for five minutes after its start.
+    while ((await there()) === before) await new Promise((done) => setTimeout(done, 50));
+    stop.abort();
+    await ended;
+    await server.stop();
   });
 
   test('takes nothing under a name that is something else in the archive', async () => {
