@@ -381,9 +381,14 @@ begin
     if due_ids is not null then
       r := remove_due(due_ids, r);
     end if;
-    -- Only from the watermark on, without a gap, and before the first row that was too young.
+    -- Only from the watermark on, without a gap, and not beyond the last row before the first that was too young: between
+    -- them may come old ones that somebody is still importing.
     if not of_waiting and coalesce(after_id, mark) = mark then
-      update retention_state set watermark = coalesce(young_id - 1, looked_to)
+      update retention_state
+      set watermark = case
+        when young_id is null then looked_to
+        else coalesce((select max(id) from unnest(due_ids) as id where id < young_id), watermark)
+      end
       where table_name = r.table_name and looked > 0;
     end if;
   end if;

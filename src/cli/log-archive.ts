@@ -35,6 +35,9 @@ export async function keepArchiving(
 ): Promise<void> {
   const sweeping = await sweepingOf(place, settings);
   if (!sweeping) return;
+  // The process that ends a file after a minute looked once while the server was starting, saw that it was not its time yet,
+  // and sleeps for five: this wakes it.
+  await place.database('postgres').query('select pg_reload_conf()').catch(onError);
   let pruneAt = clock.now();
   let isTold = false;
   while (!signal.aborted) {

@@ -130,6 +130,19 @@ describe('age', () => {
     expect((await left()).signals).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
+  test('an old row that was being imported is found when it is there', async () => {
+    await signal('a', 60);
+    const commit = await holdOpen(book.database, [
+      `insert into main.signals (signal_id, symbol, side, price, confidence, timestamp, created_at)
+       values ('imported', 'X', 'BUY', 1, 1, ${T}, ${ago(60)})`,
+    ]);
+    await signal('young', 0);
+    await run();
+    await commit();
+    await run();
+    expect((await left()).signals).toEqual(['young']);
+  });
+
   test('a row recorded in a year to come stops nobody', async () => {
     await signal('clock', -400);
     await signal('old', 60);

@@ -14,11 +14,14 @@ import {
   restoreCluster,
   sweepArchive,
 } from '../../src/backup/index.js';
+import { openDraft } from '../../src/backup/repository.js';
+import { keepArchiving } from '../../src/cli/log-archive.js';
+import type { Place } from '../../src/cli/session.js';
 import { startEmbedded } from '../../src/database/embedded/index.js';
 import { Database } from '../../src/database/index.js';
 import { refusal } from '../harness/book.js';
 import { freePort } from '../harness/ports.js';
-import { ground, useEmbedded } from './embedded-ground.js';
+import { ground, rested, useEmbedded } from './embedded-ground.js';
 import {
   admin,
   adminUrl,
@@ -149,6 +152,34 @@ describe('the sweep', () => {
     expect((await readdir(options.archive)).filter((each) => each.startsWith('.'))).toEqual([]);
   });
 
+  test('gets what was committed a while after the server began, however little it was', async () => {
+    const server = await startEmbedded({
+      ...{ dataDir: await rested('main'), port: await freePort(), archives: true },
+      settings: { fsync: 'off', archive_timeout: '1s' },
+    });
+    const database = admin(server);
+    const copy = await backupsDirectory();
+    const stop = new AbortController();
+    const ended = keepArchiving(
+      { server, database: () => database } as unknown as Place,
+      { backups: copy, key: undefined, hook: undefined, gzip: 1, compress: undefined },
+      { signal: stop.signal, onError: (error) => expect.unreachable(String(error)) },
+    );
+    const there = async () =>
+      (
+        await database.query<{ last: string | null }>(
+          'select last_archived_wal as last from pg_stat_archiver',
+        )
+      )[0]!.last;
+    const before = await there();
+    await record(database, 1);
+    // Else the server sleeps for five minutes after its start.
+    while ((await there()) === before) await new Promise((done) => setTimeout(done, 50));
+    stop.abort();
+    await ended;
+    await server.stop();
+  });
+
   test('takes nothing under a name that is something else in the archive', async () => {
     const options = await sweeping(desk.server, await copyOf(backups));
     const [name] = await readdir(options.archive);
@@ -177,6 +208,9 @@ test('the log goes that no kept backup needs, and all of it where none is kept',
   await pruneArchive(copy, system_identifier, await archive(copy));
   expect((await idsOf(first, await until(moments[15], copy))).ids).toEqual(ids.slice(0, 18));
   await rm(join(copy, first.name), { recursive: true });
+  const draft = await openDraft(copy, 'server_physical_20990101T000000Z');
+  expect(await pruneArchive(copy, system_identifier, await archive(copy))).toBe(0);
+  await draft.abandon();
   await pruneArchive(copy, system_identifier, await archive(copy));
   expect(await readdir(await archive(copy))).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { dropUnwantedLog, isAlive } from '../../database/embedded/index.js';
 import type { Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type Coding, storeFile } from '../files.js';
-import { listBackups, syncDirectory } from '../repository.js';
+import { isUnderWay, listBackups, syncDirectory } from '../repository.js';
 import { archivedName, isSame, listArchive } from './log.js';
 import { isSegmentName, parseSegmentName, segmentAt, segmentBefore, segmentName } from './segments.js';
 
@@ -99,8 +99,10 @@ export async function pruneArchive(
   systemIdentifier: string,
   archive: string,
 ): Promise<number> {
-  // In this order: a backup that ends after the look needs only what is archived after it.
+  // In this order: a backup that begins after the look needs only what is archived after it. One that is under way may
+  // have ended on the server, and what it needs be archived, while it is not in the list yet.
   const there = [...(await listArchive(archive)).values()].filter(({ name }) => isSegmentName(name));
+  if (await isUnderWay(backups, 'physical')) return 0;
   const listed = await listBackups(backups);
   // Of one that cannot be read nobody knows what it needs.
   if (listed.some(({ name, side }) => !side && name.includes('_physical_'))) return 0;
