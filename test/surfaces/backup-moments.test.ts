@@ -162,7 +162,7 @@ describe('the sweep', () => {
     const stop = new AbortController();
     const ended = keepArchiving(
       { server, database: () => database } as unknown as Place,
-      { backups: copy, key: undefined, hook: undefined, gzip: 1, compress: undefined },
+      { backups: copy, key: undefined, scratch: undefined, hook: undefined, gzip: 1, compress: undefined },
       { signal: stop.signal, onError: (error) => expect.unreachable(String(error)) },
     );
     const there = async () =>
