@@ -111,7 +111,7 @@ test('what runs apart does not keep the rest of the upkeep waiting', async () =>
   await createBook(desk.database, 'apart');
   const end = new AbortController();
   let folded = 0;
-  let isStopped = false;
+  let [isBegun, isStopped] = [false, false];
   await runUpkeep(desk.database, 'apart', {
     ...{ signal: end.signal, onError: () => {} },
     clock: {
@@ -122,6 +122,7 @@ test('what runs apart does not keep the rest of the upkeep waiting', async () =>
       {
         ...{ name: 'long', every_ms: 1000, apart: true },
         run: async (_session, _book, signal) => {
+          isBegun = true;
           await until(() => signal.aborted);
           isStopped = true;
         },
@@ -129,7 +130,7 @@ test('what runs apart does not keep the rest of the upkeep waiting', async () =>
       {
         ...{ name: 'fold', every_ms: 1000 },
         run: async () => {
-          if (++folded === 5) end.abort();
+          if (isBegun && ++folded === 5) end.abort();
         },
       },
     ],
