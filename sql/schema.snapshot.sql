@@ -920,7 +920,7 @@ create view reservations as
 -- unneeded_orders -------------------------------------------------------------------------------------
 
 create view unneeded_orders as
--- id bigint, order_id character varying(50), signal_id character varying(50), created_at timestamp without time zone, changed_at timestamp without time zone
+-- id bigint, order_id character varying(50), signal_id character varying(50), created_at timestamp without time zone, changed_at timestamp without time zone, written_by xid
  SELECT id,
     order_id,
     signal_id,
@@ -929,7 +929,8 @@ create view unneeded_orders as
            FROM order_history h
           WHERE h.order_id::text = o.order_id::text), ( SELECT max(c.created_at) AS max
            FROM corrections c
-          WHERE c.table_name = 'orders'::text AND c.row_id = o.id)) AS changed_at
+          WHERE c.table_name = 'orders'::text AND c.row_id = o.id)) AS changed_at,
+    xmin AS written_by
    FROM orders o
   WHERE status::text <> 'PENDING'::text AND NOT (EXISTS ( SELECT
            FROM trades t
@@ -938,34 +939,40 @@ create view unneeded_orders as
            FROM decisions d
           WHERE d.order_id::text = o.order_id::text AND d.reserved_quantity IS DISTINCT FROM 0::numeric
          OFFSET 0)) AND NOT (order_id::text IN ( SELECT c.order_id
-           FROM reservation_changes c));
+           FROM reservation_changes c)) AND NOT (order_id::text IN ( SELECT q."row" ->> 'order_id'::text
+           FROM quarantine q
+          WHERE q.table_name = 'trades'::text AND q.state = 'held'::text AND (q."row" ->> 'order_id'::text) IS NOT NULL));
 
 -- unneeded_risk_events --------------------------------------------------------------------------------
 
 create view unneeded_risk_events as
--- id bigint, created_at timestamp without time zone, changed_at timestamp without time zone
+-- id bigint, created_at timestamp without time zone, changed_at timestamp without time zone, written_by xid
  SELECT id,
     created_at,
     ( SELECT max(c.created_at) AS max
            FROM corrections c
-          WHERE c.table_name = 'risk_events'::text AND c.row_id = e.id) AS changed_at
+          WHERE c.table_name = 'risk_events'::text AND c.row_id = e.id) AS changed_at,
+    xmin AS written_by
    FROM risk_events e;
 
 -- unneeded_signals ------------------------------------------------------------------------------------
 
 create view unneeded_signals as
--- id bigint, signal_id character varying(50), created_at timestamp without time zone, changed_at timestamp without time zone
+-- id bigint, signal_id character varying(50), created_at timestamp without time zone, changed_at timestamp without time zone, written_by xid
  SELECT id,
     signal_id,
     created_at,
     ( SELECT max(c.created_at) AS max
            FROM corrections c
-          WHERE c.table_name = 'signals'::text AND c.row_id = s.id) AS changed_at
+          WHERE c.table_name = 'signals'::text AND c.row_id = s.id) AS changed_at,
+    xmin AS written_by
    FROM signals s
   WHERE NOT (EXISTS ( SELECT
            FROM orders o
           WHERE o.signal_id::text = s.signal_id::text
-         OFFSET 0));
+         OFFSET 0)) AND NOT (signal_id::text IN ( SELECT q."row" ->> 'signal_id'::text
+           FROM quarantine q
+          WHERE q.table_name = 'orders'::text AND q.state = 'held'::text AND (q."row" ->> 'signal_id'::text) IS NOT NULL));
 
 -- untraded_signals ------------------------------------------------------------------------------------
 
@@ -2431,26 +2438,29 @@ $function$;
 
 revoke execute on function lock_risk_of_trades() from public;
 
-CREATE OR REPLACE FUNCTION lock_unneeded(what text, ids bigint[], covered_until timestamp without time zone)
+CREATE OR REPLACE FUNCTION lock_unneeded(what text, ids bigint[], covered_until timestamp without time zone, open_from xid8)
  RETURNS bigint[]
  LANGUAGE plpgsql
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
+  unneeded constant text := format(
+    'select array(
+       select id from %I
+       where id = any ($1) and ($2 is null or coalesce(changed_at < $2, true)) and was_seen(written_by, $3)
+     )', 'unneeded_' || what
+  );
   found bigint[];
 begin
-  execute format(
-    'select array(select id from %I where id = any ($1) and ($2 is null or coalesce(changed_at < $2, true)))',
-    'unneeded_' || what
-  ) into found using ids, covered_until;
+  execute unneeded into found using ids, covered_until, open_from;
   execute format('select array(select id from %I where id = any ($1) for update skip locked)', what) into found using found;
-  -- Again, by a snapshot from after the locks: what was committed in between names them.
-  execute format('select array(select id from %I where id = any ($1))', 'unneeded_' || what) into found using found;
+  -- Again, by a snapshot from after the locks: what was committed in between names or changed them.
+  execute unneeded into found using found, covered_until, open_from;
   return found;
 end;
 $function$;
 
-revoke execute on function lock_unneeded(text, bigint[], timestamp without time zone) from public;
+revoke execute on function lock_unneeded(text, bigint[], timestamp without time zone, xid8) from public;
 
 CREATE OR REPLACE FUNCTION market_day(at bigint, zone text, OUT day_from bigint, OUT day_until bigint)
  RETURNS record
@@ -3092,7 +3102,9 @@ begin
   with gone_now as (
     delete from candles as c
     where ctid = any (array(
-      select ctid from candles where created_at < due order by created_at limit batch_size for update skip locked
+      select ctid from candles
+      where created_at < due and was_seen(xmin, (r.covered_ids ->> 'transaction')::xid8)
+      order by created_at limit batch_size for update skip locked
     ))
     returning pg_column_size(c.*) as size
   )
@@ -3112,7 +3124,9 @@ CREATE OR REPLACE FUNCTION remove_due(ids bigint[], r retention_runs)
  SET search_path TO {book}, 'pg_temp'
 AS $function$
 declare
-  gone constant bigint[] := lock_unneeded(r.table_name, ids, r.covered_until);
+  gone constant bigint[] := lock_unneeded(
+    r.table_name, ids, r.covered_until, (r.covered_ids ->> 'transaction')::xid8
+  );
   waiting bigint[];
   one record;
 begin
@@ -3167,7 +3181,7 @@ begin
   alone := array(select id from unneeded_signals where signal_id = any (signal_ids));
   gone := lock_unneeded('signals', array(
     select id from signals where id = any (alone) and created_at < due and id <= coalesce(last_covered, id)
-  ), r.covered_until);
+  ), r.covered_until, (r.covered_ids ->> 'transaction')::xid8);
   one := remove_rows('signals', 'id', gone);
   r.with_signals := r.with_signals + one.removed;
   r.bytes := r.bytes + one.size;
@@ -3294,9 +3308,14 @@ begin
     if due_ids is not null then
       r := remove_due(due_ids, r);
     end if;
-    -- Only from the watermark on, without a gap, and before the first row that was too young.
+    -- Only from the watermark on, without a gap, and not beyond the last row before the first that was too young: between
+    -- them may come old ones that somebody is still importing.
     if not of_waiting and coalesce(after_id, mark) = mark then
-      update retention_state set watermark = coalesce(young_id - 1, looked_to)
+      update retention_state
+      set watermark = case
+        when young_id is null then looked_to
+        else coalesce((select max(id) from unnest(due_ids) as id where id < young_id), watermark)
+      end
       where table_name = r.table_name and looked > 0;
     end if;
   end if;
@@ -3737,6 +3756,19 @@ AS $function$
 $function$;
 
 revoke execute on function usable_time(bigint, bigint) from public;
+
+CREATE OR REPLACE FUNCTION was_seen(written_by xid, open_from xid8)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select open_from is null or (
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint - open_from::text::bigint between 0 and 2000000000
+    and age(written_by) > age(open_from::xid)
+  );
+$function$;
+
+revoke execute on function was_seen(xid, xid8) from public;
 
 CREATE OR REPLACE FUNCTION why(wanted text)
  RETURNS jsonb

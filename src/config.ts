@@ -48,6 +48,13 @@ export const settings = {
     fallback: undefined,
     meaning: 'the key itself, where it comes from a store of secrets and not from a file',
   },
+  scratch_url: {
+    environment: 'CLAIRE_SCRATCH_URL',
+    flag: '--scratch <url>',
+    fallback: undefined,
+    meaning:
+      'server to restore backups into for a look, in a database of its own there; default: an embedded one',
+  },
   backup_at: {
     environment: 'CLAIRE_BACKUP_AT',
     flag: '--backup-at <time>',

@@ -66,7 +66,8 @@ create table if not exists retention_runs (
   as_of timestamp not null,
   -- What was recorded before this was to go.
   due_before timestamp not null,
-  -- The verified backup that holds what went: all that was recorded before a moment, up to an id of each table.
+  -- The verified backup that holds what went: all that was recorded before a moment, up to an id of each table (by its
+  -- name), by transactions before one (`transaction`): what was open when it was taken is not in it, whatever its id.
   backup text,
   covered_until timestamp,
   covered_ids jsonb,
@@ -86,21 +87,26 @@ create table if not exists retention_runs (
   ended_at timestamp not null default timezone('UTC', now())
 );
 
--- What nothing that stays names. changed_at is when it was changed after it was recorded. Row by row (offset 0 keeps it
--- so): a batch is short and the tables beside it are long, but a plan is made before that is known.
+-- What nothing that stays names, or names once it is released from quarantine. changed_at is when it was changed after it
+-- was recorded, written_by the transaction that did so last. Row by row (offset 0 keeps it so): a batch is short and the
+-- tables beside it are long, but a plan is made before that is known.
 create or replace view unneeded_signals as
 select s.id, s.signal_id, s.created_at, (
   select max(c.created_at) from corrections as c where c.table_name = 'signals' and c.row_id = s.id
-) as changed_at
+) as changed_at, s.xmin as written_by
 from signals as s
-where not exists (select from orders as o where o.signal_id = s.signal_id offset 0);
+where not exists (select from orders as o where o.signal_id = s.signal_id offset 0)
+  and s.signal_id not in (
+    select q.row ->> 'signal_id' from quarantine as q
+    where q.table_name = 'orders' and q.state = 'held' and q.row ->> 'signal_id' is not null
+  );
 
 create or replace view unneeded_orders as
 select o.id, o.order_id, o.signal_id, o.created_at, greatest(o.updated_at, (
   select max(h.created_at) from order_history as h where h.order_id = o.order_id
 ), (
   select max(c.created_at) from corrections as c where c.table_name = 'orders' and c.row_id = o.id
-)) as changed_at
+)) as changed_at, o.xmin as written_by
 from orders as o
 where o.status <> 'PENDING'
   and not exists (select from trades as t where t.order_id = o.order_id offset 0)
@@ -108,13 +114,17 @@ where o.status <> 'PENDING'
     select from decisions as d where d.order_id = o.order_id and d.reserved_quantity is distinct from 0 offset 0
   )
   -- Of these somebody will look up what they reserve.
-  and o.order_id not in (select c.order_id from reservation_changes as c);
+  and o.order_id not in (select c.order_id from reservation_changes as c)
+  and o.order_id not in (
+    select q.row ->> 'order_id' from quarantine as q
+    where q.table_name = 'trades' and q.state = 'held' and q.row ->> 'order_id' is not null
+  );
 
 -- A risk event names a signal in words only: it keeps none, and none keeps it.
 create or replace view unneeded_risk_events as
 select e.id, e.created_at, (
   select max(c.created_at) from corrections as c where c.table_name = 'risk_events' and c.row_id = e.id
-) as changed_at
+) as changed_at, e.xmin as written_by
 from risk_events as e;
 
 -- Of what is drawn by the page every row has its day, whatever its market time: candles of twenty years come at once.
@@ -173,20 +183,36 @@ begin
 end;
 $$;
 
+-- Whether a row as it stands was written by a transaction that a snapshot has seen the end of: one before the oldest that
+-- was open then. The number of a row has no epoch, so a snapshot of two billion transactions ago has seen nothing; nor has
+-- one from the time to come, of a server that was brought back to before it.
+create or replace function was_seen(written_by xid, open_from xid8) returns boolean
+language sql stable as $$
+  select open_from is null or (
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint - open_from::text::bigint between 0 and 2000000000
+    and age(written_by) > age(open_from::xid)
+  );
+$$;
+
 -- Of rows those that nothing names and nobody holds, locked: from here on nobody can name them. Whoever is about to holds
 -- the row, and is not waited for.
-create or replace function lock_unneeded(what text, ids bigint[], covered_until timestamp) returns bigint[]
+create or replace function lock_unneeded(
+  what text, ids bigint[], covered_until timestamp, open_from xid8
+) returns bigint[]
 language plpgsql set search_path from current as $$
 declare
+  unneeded constant text := format(
+    'select array(
+       select id from %I
+       where id = any ($1) and ($2 is null or coalesce(changed_at < $2, true)) and was_seen(written_by, $3)
+     )', 'unneeded_' || what
+  );
   found bigint[];
 begin
-  execute format(
-    'select array(select id from %I where id = any ($1) and ($2 is null or coalesce(changed_at < $2, true)))',
-    'unneeded_' || what
-  ) into found using ids, covered_until;
+  execute unneeded into found using ids, covered_until, open_from;
   execute format('select array(select id from %I where id = any ($1) for update skip locked)', what) into found using found;
-  -- Again, by a snapshot from after the locks: what was committed in between names them.
-  execute format('select array(select id from %I where id = any ($1))', 'unneeded_' || what) into found using found;
+  -- Again, by a snapshot from after the locks: what was committed in between names or changed them.
+  execute unneeded into found using found, covered_until, open_from;
   return found;
 end;
 $$;
@@ -233,7 +259,7 @@ begin
   alone := array(select id from unneeded_signals where signal_id = any (signal_ids));
   gone := lock_unneeded('signals', array(
     select id from signals where id = any (alone) and created_at < due and id <= coalesce(last_covered, id)
-  ), r.covered_until);
+  ), r.covered_until, (r.covered_ids ->> 'transaction')::xid8);
   one := remove_rows('signals', 'id', gone);
   r.with_signals := r.with_signals + one.removed;
   r.bytes := r.bytes + one.size;
@@ -249,7 +275,9 @@ $$;
 create or replace function remove_due(ids bigint[], r retention_runs) returns retention_runs
 language plpgsql set search_path from current as $$
 declare
-  gone constant bigint[] := lock_unneeded(r.table_name, ids, r.covered_until);
+  gone constant bigint[] := lock_unneeded(
+    r.table_name, ids, r.covered_until, (r.covered_ids ->> 'transaction')::xid8
+  );
   waiting bigint[];
   one record;
 begin
@@ -282,7 +310,9 @@ begin
   with gone_now as (
     delete from candles as c
     where ctid = any (array(
-      select ctid from candles where created_at < due order by created_at limit batch_size for update skip locked
+      select ctid from candles
+      where created_at < due and was_seen(xmin, (r.covered_ids ->> 'transaction')::xid8)
+      order by created_at limit batch_size for update skip locked
     ))
     returning pg_column_size(c.*) as size
   )
@@ -351,9 +381,14 @@ begin
     if due_ids is not null then
       r := remove_due(due_ids, r);
     end if;
-    -- Only from the watermark on, without a gap, and before the first row that was too young.
+    -- Only from the watermark on, without a gap, and not beyond the last row before the first that was too young: between
+    -- them may come old ones that somebody is still importing.
     if not of_waiting and coalesce(after_id, mark) = mark then
-      update retention_state set watermark = coalesce(young_id - 1, looked_to)
+      update retention_state
+      set watermark = case
+        when young_id is null then looked_to
+        else coalesce((select max(id) from unnest(due_ids) as id where id < young_id), watermark)
+      end
       where table_name = r.table_name and looked > 0;
     end if;
   end if;
@@ -376,7 +411,8 @@ $$;
 
 revoke execute on function
   set_horizon(text, bigint, text), due_before(text, timestamp, timestamp),
-  begin_retention(text, text, timestamp, jsonb, timestamp), lock_unneeded(text, bigint[], timestamp),
+  begin_retention(text, text, timestamp, jsonb, timestamp), was_seen(xid, xid8),
+  lock_unneeded(text, bigint[], timestamp, xid8),
   remove_rows(text, text, anyarray), remove_orders(bigint[], retention_runs), remove_due(bigint[], retention_runs),
   remove_candles(integer, timestamp, retention_runs), retain(bigint, integer, bigint, boolean),
   end_retention(bigint, text, boolean)

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/index.js';
-import { type Listed, listBackups } from './repository.js';
+import type { Listed } from './repository.js';
 import type { Kind, SideFile } from './side-file.js';
 
 /** Whose rows are meant. */
@@ -26,14 +26,16 @@ const isOf = (side: SideFile, { book, systemIdentifier, database }: Origin): boo
 /** A clock that was wrong and was put right leaves backups of the time to come: what they hold, by their times, is not so. */
 const isOfNow = (side: SideFile, now: number): boolean => side.begun_ms <= now;
 
-/** The newest backup of a book by a kind. */
+/** The newest backup of a book by a kind, or by any. */
 export const newestOf = (
   listed: readonly Listed[],
   origin: Origin,
-  kind: Kind,
+  kind?: Kind,
   now = Date.now(),
 ): Listed | undefined =>
-  listed.find(({ side }) => side?.kind === kind && isOf(side, origin) && isOfNow(side, now));
+  listed.find(
+    ({ side }) => side && (kind ?? side.kind) === side.kind && isOf(side, origin) && isOfNow(side, now),
+  );
 
 /** The newest backup of a book that was restored and found right. */
 export const newestVerified = (
@@ -42,15 +44,3 @@ export const newestVerified = (
   now = Date.now(),
 ): Listed | undefined =>
   listed.find(({ side, verified }) => side && verified?.ok && isOf(side, origin) && isOfNow(side, now));
-
-/**
- * Until when everything that a book recorded is in a verified backup that lies there; undefined where there is none.
- * A backup of another server proves nothing, even where the book has the same name.
- */
-export async function coveredUntil(
-  backups: string,
-  origin: Origin,
-): Promise<{ until_ms: number; name: string } | undefined> {
-  const found = newestVerified(await listBackups(backups), origin);
-  return found?.side && { until_ms: found.side.complete_until_ms, name: found.name };
-}

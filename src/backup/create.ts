@@ -15,7 +15,7 @@ export interface Writing {
 /** What it says of what it wrote. */
 export type Written = Pick<
   SideFile,
-  'taken_ms' | 'complete_until_ms' | 'server' | 'books' | 'files' | 'physical'
+  'taken_ms' | 'complete_until_ms' | 'open_from' | 'server' | 'books' | 'files' | 'physical'
 >;
 
 export interface CreateOptions {
@@ -49,14 +49,14 @@ export async function createBackup(
 }
 
 /** When and where a backup sees what it holds. */
-type Moment = Pick<SideFile, 'server' | 'taken_ms' | 'complete_until_ms'>;
+export type Moment = Pick<SideFile, 'server' | 'taken_ms' | 'complete_until_ms' | 'open_from'>;
 
 /**
  * Which server and database it is, and until when all that was recorded is committed now. Asked before the snapshot is
  * taken: who commits between the two is not in the snapshot, and was seen to be open here. When what is prepared, or
  * another's, began is not told: a day is given to it.
  */
-async function describeServer(session: Queryable): Promise<Omit<Moment, 'taken_ms'>> {
+async function describeServer(session: Queryable): Promise<Omit<Moment, 'taken_ms' | 'open_from'>> {
   const [row] = await session.query<SideFile['server'] & { complete_until_ms: number }>(
     `select current_setting('server_version') as version,
        current_setting('server_version_num')::int / 10000 as major,
@@ -90,11 +90,12 @@ export async function atOneMoment<T>(
   try {
     // Takes no snapshot.
     if (held.length > 0) await session.query(`lock table ${held.join(', ')} in access share mode`);
-    const [row] = await session.query<{ snapshot: string; taken_ms: number }>(
-      `select pg_export_snapshot() as snapshot,
+    const [row] = await session.query<{ snapshot: string; taken_ms: number; open_from: string }>(
+      `select pg_export_snapshot() as snapshot, pg_snapshot_xmin(pg_current_snapshot())::text as open_from,
          floor(extract(epoch from statement_timestamp()) * 1000)::bigint as taken_ms`,
     );
-    return await work({ ...described, taken_ms: row!.taken_ms }, row!.snapshot);
+    const { snapshot, ...moment } = row!;
+    return await work({ ...described, ...moment }, snapshot);
   } finally {
     await session.query('rollback').catch(() => {});
   }

@@ -1,9 +1,10 @@
-export { coveredUntil, newestOf, newestVerified, type Origin, originOf } from './coverage.js';
+export { newestOf, newestVerified, type Origin, originOf } from './coverage.js';
 export { type CreateOptions, createBackup, type Writing, type Written } from './create.js';
 export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
 export { writeLogical } from './logical.js';
 export { type Opened, openBackup, readingOf, type Until } from './opened.js';
+export { type DumpTools, findDumpTools } from './pg-dump/tools.js';
 export { type PgDumpOptions, writePgDump } from './pg-dump/write.js';
 export {
   type ArchiveNow,
@@ -14,7 +15,7 @@ export {
   sweepArchive,
 } from './physical/archive.js';
 export { archiveOf } from './physical/log.js';
-export { backupBefore } from './physical/moments.js';
+export { backupBefore, backupLeadingTo } from './physical/moments.js';
 export { restoreCluster } from './physical/reader.js';
 export { type PhysicalSource, writePhysical } from './physical/write.js';
 export { KEEP_MS, pruneBackups } from './prune.js';

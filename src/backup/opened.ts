@@ -51,6 +51,8 @@ export interface Opened {
 export interface Reading extends OpenOptions {
   directory: string;
   side: SideFile;
+  /** Of the archived log, which may be encrypted where the backup is not. */
+  archiveKey?: BackupKey | undefined;
 }
 
 /** Brings the books of a backup, as they were, into a server and says in which of its databases they are. */
@@ -125,7 +127,7 @@ export async function readingOf(listed: Listed, { key, ...options }: OpenOptions
   for (const shape of side.books) versionOf(shape);
   options.onStage?.('reading the files');
   await checkFiles(directory, side.files, options.signal);
-  return { ...options, directory, side, key: side.key === null ? undefined : key };
+  return { ...options, directory, side, key: side.key === null ? undefined : key, archiveKey: key };
 }
 
 /**

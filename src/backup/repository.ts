@@ -95,6 +95,12 @@ async function removeLeftovers(backups: string): Promise<void> {
   }
 }
 
+/** Whether a backup of a kind is under way, or was when its process was killed. */
+export const isUnderWay = async (backups: string, kind: Kind): Promise<boolean> =>
+  (await readdir(backups).catch(() => [] as string[])).some(
+    (name) => name.startsWith(PARTIAL) && name.includes(`_${kind}_`),
+  );
+
 /** Every backup of a directory, the newest first; also what cannot be read, with its problem. None where there is none. */
 export async function listBackups(backups: string): Promise<Listed[]> {
   const names = await readdir(backups).catch((error: NodeJS.ErrnoException) => {

@@ -57,6 +57,8 @@ export const sideFile = z.object({
   ended_ms: z.number(),
   /** Everything recorded (`created_at`) before is in it; a transaction that was open then may have been older. */
   complete_until_ms: z.number(),
+  /** The oldest transaction that was open at that moment: what earlier ones wrote is in it, all of it. */
+  open_from: z.string(),
   server: z.object({
     version: z.string(),
     major: z.number(),

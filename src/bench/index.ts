@@ -1,4 +1,5 @@
 import type { Workload } from './workload.js';
+import { backup } from './workloads/backup.js';
 import { decide } from './workloads/decide.js';
 import { plans } from './workloads/plans.js';
 import { pool } from './workloads/pool.js';
@@ -16,6 +17,7 @@ export const WORKLOADS: readonly Workload[] = [
   decide,
   pool,
   retention,
+  backup,
   plans,
   start,
 ];

@@ -4,6 +4,7 @@ import {
   type BackupEvent,
   type BackupKey,
   createBackup,
+  findDumpTools,
   type Kind,
   type Listed,
   logEvent,
@@ -25,6 +26,8 @@ import type { Place } from './session.js';
 export interface BackupSettings {
   backups: string;
   key: BackupKey | undefined;
+  /** Server to restore into for a look; undefined: one of our own. */
+  scratch: string | undefined;
   hook: string | undefined;
   gzip: number;
   /** How pg_dump compresses, where somebody said it. */
@@ -38,7 +41,7 @@ export const offered = (name: Setting) => {
 };
 
 /** Options of every command that has to do with backups. */
-export const backupOptions = () => [offered('backups'), offered('backup_key_file')];
+export const backupOptions = () => [offered('backups'), offered('backup_key_file'), offered('scratch_url')];
 export const writingOptions = () => [
   offered('backup_hook'),
   option('--gzip <level>', 'level of compression, 1 (fast) to 9 (small); default 6, of pg_dump 9'),
@@ -55,6 +58,7 @@ export async function backupSettings({ globals, options }: Invocation): Promise<
   return {
     backups: setting('backups', text('backups')) ?? join(globals.data, 'backups'),
     key,
+    scratch: setting('scratch_url', text('scratch')),
     hook: setting('backup_hook', text('hook')),
     gzip: levelOf(text('gzip')),
     compress: text('compress') ?? text('gzip'),
@@ -108,6 +112,17 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
   }
 }
 
+/** pg_dump where there is one that fits the server, as the seed has it; else what needs no program. */
+export async function usualKind(place: Place): Promise<Kind> {
+  const [row] = await place
+    .database('postgres')
+    .query<{ major: number }>(`select current_setting('server_version_num')::int / 10000 as major`);
+  return findDumpTools(row!.major).then(
+    () => 'pg_dump',
+    () => 'logical',
+  );
+}
+
 function writerOf(
   place: Place,
   { book, kind, compress, signal }: Wanted,
@@ -116,6 +131,7 @@ function writerOf(
   if (kind === 'logical') return (writing) => writeLogical({ url, book }, writing);
   if (kind === 'pg_dump') return (writing) => writePgDump({ url, book, compression: compress }, writing);
   return async (writing) => {
+    await place.server?.keepLog();
     const books = await listBooks(place.database('postgres'));
     const current = books.filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);
     return writePhysical({ url, books: current, signal }, writing);
@@ -135,14 +151,14 @@ export async function proveBackup(
 /** Restores a backup to see whether it can be. */
 export async function checkBackup(
   backup: Listed,
-  settings: Pick<Wanted, 'backups' | 'key' | 'quiet' | 'signal'>,
+  settings: Pick<Wanted, 'backups' | 'key' | 'scratch' | 'quiet' | 'signal'>,
 ): Promise<Verified> {
-  const { key, quiet, signal } = settings;
+  const { key, scratch, quiet, signal } = settings;
   const bar = quiet ? undefined : progress('verify');
   try {
     return await logged(settings, { action: 'verify', name: backup.name }, async () => {
       const verified = await verifyBackup(backup, {
-        ...{ key, signal },
+        ...{ key, scratch, signal },
         onStage: (sentence) => bar?.update(0, undefined, sentence),
       });
       return verified;

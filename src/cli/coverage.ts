@@ -12,8 +12,9 @@ export async function coverageOf(
   book: string,
 ): Promise<Coverage | undefined> {
   const found = newestVerified(await listBackups(backups), await originOf(admin, book));
-  const shape = found?.side?.books.find((one) => one.book === book);
-  if (!found?.side || !shape) return undefined;
+  const side = found?.side;
+  const shape = side?.books.find((one) => one.book === book);
+  if (!found || !side || !shape) return undefined;
   const last = new Map(shape.sequences.map((sequence) => [sequence.name, sequence]));
   const last_ids = Object.fromEntries(
     RETAINED.flatMap((table) => {
@@ -21,5 +22,5 @@ export async function coverageOf(
       return sequence ? [[table, sequence.called ? sequence.last : '0']] : [];
     }),
   );
-  return { name: found.name, until_ms: found.side.complete_until_ms, last_ids };
+  return { name: found.name, until_ms: side.complete_until_ms, last_ids, open_from: side.open_from };
 }

@@ -12,7 +12,7 @@ import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Clock, systemClock } from '../upkeep/index.js';
-import { type BackupSettings, backupSettings, proveBackup, takeBackup } from './backups.js';
+import { type BackupSettings, backupSettings, proveBackup, takeBackup, usualKind } from './backups.js';
 import type { Invocation } from './command.js';
 import { keepArchiving } from './log-archive.js';
 import type { Place } from './session.js';
@@ -61,18 +61,18 @@ export async function keepBackups(
     minutes === undefined
       ? undefined
       : keepTaking({
-          ...{ place, settings, minutes, signal, kinds: kindsOf(place), onError },
+          ...{ place, settings, minutes, signal, kinds: await kindsOf(place), onError },
           books: async () => (place.server ? currentBooks(admin) : [book]),
           onTaken: (sentence) => out.say(sentence),
         });
   return { ended: Promise.all([archiving, taking]).then(() => {}) };
 }
 
-/**
- * A physical one is what the archived log is read after, so that any moment can be had; a logical one is restored into any
- * version of the server.
- */
-const kindsOf = (place: Place): Kind[] => (place.server ? ['logical', 'physical'] : ['logical']);
+/** A physical one beside, where there is an archived log to read after it: by both any moment can be had. */
+async function kindsOf(place: Place): Promise<Kind[]> {
+  const usual = await usualKind(place);
+  return place.server ? [usual, 'physical'] : [usual];
+}
 
 const currentBooks = async (admin: Queryable): Promise<string[]> =>
   (await listBooks(admin)).filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);

@@ -1,4 +1,5 @@
 import {
+  archiveOf,
   type BackupEvent,
   hasRows,
   type Listed,
@@ -39,7 +40,8 @@ export async function bringServerBack(
   try {
     const onStage = (sentence: string) => bar.update(0, undefined, sentence);
     const reading = await readingOf(backup, { key: settings.key, until, signal, onStage });
-    const { last_commit } = await restoreCluster(globals.data, reading);
+    const archive = archiveOf(settings.backups, reading.side.server.system_identifier);
+    const { last_commit } = await restoreCluster(globals.data, reading, archive);
     return last_commit;
   } finally {
     bar.end();
@@ -77,7 +79,7 @@ export async function restoreInto(
     const onStage = (sentence: string) => bar.update(0, undefined, sentence);
     const restored = await openBackup(
       backup,
-      { key: settings.key, until, signal, onStage },
+      { key: settings.key, scratch: settings.scratch, until, signal, onStage },
       async (opened) => {
         signal.throwIfAborted();
         if (isFilled) await sendAway(admin, target.book);

@@ -35,15 +35,18 @@ export interface TableAnswer extends TableDiff {
 export async function restoreTable(
   invocation: Invocation,
   settings: BackupSettings,
-  backup: Listed,
+  chosen: (place: Place) => Promise<Listed>,
 ): Promise<ExitCode> {
   const { options, out } = invocation;
   const apply = applyGiven(options.apply);
   restorable(options.table as string);
-  requireBook(backup, invocation.globals.book);
-  const answer = await withPlace(
+  const { answer, backup } = await withPlace(
     invocation,
-    (place) => compareAndApply(invocation, place, { settings, backup, apply }),
+    async (place) => {
+      const backup = await chosen(place);
+      requireBook(backup, invocation.globals.book);
+      return { backup, answer: await compareAndApply(invocation, place, { settings, backup, apply }) };
+    },
     { direct: true, endsItself: true },
   );
   out.answer(answer, () =>
@@ -75,25 +78,29 @@ async function compareAndApply(
   const bar = progress('restore');
   const onStage = (sentence: string) => bar.update(0, undefined, sentence);
   try {
-    return await openBackup(backup, { key: settings.key, signal, onStage }, async ({ url, problems }) => {
-      signal.throwIfAborted();
-      if (problems.length > 0) throw new ClaireError('backup_unverified', { found: problems.join(' ') });
-      const source: TableSource = {
-        ...{ liveUrl: place.url('postgres'), backupUrl: url, book: globals.book },
-        ...{ table: options.table as string, backup: backup.name, signal },
-        completeUntil_ms: backup.side!.complete_until_ms,
-        withExpired: options.expired === true,
-      };
-      onStage('comparing the table');
-      const diff = await diffTable(source);
-      const rows = apply ? diff[apply].rows : 0;
-      if (!apply) return { ...diff, applied: null, broken: null };
-      bar.end();
-      if (!options.yes && rows > 0) await ask(invocation, diff, apply);
-      onStage('bringing rows back');
-      const applied = await applyTable(source, apply);
-      return { ...diff, applied, broken: await brokenLaws(place, globals.book) };
-    });
+    return await openBackup(
+      backup,
+      { key: settings.key, scratch: settings.scratch, signal, onStage },
+      async ({ url, problems }) => {
+        signal.throwIfAborted();
+        if (problems.length > 0) throw new ClaireError('backup_unverified', { found: problems.join(' ') });
+        const source: TableSource = {
+          ...{ liveUrl: place.url('postgres'), backupUrl: url, book: globals.book },
+          ...{ table: options.table as string, backup: backup.name, signal },
+          completeUntil_ms: backup.side!.complete_until_ms,
+          withExpired: options.expired === true,
+        };
+        onStage('comparing the table');
+        const diff = await diffTable(source);
+        const rows = apply ? diff[apply].rows : 0;
+        if (!apply) return { ...diff, applied: null, broken: null };
+        bar.end();
+        if (!options.yes && rows > 0) await ask(invocation, diff, apply);
+        onStage('bringing rows back');
+        const applied = await applyTable(source, apply);
+        return { ...diff, applied, broken: await brokenLaws(place, globals.book) };
+      },
+    );
   } finally {
     bar.end();
   }

@@ -34,6 +34,8 @@ export interface PlaceOptions {
   direct?: boolean;
   /** A server that is away is waited for, as a service does; a person is told at once. */
   waits?: boolean;
+  /** Told of the embedded server when this command has stopped it. */
+  onStopped?: (server: EmbeddedServer) => Promise<void>;
   /** The work ends by itself when the signal is aborted; else it is left where it is. */
   endsItself?: boolean;
 }
@@ -59,6 +61,7 @@ export async function withPlace<T>(
     port: globals.port,
     host: options.host ?? false,
     onNotice: (sentence) => out.note(sentence),
+    onStopped: options.onStopped,
   };
   return visitEmbedded(visit, (visited) => withPools(visited, book, run));
 }

@@ -25,6 +25,8 @@ export interface VisitOptions {
   /** The host keeps the server until it leaves, and there is one at most. */
   host?: boolean;
   onNotice: (sentence: string) => void;
+  /** Told of the server when it was stopped by who leaves last, and that is this one. */
+  onStopped?: ((server: EmbeddedServer) => Promise<void>) | undefined;
 }
 
 export interface Visit {
@@ -101,7 +103,7 @@ async function enter<T>(
         isHost = options.host ?? false;
         return { value: await work({ server, keeper }) };
       } finally {
-        await leave(keeper, server, isHost, options.onNotice);
+        await leave(keeper, server, isHost, options);
       }
     });
   } catch (error) {
@@ -123,7 +125,7 @@ async function leave(
   keeper: Queryable,
   server: EmbeddedServer,
   isHost: boolean,
-  onNotice: VisitOptions['onNotice'],
+  { onNotice, onStopped }: VisitOptions,
 ): Promise<void> {
   try {
     // Only a server that still answers is left to the others: the mark must not outlive one that was stopped.
@@ -142,6 +144,7 @@ async function leave(
   }
   await server.stop();
   await forgetTemporary(server.dataDir);
+  await onStopped?.(server);
 }
 
 async function tryLock(

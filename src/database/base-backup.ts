@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Client, type Connection, type Submittable } from 'pg';
 import { ClaireError, fromPostgres } from '../errors/index.js';
 import { parseDatabaseUrl } from './connection-string.js';
-import { literal } from './identifiers.js';
+import { identifier, literal } from './identifiers.js';
 
 /** What a base backup consists of: the files of the cluster as a tar, and the list of them with their checksums. */
 export type BasePart = 'base.tar' | 'backup_manifest';
@@ -55,8 +56,9 @@ export async function baseBackup(options: BaseBackupOptions, store: Store): Prom
   try {
     await client.connect();
     const identity = await identify(client);
+    const { processID } = client as Client & { processID: number };
     await keepLog(client);
-    options.onProcess?.((client as Client & { processID: number }).processID);
+    options.onProcess?.(processID);
     return { ...identity, ...(await stream(client, options, store)) };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -98,8 +100,10 @@ function toBytes(text: string): number {
 }
 
 /** The log since the last checkpoint stays until the connection ends, however much is written meanwhile. */
-const keepLog = (client: Client) =>
-  client.query(`CREATE_REPLICATION_SLOT "claire_backup_${process.pid}" TEMPORARY PHYSICAL RESERVE_WAL`);
+const keepLog = (client: Client) => {
+  const name = `claire_backup_${randomBytes(8).toString('hex')}`;
+  return client.query(`CREATE_REPLICATION_SLOT ${identifier(name)} TEMPORARY PHYSICAL RESERVE_WAL`);
+};
 
 /** What the server says to a login that may not, or that its pg_hba.conf does not let in for this. */
 function asRefusal(error: unknown): unknown {
@@ -239,5 +243,7 @@ class BaseBackupQuery implements Submittable {
     this.#give();
     this.#part?.push(null);
     this.#part = undefined;
+    // A part that has ended asks for nothing more, and its last piece may have made the connection wait.
+    this.#wire!.stream.resume();
   }
 }

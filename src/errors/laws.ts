@@ -1,3 +1,5 @@
+import { retentionLaws } from './laws-retention.js';
+
 /**
  * Laws of the record. Each is held by the constraints or trigger laws named with it; a test holds both ends:
  * every constraint of the schema stands here once, and every name here is live.
@@ -198,11 +200,6 @@ export const laws = {
       'A limit or a halt gets a row of its own (`claire limits set`, `claire resume`); else use `claire correct`.',
     constraints: ['recorded_rows_are_final'],
   },
-  removal_refused: {
-    sentence: 'Rows leave by retention or into quarantine only.',
-    remedy: 'Do not DELETE or TRUNCATE; correct a wrong row with `claire correct`.',
-    constraints: ['removal_needs_a_permit'],
-  },
   order_facts_fixed: {
     sentence: 'Of an order only the status and the reason move.',
     remedy: 'Cancel the order and place another.',
@@ -327,22 +324,7 @@ export const laws = {
     remedy: 'Wait for the next day, change the limit, or say --despite-limit, which is recorded.',
     constraints: ['halts_limit_still_broken'],
   },
-  retention_horizon_impossible: {
-    sentence:
-      'A horizon is of signals, orders, risk_events or candles, and from a second to a century long, or for ever.',
-    remedy: 'Write it as in `claire retention set signals 60d --reason …`, or `forever`.',
-    constraints: ['retention_horizons_table_name_check', 'retention_horizons_keep_seconds_check'],
-  },
-  retention_of_trades: {
-    sentence: 'Trades are kept for ever, and with them the orders and signals that they name.',
-    remedy: 'Set the horizon of signals, orders, risk_events or candles.',
-    constraints: ['retention_horizons_trades'],
-  },
-  retention_run_ended: {
-    sentence: 'This run of retention has ended; it removes nothing more.',
-    remedy: 'Begin another with `claire retention run`: it goes on where this one stopped.',
-    constraints: ['retention_runs_running', 'retention_runs_outcome_check'],
-  },
+  ...retentionLaws,
   halt_impossible: {
     sentence: 'A halt ends after it begins.',
     remedy: 'Give an `until` that is later than now (or than `at`).',

@@ -20,7 +20,7 @@ async function keep(
   const taken: string[] = [];
   const errors: unknown[] = [];
   const place = { url: () => book.url, database: () => book.database } as unknown as Place;
-  const settings = { backups, hook, key: undefined, gzip: 1, compress: undefined };
+  const settings = { backups, hook, key: undefined, scratch: undefined, gzip: 1, compress: undefined };
   const keeping: Keeping = {
     ...{ place, settings, minutes: 180, kinds: ['logical'], signal: end.signal },
     ...{ books: async () => ['main'], now: () => now },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import {
@@ -81,7 +82,7 @@ describe.runIf(has)('a backup by pg_dump', () => {
     const rows = taken.side!.books[0]!.facts.find(({ table }) => table === 'signals')!.rows;
     const target = { admin: book.database, url: book.url, book: 'beside' };
     const restored = await openBackup(taken, { key }, async (opened) => {
-      expect(opened).toMatchObject({ problems: [], broken: [], scratch: { server: { major: 18 } } });
+      expect(opened).toMatchObject({ problems: [], broken: [], scratch: { major: 18 } });
       return restoreBook(opened, 'main', target);
     });
     expect(restored.rows.signals).toBe(rows);
@@ -130,6 +131,9 @@ describe.runIf(isUnix)('the programs of PostgreSQL', () => {
     const directory = await programs(
       `{ echo "$@"; env; for a in "$@"; do case "$a" in *passfile=*) f=\${a##*passfile=}; ls -l "$(printf %b "\${f%%&*}" | sed 's/%2F/\\//g')";; esac; done; } > ${seen}`,
     );
+    // Of a process that was killed, as its number says.
+    const left = join(tmpdir(), 'claire-pass-99999999-x');
+    await mkdir(left, { recursive: true });
     const url = book.url.replace(/:\/\/([^:@]+)(:[^@]*)?@/, '://$1:s3cret%3A@');
     await take(await backupsDirectory(), { programs: directory, url: book.url });
     await withAddress(url, (address) => startProgram(join(directory, 'pg_dump'), [address]).ended);
@@ -138,6 +142,7 @@ describe.runIf(isUnix)('the programs of PostgreSQL', () => {
     expect(text).toMatch(/^-rw------- .*passfile$/m);
     const file = decodeURIComponent(/passfile=([^&\s]+)/.exec(text)![1]!);
     expect(existsSync(file)).toBe(false);
+    expect(existsSync(left)).toBe(false);
   });
 
   test.each([

@@ -232,11 +232,22 @@ test('signals, risk events, candles and the logs come back; numbers given out si
   expect(await pair.broken()).toEqual([]);
 });
 
+test('where no number was given out yet the first one is not given again', async () => {
+  const pair = await pairs();
+  await pair.crime(`delete from signals; alter sequence signals_id_seq restart`);
+  await pair.backup.query(
+    `begin; set local session_replication_role = replica; delete from main.signals where id > 1; commit`,
+  );
+  expect(await pair.apply('signals', 'missing')).toMatchObject({ rows: 1 });
+  expect(await pair.sql(`select nextval('signals_id_seq')::int as next`)).toEqual([{ next: 2 }]);
+});
+
 test('what does not come back alone is refused with the reason', async () => {
   const pair = await pairs();
   const codes = (error: { code: string; message: string }) => `${error.code}: ${error.message}`;
   expect(codes(await refusal(pair.diff('limits')))).toMatch(/^restore_table_refused: .*claire limits set/);
   expect(codes(await refusal(pair.diff('positions')))).toMatch(/follow from the trades/);
+  expect(codes(await refusal(pair.diff('materialized_view_refreshes')))).toMatch(/how the book works/);
   expect(codes(await refusal(pair.diff('nothing')))).toMatch(/no table of the record/);
   await pair.crime(`update decisions set reason = 'other' where order_id = 'o1'`);
   expect(await counts(pair, 'decisions')).toEqual({ ...NOTHING, different: 1 });

@@ -31,7 +31,8 @@ const world = fc.record({
     age.map((days) => days * 4),
     { maxLength: 10 },
   ),
-  isSorted: fc.boolean(),
+  /** As rows nearly always come; else in any order. */
+  isSorted: fc.constantFrom(true, true, false),
 });
 const step = fc.record({
   /** Days before now from which ages count. */
@@ -158,7 +159,7 @@ test('what is left is what a plain model says, a dry run said it before, and eve
       for (const step of steps) await live(model, step);
       expect((await claire.verify()).filter(({ broken }) => broken > 0)).toEqual([]);
     }),
-    { numRuns: 60, endOnFailure: true, verbose: 1 },
+    { numRuns: 25, endOnFailure: true, verbose: 1 },
   );
 });
 

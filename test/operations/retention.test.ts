@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { atOneMoment } from '../../src/backup/create.js';
 import { Database } from '../../src/database/index.js';
 import { runRetention } from '../../src/upkeep/index.js';
 import { emptyBook, refusal, useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
-import { DAY, retentionGround } from './retention-ground.js';
+import { ago, DAY, retentionGround, T } from './retention-ground.js';
 
 const book = useBook();
 const ground = retentionGround(book);
@@ -53,6 +54,25 @@ describe('lineage comes before age', () => {
     await horizon('orders', 70);
     await run();
     expect(await left()).toMatchObject({ signals: [], orders: [] });
+  });
+
+  test('what a row in quarantine names stays, so that it can be released', async () => {
+    for (const id of ['of_order', 'of_trade', 'alone']) await signal(id, 400);
+    await order('held', 400, { signal: 'of_order' });
+    await order('traded', 400, { signal: 'of_trade' });
+    await trade('t', 'traded', 400);
+    const [t] = await sql<{ id: string }>(
+      `select quarantine_row('trades', (select id from trades), '{x}', 'r')::text as id`,
+    );
+    const [o] = await sql<{ id: string }>(
+      `select quarantine_row('orders', (select id from orders where order_id = 'held'), '{x}', 'r')::text as id`,
+    );
+    const foretold = await due();
+    await run();
+    expect(foretold.find(({ table }) => table === 'signals')!.rows).toBe(1);
+    expect(await left()).toMatchObject({ signals: ['of_order', 'of_trade'], orders: ['traded'] });
+    for (const { id } of [t!, o!]) await sql(`select release_row(${id}, '{}', 'it was right')`);
+    expect(await left()).toMatchObject({ orders: ['held', 'traded'], trades: ['t'] });
   });
 
   test('without it a check finds the trade whose order is gone', async () => {
@@ -110,6 +130,19 @@ describe('age', () => {
     expect((await left()).signals).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
+  test('an old row that was being imported is found when it is there', async () => {
+    await signal('a', 60);
+    const commit = await holdOpen(book.database, [
+      `insert into main.signals (signal_id, symbol, side, price, confidence, timestamp, created_at)
+       values ('imported', 'X', 'BUY', 1, 1, ${T}, ${ago(60)})`,
+    ]);
+    await signal('young', 0);
+    await run();
+    await commit();
+    await run();
+    expect((await left()).signals).toEqual(['young']);
+  });
+
   test('a row recorded in a year to come stops nobody', async () => {
     await signal('clock', -400);
     await signal('old', 60);
@@ -149,7 +182,8 @@ describe('a horizon', () => {
   });
 
   test('lengthened keeps what a shorter one would have removed, and shortened removes it', async () => {
-    for (const days of [25, 40, 70]) {
+    // The oldest first: the watermark passes those that are named.
+    for (const days of [70, 40, 25]) {
       await signal(`alone${days}`, days);
       await signal(`named${days}`, days);
       await order(`o${days}`, days, { signal: `named${days}` });
@@ -199,6 +233,31 @@ describe('nothing goes that is in no verified backup', () => {
     expect((await left()).signals).toEqual(['later', 'says_so']);
     await run({ coverage: { ...inBackup(0).coverage, last_ids: { signals: '3' } } });
     expect((await left()).signals).toEqual([]);
+  });
+
+  const momentNow = () =>
+    book.database.session((session) => atOneMoment(session, ['main'], async (moment) => moment));
+
+  test('what a transaction wrote that was open then stays, whatever its id and its day', async () => {
+    await signal('in_it', 60);
+    const commit = await holdOpen(book.database, [
+      `insert into main.signals (signal_id, symbol, side, price, confidence, timestamp, created_at)
+       values ('open', 'X', 'BUY', 1, 1, ${T}, ${ago(60)})`,
+      `insert into main.candles (symbol, timestamp, open, high, low, close, volume, created_at)
+       values ('X', ${T}, 1, 1, 1, 1, 1, ${ago(500)})`,
+    ]);
+    const { complete_until_ms: until_ms, open_from } = await momentNow();
+    await commit();
+    const coverage = { name: 'b', until_ms, last_ids: { signals: '9' }, open_from };
+    const foretold = await due({ coverage });
+    await run({ coverage });
+    expect(foretold.filter(({ rows }) => rows > 0).map(({ table, rows }) => [table, rows])).toEqual([
+      ['signals', 1],
+    ]);
+    expect((await left()).signals).toEqual(['open']);
+    const next = await momentNow();
+    await run({ coverage: { ...coverage, open_from: next.open_from } });
+    expect(await ground.ids()).toMatchObject({ signals: [], candles: [] });
   });
 
   test('what has changed since stays until the next one', async () => {

@@ -32,7 +32,7 @@ test.each([
     `insert into {book}.permits (table_name, action, reason) values ('signals', 'delete', 'r')`,
   ],
   ['call what removes rows', `select {book}.remove_rows('signals', 'id', array[1::bigint])`],
-  ['call what locks them', `select {book}.lock_unneeded('signals', array[1::bigint], null)`],
+  ['call what locks them', `select {book}.lock_unneeded('signals', array[1::bigint], null, null)`],
   ['set a horizon', `select {book}.set_horizon('signals', 1, 'r')`],
   [
     'write a horizon',

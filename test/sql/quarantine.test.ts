@@ -52,7 +52,8 @@ describe('a row in quarantine', () => {
     const id = await insert('risk_events', { symbol: `'X'` }, old);
     const held = await quarantine('risk_events', id, ['some_law'], old);
     await book.sql(
-      `alter table risk_events drop column id, drop column symbol;
+      `drop view unneeded_risk_events;
+       alter table risk_events drop column id, drop column symbol;
        alter table risk_events add column severity numeric, add column id bigserial primary key`,
       old,
     );

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { cp, readdir, rm, truncate } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   archiveNow,
@@ -14,7 +16,7 @@ import {
 } from '../../src/backup/index.js';
 import { type BasePart, baseBackup, Database } from '../../src/database/index.js';
 import { refusal } from '../harness/book.js';
-import { needs, postgres15, query, useEmbedded } from './embedded-ground.js';
+import { afterwards, needs, postgres15, query, useEmbedded } from './embedded-ground.js';
 import {
   admin,
   adminUrl,
@@ -121,6 +123,25 @@ describe('of the embedded server', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
+  test('one that ends without the last word of the server is a failure, though every byte of it came', async () => {
+    const port = await proxyWithoutLastWord(desk.server.port);
+    const url = adminUrl(desk.server).replace(`:${desk.server.port}/`, `:${port}/`);
+    const directory = await backupsDirectory();
+    const refused = await refusal(
+      createBackup(
+        { backups: directory, kind: 'physical', of: 'server', coding: { gzip: 1 } },
+        async (writing) => {
+          await baseBackup({ databaseUrl: url, label: 'tests' }, async (part, content) => {
+            await storeFile(writing.directory, part, content, writing.coding);
+          });
+          return expect.unreachable('it was cut');
+        },
+      ),
+    );
+    expect(refused.code).toBe('backup_failed');
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   test('one that is broken off leaves nothing, here and on the server', async () => {
     const directory = await backupsDirectory();
     const stop = new AbortController();
@@ -132,6 +153,15 @@ describe('of the embedded server', () => {
     await expect(taking).rejects.toThrow();
     expect(await readdir(directory)).toEqual([]);
     while ((await sending()).length > 0);
+  });
+
+  test('two of one process are taken at once', async () => {
+    const one = () =>
+      baseBackup({ databaseUrl: adminUrl(desk.server), label: 'tests' }, (_, content) =>
+        finished(content.resume()),
+      );
+    const [a, b] = await Promise.all([one(), one()]);
+    expect(a.system_identifier).toBe(b.system_identifier);
   });
 
   test('a login without the right is told what to do', async () => {
@@ -162,6 +192,7 @@ describe.runIf(needs(existsSync(postgres15), postgres15))('of PostgreSQL 15', ()
   test('a backup and the log after it are run by programs of that version', async () => {
     const backups = await backupsDirectory();
     const database = admin(desk.server);
+    await desk.server.keepLog();
     await database.query('create table public.t (id int)');
     const taken = await takePhysical(adminUrl(desk.server), backups, { books: [] });
     await database.query('insert into public.t values (1)');
@@ -174,3 +205,26 @@ describe.runIf(needs(existsSync(postgres15), postgres15))('of PostgreSQL 15', ()
     expect(found).toEqual({ major: 15, rows: [{ id: 1 }] });
   });
 });
+
+/** Hands on what the server says up to the end of a base backup, and then hangs up. */
+async function proxyWithoutLastWord(to: number): Promise<number> {
+  const proxy = createServer((client) => {
+    const server = connect(to, '127.0.0.1');
+    for (const socket of [client, server]) socket.on('error', () => {});
+    client.pipe(server);
+    server.on('data', (bytes: Buffer) => {
+      const at = bytes.indexOf('BASE_BACKUP\0');
+      if (at < 0) {
+        if (!client.write(bytes)) server.pause();
+      } else {
+        client.end(bytes.subarray(0, at + 12));
+        server.destroy();
+      }
+    });
+    client.on('drain', () => server.resume());
+    client.on('close', () => server.destroy());
+  });
+  await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
+  afterwards(() => new Promise((done) => proxy.close(done)));
+  return (proxy.address() as { port: number }).port;
+}

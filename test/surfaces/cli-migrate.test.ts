@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { differencesFrom, LATEST_VERSION } from '../../src/schema/index.js';
 import { byHand } from '../harness/hand-made.js';
@@ -47,12 +50,22 @@ describe('migrate --status', () => {
 });
 
 describe('migrate', () => {
-  test('changes no rows without a backup', async () => {
+  test('changes no rows without a backup, which was restored to see that it can be', async () => {
     await schemaOf('rows', ...byHand('1.0'), `${SIGNAL} values ('s', 'X', 'BUY', 1, 1, ${T})`);
-    const { code, stderr } = await on('rows', 'migrate');
-    expect(code).toBe(4);
-    expect(stderr).toMatch(/backup.*Book rows has rows.*--no-backup/s);
-    expect((await json(...desk.there, '--book', 'rows', 'migrate', '--status')).hand_made).toBe(true);
+    const backups = await mkdtemp(join(tmpdir(), 'claire-migrate-'));
+    const blocked = join(backups, 'file');
+    await writeFile(blocked, '');
+    const { code, stderr } = await on('rows', 'migrate', '--backups', blocked);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/backup could not be written/);
+    const hand = async () =>
+      (await json<{ hand_made: boolean }>(...desk.there, '--book', 'rows', 'migrate', '--status')).hand_made;
+    expect(await hand()).toBe(true);
+    const done = await on('rows', 'migrate', '--backups', backups, '--scratch', desk.there[1]!);
+    expect(done.code).toBe(0);
+    expect(done.stderr + done.stdout).toMatch(/rows_logical_\w+ holds what was there, and was restored/);
+    expect(await hand()).toBe(false);
+    await rm(backups, { recursive: true });
   });
 
   test('reports each changed profit with the sums, and what people must decide with the command for it', async () => {

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -20,11 +21,27 @@ beforeAll(async () => {
      select 't' || n, 'BTCUSD', 'BUY', n, 100.5, 1700000000000 + n, 'OPEN' from generate_series(1, 12) as n`,
   );
   await ask('backup', 'create', '--no-verify', ...there());
+  await ofAnotherServer('main_logical_20990101T000000Z');
   await crime(`delete from main.trades where id <= 3;
     update main.trades set quantity = 99 where id = 5; update main.trades set side = 'SELL' where id = 6;
     insert into main.trades (id, trade_id, symbol, side, quantity, entry_price, entry_timestamp, status, created_at)
     values (2, 'other', 'X', 'BUY', 1, 1, 1700000000000, 'OPEN', '2020-01-01')`);
 });
+/** Beside ours lies a newer one of another server, whose book has the same name: it is never the one that is meant. */
+async function ofAnotherServer(name: string): Promise<void> {
+  const [ours] = (await readdir(backups)).filter((each) => each.startsWith('main_logical_'));
+  const { seal: _, ...side } = JSON.parse(await readFile(join(backups, ours!, 'backup.json'), 'utf8'));
+  const other = {
+    ...side,
+    name,
+    taken_ms: Date.UTC(2099, 0),
+    server: { ...side.server, system_identifier: '1' },
+  };
+  const seal = createHash('sha256').update(JSON.stringify(other)).digest('hex');
+  await mkdir(join(backups, name));
+  await writeFile(join(backups, name, 'backup.json'), JSON.stringify({ ...other, seal }));
+}
+
 afterAll(() => rm(backups, { recursive: true, force: true }));
 
 test('restore --table says what differs, with examples and what to type next, and changes nothing', async () => {
@@ -79,4 +96,12 @@ test('restore --table refuses what does not come back alone before anything is r
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('claire limits set')]);
   const alone = await ask('restore', '--apply', 'missing', ...there());
   expect([alone.code, alone.stderr]).toEqual([2, expect.stringContaining('--apply wants --table')]);
+});
+
+test('backup create --kind pg_dump says which pg_dump it needs where there is none', async () => {
+  process.env.CLAIRE_PG_BIN = backups;
+  const said = await ask('backup', 'create', '--kind', 'pg_dump', ...there());
+  delete process.env.CLAIRE_PG_BIN;
+  expect([said.code, said.stderr]).toEqual([3, expect.stringContaining(`There is none in ${backups}.`)]);
+  expect(said.stderr).toContain('--kind logical');
 });

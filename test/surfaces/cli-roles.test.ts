@@ -33,7 +33,6 @@ beforeEach(async () => {
   const data = await rested('main');
   server = await startEmbedded({ dataDir: data, port: await freePort(), settings: { fsync: 'off' } });
   there = ['--data', data];
-  await ask('roles', 'apply', ...there);
 });
 
 const asSuperuser = (text: string) => query(server, 'postgres', text);

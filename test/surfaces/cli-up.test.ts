@@ -158,9 +158,12 @@ describe('up', () => {
     await expect
       .poll(() => json('status', ...there, '--book', 'later'), { timeout: 30_000, interval: 200 })
       .toMatchObject({ positions: { unfolded_changes: 0, refresh_age_seconds: expect.any(Number) } });
-    expect(await query(server, 'postgres', 'select symbol from later.positions_realtime')).toEqual([
-      { symbol: 'X' },
-    ]);
+    // Refreshed every five seconds, whenever the change was folded.
+    await expect
+      .poll(() => query(server, 'postgres', 'select symbol from later.positions_realtime'), {
+        ...{ timeout: 30_000, interval: 200 },
+      })
+      .toEqual([{ symbol: 'X' }]);
   });
 });
 
@@ -269,6 +272,7 @@ describe('status and stop', () => {
         'open_laws',
         'hand_made',
         'positions',
+        'backups',
         'protection',
       ],
     ]);

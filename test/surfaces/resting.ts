@@ -3,9 +3,9 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { startEmbedded } from '../../src/database/embedded/index.js';
+import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/index.js';
 import { Database } from '../../src/database/index.js';
-import { migrate } from '../../src/schema/index.js';
+import { applyRoles, migrate } from '../../src/schema/index.js';
 import { scratchRoot } from '../harness/scratch.js';
 
 declare module 'vitest' {
@@ -14,7 +14,7 @@ declare module 'vitest' {
     resting: {
       /** A data directory as a first start and a stop leave it; it has not decided for a port. */
       bare: string;
-      /** The same with the book main. */
+      /** The same with the book main and its roles, as `claire up` leaves it. */
       main: string;
       /** The embedded server's code as plain JavaScript, for processes that a test can kill; `start.js` runs it. */
       compiled: string;
@@ -31,19 +31,25 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const [bare, main, compiled] = [join(base, 'bare'), join(base, 'main'), join(base, 'compiled')];
   await once(bare);
   execFileSync('cp', ['-a', bare, main]);
-  await once(main, (database) => migrate(database, 'main'));
+  await once(main, async (database, server) => {
+    await migrate(database, 'main');
+    await applyRoles(database, 'main', { passwords: await server.passwords() });
+  });
   await compile(compiled);
   project.provide('resting', { bare, main, compiled });
   return () => rm(base, { recursive: true, force: true, maxRetries: 5 });
 }
 
-async function once(dataDir: string, work?: (database: Database) => Promise<unknown>): Promise<void> {
+async function once(
+  dataDir: string,
+  work?: (database: Database, server: EmbeddedServer) => Promise<unknown>,
+): Promise<void> {
   const server = await startEmbedded({ dataDir, settings: { fsync: 'off' } });
   const database = new Database({
     databaseUrl: server.url('postgres', { showSecrets: true }),
     applicationName: 'tests',
   });
-  await work?.(database);
+  await work?.(database, server);
   await database.close();
   await server.stop();
   // Copies run side by side.

@@ -2,11 +2,11 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from '../../database/embedded/index.js';
+import { dropUnwantedLog, isAlive } from '../../database/embedded/index.js';
 import type { Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type Coding, storeFile } from '../files.js';
-import { listBackups, syncDirectory } from '../repository.js';
+import { isUnderWay, listBackups, syncDirectory } from '../repository.js';
 import { archivedName, isSame, listArchive } from './log.js';
 import { isSegmentName, parseSegmentName, segmentAt, segmentBefore, segmentName } from './segments.js';
 
@@ -29,10 +29,12 @@ const UNREAD = /^[0-9A-F]{24}\.([0-9A-F]{8}\.backup|partial)$/;
 
 /**
  * Takes what the server has archived into the archive, compressed: each file is there and on the disk before it leaves the
- * spool. Several processes may do it at once. What is still being written has another name, and stays.
+ * spool. Several processes may do it at once. What is still being written has another name, and stays. Where no physical
+ * backup was ever taken (`keepLog`), it is thrown away.
  * @throws ClaireError backup_failed, backup_wal_conflict
  */
 export async function sweepArchive({ spool, archive, coding }: Sweeping): Promise<Swept> {
+  await dropUnwantedLog(spool);
   const names = (await readdir(spool).catch(() => [] as string[])).sort();
   const swept = { files: 0, bytes: 0 };
   for (const name of names) {
@@ -97,8 +99,10 @@ export async function pruneArchive(
   systemIdentifier: string,
   archive: string,
 ): Promise<number> {
-  // In this order: a backup that ends after the look needs only what is archived after it.
+  // In this order: a backup that begins after the look needs only what is archived after it. One that is under way may
+  // have ended on the server, and what it needs be archived, while it is not in the list yet.
   const there = [...(await listArchive(archive)).values()].filter(({ name }) => isSegmentName(name));
+  if (await isUnderWay(backups, 'physical')) return 0;
   const listed = await listBackups(backups);
   // Of one that cannot be read nobody knows what it needs.
   if (listed.some(({ name, side }) => !side && name.includes('_physical_'))) return 0;

@@ -64,23 +64,24 @@ export interface Log {
   missing: string | undefined;
 }
 
-/**
- * The log from a place on, along the newest timeline that this place lies on.
- * @param from where the log is needed from, and on which timeline
- */
-export async function logFrom(
-  archive: string,
-  from: { timeline: number; lsn: string },
-  segmentBytes: number,
-  key: BackupKey | undefined,
-): Promise<Log> {
+/** Where a way through the log begins, and until when it is gone. */
+export interface Way {
+  timeline: number;
+  lsn: string;
+  key: BackupKey | undefined;
+  /** Unix milliseconds: a timeline that was begun later leads elsewhere. Undefined: to the end. */
+  moment_ms?: number | undefined;
+}
+
+/** The log from a place on, along the newest timeline that leads from it to a moment. */
+export async function logFrom(archive: string, way: Way, segmentBytes: number): Promise<Log> {
   const listed = await listArchive(archive);
-  const histories = [...listed.values()].filter(({ name }) => name.endsWith('.history'));
-  const branches = await newestPath(histories, from, key);
+  const histories = historiesOf(listed);
+  const branches = await newestPath(histories, way);
   const last = lastNumber(listed, branches, segmentBytes);
   const segments: Archived[] = [];
   let missing: string | undefined;
-  for (let number = segmentAt(from.lsn, segmentBytes); number <= last; number++) {
+  for (let number = segmentAt(way.lsn, segmentBytes); number <= last; number++) {
     const found = inBranches(branches, number, segmentBytes)
       .map((segment) => listed.get(segmentName(segment, segmentBytes)))
       .find((one) => one !== undefined);
@@ -92,6 +93,17 @@ export async function logFrom(
   }
   return { timeline: branches.at(-1)!.timeline, histories, segments, missing };
 }
+
+const historiesOf = (listed: ReadonlyMap<string, Archived>): Archived[] =>
+  [...listed.values()].filter(({ name }) => name.endsWith('.history'));
+
+/** What an archive knows of the timelines of its server. */
+export const archivedHistories = async (archive: string): Promise<Archived[]> =>
+  historiesOf(await listArchive(archive));
+
+/** The newest timeline that leads from a place to a moment. */
+export const timelineFrom = async (archive: string, way: Way): Promise<number> =>
+  (await newestPath(await archivedHistories(archive), way)).at(-1)!.timeline;
 
 /** On which timelines a file may be read, the newest first: where one branches off, its own has a copy of what was before. */
 const inBranches = (branches: readonly Branch[], number: bigint, segmentBytes: number): Segment[] =>
@@ -126,17 +138,20 @@ function lastNumber(
   return last;
 }
 
+/** So long after a server began a timeline its history may come into the archive; it was down for longer before. */
+const ARCHIVED_MS = 5000;
+
 /** The timelines that lead from a place to the newest one that was branched off after it. */
 async function newestPath(
   histories: readonly Archived[],
-  from: { timeline: number; lsn: string },
-  key: BackupKey | undefined,
+  { key, moment_ms = Number.POSITIVE_INFINITY, ...from }: Way,
 ): Promise<Branch[]> {
   const own: Branch[] = [{ timeline: from.timeline, from: 0n }];
   const newestFirst = [...histories].sort((a, b) => (a.name < b.name ? 1 : -1));
   for (const history of newestFirst) {
     const timeline = Number.parseInt(history.name, 16);
     if (timeline <= from.timeline) break;
+    if ((await stat(history.path)).mtimeMs - ARCHIVED_MS > moment_ms) continue;
     const steps = parseHistory((await readArchived(history, key)).toString('utf8'));
     const at = steps.findIndex((step) => step.timeline === from.timeline);
     if (at < 0 || steps[at]!.until < lsnOf(from.lsn)) continue;

@@ -7,10 +7,19 @@ import {
   type Staging,
 } from '../../database/embedded/index.js';
 import { ClaireError } from '../../errors/index.js';
+import type { BackupKey } from '../keys.js';
 import type { Reading, Until } from '../opened.js';
 import { type Listed, whole } from '../repository.js';
 import type { SideFile } from '../side-file.js';
-import { type Archived, logFrom, putLog } from './log.js';
+import {
+  type Archived,
+  archivedHistories,
+  archiveOf,
+  type Log,
+  logFrom,
+  putLog,
+  timelineFrom,
+} from './log.js';
 
 /**
  * The backup that a moment is reached from with the least of the log: the newest one that ended before.
@@ -38,6 +47,42 @@ export function backupBefore(
   });
 }
 
+/**
+ * The same among the backups of a server that was brought back to before some of them: these lead to what it had been, and
+ * not to a moment after.
+ * @param moment_ms Unix milliseconds; undefined: the end of the log
+ * @param here the server that it is for, whose own backups come first where it has any
+ * @throws ClaireError restore_before_backups
+ */
+export async function backupLeadingTo(
+  listed: readonly Listed[],
+  backups: string,
+  {
+    moment_ms,
+    key,
+    here,
+  }: { moment_ms?: number | undefined; key?: BackupKey | undefined; here?: string | undefined },
+): Promise<Listed & { side: SideFile }> {
+  const until_ms = moment_ms ?? Date.now();
+  const isHere = ({ side }: Listed) => side?.physical && side.server.system_identifier === here;
+  let best = backupBefore(listed, until_ms, listed.some(isHere) ? here : undefined);
+  const { system_identifier } = best.side.server;
+  const archive = archiveOf(backups, system_identifier);
+  const leadsTo = ({ physical }: SideFile) =>
+    timelineFrom(archive, { timeline: physical!.timeline, lsn: physical!.end_lsn, key, moment_ms });
+  let newest = await leadsTo(best.side);
+  for (const other of listed) {
+    const { side } = other;
+    if (!side?.physical || side.server.system_identifier !== system_identifier || side.ended_ms > until_ms)
+      continue;
+    const timeline = await leadsTo(side);
+    if (timeline <= newest) continue;
+    newest = timeline;
+    best = whole(other);
+  }
+  return best;
+}
+
 /** A file is archived when it is full, or a minute after its first record; clocks may differ a little, too. */
 const LATER_MS = 10 * 60_000;
 
@@ -46,14 +91,15 @@ const LATER_MS = 10 * 60_000;
  * @throws ClaireError backup_wal_missing, restore_beyond_archive, backup_damaged, backup_key_wrong
  */
 export async function recoverUntil(
-  { side, key }: Reading,
+  { side, archiveKey: key }: Reading,
   { archive, moment: asked }: Until,
   staging: Staging,
   recovery: Recovery = {},
 ): Promise<Recovered> {
   const moment = asked === undefined ? undefined : toMicroseconds(asked);
   const { end_lsn, timeline, wal_segment_bytes } = side.physical!;
-  const log = await logFrom(archive, { timeline, lsn: end_lsn }, wal_segment_bytes, key);
+  const moment_ms = moment === undefined ? undefined : Date.parse(moment);
+  const log = await logFrom(archive, { timeline, lsn: end_lsn, key, moment_ms }, wal_segment_bytes);
   const put = (files: readonly Archived[]) =>
     putLog(files, join(staging.cluster, 'pg_wal'), { key, chown: staging.account });
   const recover = (target: Record<string, string>) =>
@@ -65,7 +111,7 @@ export async function recoverUntil(
   await put(log.histories);
   if (moment === undefined) {
     await put(log.segments);
-    if (log.missing !== undefined) throw gap(log.missing);
+    if (log.missing !== undefined) throw await gap(log);
     return recover({});
   }
   const [first, rest] = await splitAt(log.segments, Date.parse(moment) + LATER_MS);
@@ -81,11 +127,29 @@ export async function recoverUntil(
     recovered = await recover(target);
   }
   if (recovered.isReached) return recovered;
-  if (log.missing !== undefined) throw gap(log.missing);
+  if (log.missing !== undefined) throw await gap(log);
   // PostgreSQL goes on until it has seen a commit that is too late: where there is none, the last one may be the one.
   const all = await recover({});
   if (all.last_commit === moment) return all;
   throw beyond(moment, all.last_commit);
+}
+
+/**
+ * Recovers an unpacked base backup as it was at its end. The archive is told of for the timelines that there have been: a
+ * second one of the same number would be refused there.
+ */
+export async function recoverToEnd(
+  { archiveKey: key }: Reading,
+  archive: string,
+  staging: Staging,
+  recovery: Recovery,
+): Promise<Recovered> {
+  const directory = join(staging.cluster, 'pg_wal');
+  await putLog(await archivedHistories(archive), directory, { key, chown: staging.account });
+  return recoverCluster(staging, {
+    ...recovery,
+    settings: { ...recovery.settings, recovery_target_timeline: 'current' },
+  });
 }
 
 /** Files that were archived by a moment, and those after. Their own times are a guess, which is put right where it fails. */
@@ -101,8 +165,15 @@ const toMicroseconds = (moment: string): string => {
   return before === undefined ? moment : `${before}.${fraction.padEnd(6, '0')}Z`;
 };
 
-const gap = (name: string): ClaireError =>
-  new ClaireError('backup_wal_missing', { found: `${name} is missing.`, details: { missing: name } });
+async function gap({ missing, segments }: Log): Promise<ClaireError> {
+  const last = segments.at(-1);
+  const until = last && (await stat(last.path)).mtime.toISOString();
+  const found = `${missing} is missing${until ? `; before it the log was archived until ${until}` : ''}.`;
+  return new ClaireError('backup_wal_missing', {
+    found,
+    details: { missing, archived_until: until ?? null },
+  });
+}
 
 const beyond = (moment: string, last: string | undefined): ClaireError =>
   new ClaireError('restore_beyond_archive', {

@@ -13,7 +13,7 @@ import type { Reader, Reading } from '../opened.js';
 import { freePort, onScratch, SCRATCH_SETTINGS, withScratchDirectory } from '../scratch.js';
 import type { SideFile } from '../side-file.js';
 import { type Manifest, readManifest } from './manifest.js';
-import { recoverUntil } from './moments.js';
+import { recoverToEnd, recoverUntil } from './moments.js';
 import { type BaseContent, unpackBase } from './unpack.js';
 import { fileName } from './write.js';
 
@@ -37,15 +37,20 @@ export const physical: Reader = (reading, work) =>
 /**
  * Brings everything of a server back into a data directory that has no cluster, as it was at the backup's end or at a
  * moment after it. It goes on as a branch of its own, so that its log is not taken for that of the server that was lost.
+ * @param archive of that server
  * @throws ClaireError embedded_directory_unusable where there is a cluster; what opening a backup throws
  */
-export async function restoreCluster(dataDir: string, reading: Reading): Promise<Recovered> {
+export async function restoreCluster(dataDir: string, reading: Reading, archive: string): Promise<Recovered> {
   const build = await buildFor(reading);
   if (build.binaries !== undefined) throw notHere(reading.side);
-  return placeCluster(dataDir, async (staging) => {
+  const make = async (staging: Staging) => {
     const manifest = await unpack(reading, staging);
-    return recover(reading, staging, { isCopy: !manifest.files.has(OURS), branches: true });
-  });
+    const recovery = { isCopy: !manifest.files.has(OURS), branches: true };
+    return reading.until
+      ? recoverUntil(reading, reading.until, staging, recovery)
+      : recoverToEnd(reading, archive, staging, recovery);
+  };
+  return placeCluster(dataDir, make, true);
 }
 
 /** A cluster that Claire made has it; another's configuration names files and addresses of where it was. */

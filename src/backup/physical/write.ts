@@ -1,8 +1,9 @@
 import { baseBackup, type CopySession, openCopySession } from '../../database/index.js';
-import { atOneMoment, type Writing, type Written } from '../create.js';
+import { atOneMoment, type Moment, type Writing, type Written } from '../create.js';
 import { factsOf } from '../facts.js';
 import { type StoredFile, storeFile } from '../files.js';
 import { shapeOf } from '../shape.js';
+import type { BookShape } from '../side-file.js';
 
 export interface PhysicalSource {
   /** Of the server itself; its login may replicate and read the books. */
@@ -23,17 +24,22 @@ export async function writePhysical(
   { url, books, signal }: PhysicalSource,
   { directory, coding, onProgress }: Writing,
 ): Promise<Written> {
-  const session = await openCopySession(url, 'claire backup');
+  const [counting, watching] = await Promise.all([
+    openCopySession(url, APPLICATION),
+    openCopySession(url, APPLICATION),
+  ]);
+  const cut = new AbortController();
   try {
-    const before = await orientation(session, books);
+    const before = await orientation(counting, books);
     const files: StoredFile[] = [];
     let sentBytes = 0;
     let watch: Watch | undefined;
-    const base = await baseBackup(
+    const sending = baseBackup(
       {
-        ...{ databaseUrl: url, label: 'claire', signal },
+        ...{ databaseUrl: url, label: 'claire' },
+        signal: signal ? AbortSignal.any([signal, cut.signal]) : cut.signal,
         onProcess: (pid) => {
-          watch = watchEnd(session, pid);
+          watch = watchEnd(watching, pid);
         },
         onProgress: (bytes, total) => {
           sentBytes = bytes;
@@ -44,31 +50,50 @@ export async function writePhysical(
         files.push(await storeFile(directory, fileName(part, coding), content, coding));
       },
     ).finally(() => watch?.stop());
-    const { start_lsn, end_lsn, timeline, wal_segment_bytes } = base;
+    sending.catch(() => {});
+    // The counting goes on beside; where it fails the sending is of no use.
+    const shapes = await before.books.catch(async (error: unknown) => {
+      cut.abort();
+      await sending.catch(() => {});
+      throw error;
+    });
+    const { start_lsn, end_lsn, timeline, wal_segment_bytes } = await sending;
     return {
-      ...before,
-      taken_ms: (await watch?.last) ?? before.taken_ms,
+      ...before.moment,
+      books: shapes,
+      taken_ms: (await watch?.last) ?? before.moment.taken_ms,
       files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
       physical: { start_lsn, end_lsn, timeline, wal_segment_bytes, bytes: sentBytes },
     };
   } finally {
-    await session.close();
+    await Promise.all([counting.close(), watching.close()]);
   }
 }
+
+const APPLICATION = 'claire backup';
 
 export const fileName = (part: string, { gzip }: { gzip: number | false }): string =>
   gzip === false ? part : `${part}.gz`;
 
 /** What the books hold before it begins; a restored copy has no less of what is never taken away. */
-const orientation = (session: CopySession, books: readonly string[]) =>
-  atOneMoment(session, books, async (moment) => {
-    const shapes = [];
+async function orientation(session: CopySession, books: readonly string[]) {
+  let begun!: (moment: Moment) => void;
+  const moment = new Promise<Moment>((resolve) => {
+    begun = resolve;
+  });
+  const shapes = atOneMoment(session, books, async (seen) => {
+    begun(seen);
+    const found: BookShape[] = [];
     for (const book of books) {
       const shape = await shapeOf(session, book);
-      shapes.push({ ...shape, facts: await factsOf(session, book, shape.tables) });
+      found.push({ ...shape, facts: await factsOf(session, book, shape.tables, { hashed: false }) });
     }
-    return { ...moment, books: shapes };
+    return found;
   });
+  shapes.catch(() => {});
+  // Its snapshot is from before the first file is sent.
+  return { moment: await Promise.race([moment, shapes.then(() => moment)]), books: shapes };
+}
 
 interface Watch {
   stop(): void;

@@ -39,7 +39,11 @@ async function dueOf(session: Queryable, schema: string): Promise<Partial<Record
   ]);
   if (!there!.is) return {};
   const rows = await session.query<{ table_name: string; due: string }>(
-    `select table_name, max(due_before)::text as due from ${schema}.retention_runs where removed > 0 group by table_name`,
+    // A signal may have gone with its order, which the run of the orders tells.
+    `select r.table_name, max(r.due_before)::text as due from ${schema}.retention_runs as r
+     where r.removed > 0 or (r.table_name = 'signals'
+       and exists (select from ${schema}.retention_runs as o where o.with_signals > 0))
+     group by r.table_name`,
   );
   return Object.fromEntries(rows.map(({ table_name, due }) => [table_name, due]));
 }

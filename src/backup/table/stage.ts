@@ -141,7 +141,8 @@ export async function advanceSequence(session: Queryable, table: string, rows: s
     `select pg_get_serial_sequence($1, 'id') as sequence`,
     [table],
   );
-  const ahead = `from (select max(id) as id from ${rows}) as m where m.id > (select last_value from ${row!.sequence})`;
+  // As far as the sequence itself, too: the first number may not have been given out yet.
+  const ahead = `from (select max(id) as id from ${rows}) as m where m.id >= (select last_value from ${row!.sequence})`;
   const [found] = await session.query(`select m.id ${ahead}`);
   if (!found) return;
   // Whoever draws a number meanwhile does so to insert, and waits for the table: else it could be set back.

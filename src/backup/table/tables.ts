@@ -1,4 +1,5 @@
 import { ClaireError } from '../../errors/index.js';
+import { recordTables } from '../../schema/index.js';
 
 /** A table whose rows can come back from a backup while the others stay as they are. */
 export interface RestorableTable {
@@ -91,8 +92,11 @@ const REFUSED: Readonly<Record<string, string>> = {
   halts: 'An old halt, or its end, would come into force: use `claire halt` and `claire resume`.',
   halt_gate: 'An old halt, or its end, would come into force: use `claire halt` and `claire resume`.',
   quarantine: 'A row would be in its table and in quarantine at once.',
+  retention_horizons: 'Old horizons would come into force: say what is to hold with `claire retention set`.',
   permits: 'It is empty between transactions.',
 };
+
+const TABLE_NAMES: ReadonlySet<string> = new Set(recordTables('all'));
 
 export const RESTORABLE: readonly string[] = TABLES.map(({ name }) => name);
 
@@ -100,7 +104,11 @@ export const RESTORABLE: readonly string[] = TABLES.map(({ name }) => name);
 export function restorable(name: string): RestorableTable {
   const table = TABLES.find((one) => one.name === name);
   if (table) return table;
-  const why = REFUSED[name] ?? 'It is no table of the record.';
+  const why =
+    REFUSED[name] ??
+    (TABLE_NAMES.has(name)
+      ? 'It is about how the book works, and goes with the whole of it.'
+      : 'It is no table of the record.');
   throw new ClaireError('restore_table_refused', {
     found: `${name}: ${why} There are ${RESTORABLE.join(', ')}.`,
   });

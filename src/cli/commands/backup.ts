@@ -10,11 +10,18 @@ import {
   type Verified,
 } from '../../backup/index.js';
 import { ClaireError, EXIT } from '../../errors/index.js';
-import { backupOptions, backupSettings, checkBackup, takeBackup, writingOptions } from '../backups.js';
+import {
+  backupOptions,
+  backupSettings,
+  checkBackup,
+  takeBackup,
+  usualKind,
+  writingOptions,
+} from '../backups.js';
 import { type AddCommand, defineCommand, option } from '../command.js';
 import { DURATIONS, durationGiven } from '../moments.js';
 import { bytesText, counted, list, table } from '../print.js';
-import { withPlace } from '../session.js';
+import { type Place, withPlace } from '../session.js';
 
 const create = defineCommand({
   usage: 'create',
@@ -40,9 +47,11 @@ const create = defineCommand({
     const wanted = {
       ...(await backupSettings(invocation)),
       ...{ book: globals.book, signal, verify: options.verify !== false },
-      kind: (options.kind as Kind | undefined) ?? 'logical',
     };
-    const { backup, verified } = await withPlace(invocation, (place) => takeBackup(place, wanted), {
+    const kind = options.kind as Kind | undefined;
+    const take = async (place: Place) =>
+      takeBackup(place, { ...wanted, kind: kind ?? (await usualKind(place)) });
+    const { backup, verified } = await withPlace(invocation, take, {
       direct: true,
       endsItself: true,
     });

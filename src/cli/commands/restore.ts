@@ -1,10 +1,12 @@
 import {
   archiveNow,
   archiveOf,
-  backupBefore,
+  backupLeadingTo,
   findBackup,
   type Listed,
   listBackups,
+  newestOf,
+  originOf,
   type Until,
   whole,
 } from '../../backup/index.js';
@@ -18,7 +20,7 @@ import { MOMENTS, momentGiven } from '../moments.js';
 import { table } from '../print.js';
 import { bringServerBack, restoreInto, type Source } from '../restore-book.js';
 import { restoreTable } from '../restore-table.js';
-import { withPlace } from '../session.js';
+import { type Place, withPlace } from '../session.js';
 
 export const restore = defineCommand({
   usage: 'restore [name]',
@@ -68,19 +70,27 @@ export const restore = defineCommand({
     if (options.apply !== undefined && options.table === undefined)
       throw new ClaireError('usage_invalid', { found: '--apply wants --table.' });
     if (options.table !== undefined)
-      return restoreTable(invocation, settings, await chosen(invocation, settings));
+      return restoreTable(invocation, settings, (place) => chosen(invocation, settings, place));
     return restoreWhole(invocation, settings);
   },
 });
 
-/** The one that was named, else the newest of the book. */
-async function chosen({ args, globals }: Invocation, { backups }: BackupSettings): Promise<Listed> {
+/**
+ * The one that was named, else the newest of the book: of this server, and of another one only where this one has none.
+ * Several may keep their backups in one directory, and call their books alike.
+ */
+async function chosen(
+  { args, globals: { book } }: Invocation,
+  { backups }: BackupSettings,
+  place?: Place,
+): Promise<Listed> {
   if (args[0] !== undefined) return findBackup(backups, args[0]);
-  const found = (await listBackups(backups)).find(({ side }) =>
-    side?.books.some(({ book }) => book === globals.book),
-  );
+  const listed = await listBackups(backups);
+  const found =
+    (place && newestOf(listed, await originOf(place.database('postgres'), book))) ??
+    listed.find(({ side }) => side?.books.some((one) => one.book === book));
   if (found) return found;
-  throw new ClaireError('backup_missing', { found: `${backups} has none of book ${globals.book}.` });
+  throw new ClaireError('backup_missing', { found: `${backups} has none of book ${book}.` });
 }
 
 async function restoreWhole(invocation: Invocation, settings: BackupSettings): Promise<ExitCode | undefined> {
@@ -104,7 +114,7 @@ async function restoreWhole(invocation: Invocation, settings: BackupSettings): P
       // What was committed a moment ago is archived first.
       const sweeping = moment === undefined ? undefined : await sweepingOf(place, settings);
       if (sweeping) await archiveNow(place.database('postgres'), sweeping);
-      const source = await sourceOf(invocation, settings, moment);
+      const source = await sourceOf(invocation, settings, moment, place);
       return { source, ...(await restoreInto(invocation, place, source)) };
     },
     { direct: true, endsItself: true, book: into },
@@ -142,12 +152,17 @@ async function sourceOf(
   invocation: Invocation,
   settings: BackupSettings,
   moment: string | undefined,
+  place?: Place,
 ): Promise<Source> {
-  if (moment === undefined) return { settings, backup: await chosen(invocation, settings) };
+  if (moment === undefined) return { settings, backup: await chosen(invocation, settings, place) };
   const isEnd = moment === LATEST;
   const backup =
     invocation.args[0] === undefined
-      ? backupBefore(await listBackups(settings.backups), isEnd ? Date.now() : Date.parse(moment))
+      ? await backupLeadingTo(await listBackups(settings.backups), settings.backups, {
+          ...(isEnd ? {} : { moment_ms: Date.parse(moment) }),
+          key: settings.key,
+          here: await place?.server?.systemIdentifier(),
+        })
       : whole(await chosen(invocation, settings));
   if (backup.side!.kind !== 'physical')
     throw new ClaireError('usage_invalid', {

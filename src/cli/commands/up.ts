@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EmbeddedServer } from '../../database/embedded/index.js';
 import { ClaireError, EXIT } from '../../errors/index.js';
 import { type BookState, describeState, LATEST_VERSION, migrate, recognise } from '../../schema/index.js';
 import type { ReplayResult } from '../../services/index.js';
@@ -11,6 +12,7 @@ import { coverageOf } from '../coverage.js';
 import { keepBackups } from '../daily-backups.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
 import { haltedText } from '../limits-text.js';
+import { sweepLast } from '../log-archive.js';
 import { wantsBackup } from '../migration/before.js';
 import { keepFinishingRotations } from '../rotations.js';
 import { replayText, runReplay } from '../run-replay.js';
@@ -50,9 +52,16 @@ export const up = defineCommand({
       embedded: isDemo,
       direct: true,
       endsItself: true,
+      onStopped: (server) => keepLast(invocation, server),
     });
   },
 });
+
+/** The rest of the log. It stays in the spool where this fails, and the next `up` takes it. */
+const keepLast = async (invocation: Invocation, server: EmbeddedServer): Promise<void> =>
+  sweepLast(server, await backupSettings(invocation)).catch((error: Error) =>
+    invocation.out.note(`backup: ${error.message}`),
+  );
 
 async function keep(invocation: Invocation, place: Place, book: string, isDemo: boolean) {
   const { options, signal, out } = invocation;

@@ -1,7 +1,7 @@
 import { ClaireError, fromPostgres } from '../../errors/index.js';
 import { type LoginRole, roleName } from '../role-names.js';
 import { alone } from './alone.js';
-import { spoolOf, systemIdentifierOf } from './archiving.js';
+import { dropUnwantedLog, spoolOf, systemIdentifierOf, wantLog } from './archiving.js';
 import { findBuild, preparePrograms } from './build.js';
 import { asUnusable, type Layout, type Place } from './directory.js';
 import { DATABASE, HOST, type Login, type Passwords, SUPERUSER } from './logins.js';
@@ -32,6 +32,8 @@ export interface EmbeddedServer {
   readonly passfile: string;
   /** Where the server puts its log where it archives; what lies there is to be taken away. */
   readonly spool: string;
+  /** From now on what lies there is kept until it is taken: to be called before a physical backup. */
+  keepLog(): Promise<void>;
   /** What tells this cluster and its copies from every other one. */
   systemIdentifier(): Promise<string>;
   /** The password of a role as this process last read it. */
@@ -88,6 +90,7 @@ export function serverHandle(parts: HandleParts): EmbeddedServer {
     found: parts.isFound,
     passfile: layout.passfile,
     spool: spoolOf(parts.place),
+    keepLog: () => wantLog(parts.place),
     systemIdentifier: () => systemIdentifierOf(parts.place),
     password,
     url(login, { book = 'main', showSecrets } = {}) {
@@ -106,7 +109,10 @@ export function serverHandle(parts: HandleParts): EmbeddedServer {
     },
     changePasswords: (work) =>
       whileAlone(() => work((passwords) => rewrite((now) => without({ ...now, ...passwords })))),
-    stop: () => stop({ ...parts, passwords: known }),
+    async stop() {
+      await stop({ ...parts, passwords: known });
+      await dropUnwantedLog(spoolOf(parts.place));
+    },
   };
 }
 

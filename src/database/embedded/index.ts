@@ -1,3 +1,4 @@
+export { dropUnwantedLog, isLogWanted } from './archiving.js';
 export { binariesOf } from './build.js';
 export { hasCluster } from './directory.js';
 export { isAlive } from './files.js';

@@ -1,6 +1,7 @@
 import { chown, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClaireError } from '../../errors/index.js';
+import { wantLog } from './archiving.js';
 import { findBuild, preparePrograms } from './build.js';
 import { configureCluster, lastLines, resetSuperuser } from './cluster.js';
 import { asUnusable, clusterMajor, layoutOf, type Place, preparePlace } from './directory.js';
@@ -16,10 +17,14 @@ export interface Staging extends Place {
 
 /**
  * Puts a cluster that somebody makes ready into a data directory that has none: beside its place, then renamed, so that no
- * kill leaves half of one there.
+ * kill leaves half of one there. `isWanted`: its log from now on goes on that of an archive.
  * @throws ClaireError embedded_directory_unusable
  */
-export async function placeCluster<T>(dataDir: string, make: (staging: Staging) => Promise<T>): Promise<T> {
+export async function placeCluster<T>(
+  dataDir: string,
+  make: (staging: Staging) => Promise<T>,
+  isWanted = false,
+): Promise<T> {
   const layout = layoutOf(dataDir);
   try {
     if ((await clusterMajor(layout)) !== undefined) {
@@ -31,6 +36,7 @@ export async function placeCluster<T>(dataDir: string, make: (staging: Staging) 
     const cluster = temporaryName(place.cluster);
     try {
       const made = await make({ ...place, cluster, dataDir });
+      if (isWanted) await wantLog(place);
       await rename(cluster, place.cluster);
       return made;
     } finally {

@@ -213,7 +213,7 @@ async function launchOn(start: Start, port: number, stalePid: number | undefined
     programs,
     cluster: place.cluster,
     port,
-    settings: { ...options.settings, ...(options.archives ? await archiving(place, programs) : {}) },
+    settings: { ...(options.archives ? await archiving(place, programs) : {}), ...options.settings },
     log: layout.log,
     environment,
   });

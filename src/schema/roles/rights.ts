@@ -119,6 +119,7 @@ const CLAIRE_UPKEEP = rights(
     ...OF_UPKEEP,
     ...OF_RETENTION,
     'due_before(text, timestamp without time zone, timestamp without time zone)',
+    'was_seen(xid, xid8)',
   ],
 );
 

@@ -1,5 +1,5 @@
 import { identifier, type Queryable } from '../../database/index.js';
-import { momentOf, RETAINED, type Retained, type Scope } from './tables.js';
+import { boundsOf, momentOf, RETAINED, type Retained, type Scope } from './tables.js';
 
 /** What would go of one table. */
 export interface Due {
@@ -25,7 +25,8 @@ const isLookedAt = (table: Retained, watermark: string) =>
   `(t.id > ${watermark}::bigint or t.id in (
      select w.row_id from {book}.retention_waiting as w where w.table_name = '${table}'
    ))`;
-const isUnchanged = `($1::timestamp is null or coalesce(t.changed_at < $1::timestamp, true))`;
+const wasSeen = (writtenBy: string) => `{book}.was_seen(${writtenBy}, ($2::jsonb ->> 'transaction')::xid8)`;
+const isUnchanged = `($1::timestamp is null or coalesce(t.changed_at < $1::timestamp, true)) and ${wasSeen('t.written_by')}`;
 
 /** SQL of what goes: one set a table, the orders first, because their signals go with them. */
 function setsOf(bounds: ReadonlyMap<Retained, Bound>, tables: readonly Retained[]): string {
@@ -51,6 +52,11 @@ function setsOf(bounds: ReadonlyMap<Retained, Bound>, tables: readonly Retained[
           select from {book}.corrections as c
           where c.table_name = 'signals' and c.row_id = t.id and c.created_at >= $1::timestamp
         )
+        and t.signal_id not in (
+          select q.row ->> 'signal_id' from {book}.quarantine as q
+          where q.table_name = 'orders' and q.state = 'held' and q.row ->> 'signal_id' is not null
+        )
+        and ${wasSeen('t.xmin')}
         and (
           t.signal_id in (select g.signal_id from orders_gone as g)
           or ${tables.includes('signals') ? mark('signals') : 'false'}
@@ -75,7 +81,7 @@ function partsOf(bounds: ReadonlyMap<Retained, Bound>, tables: readonly Retained
     ['risk_events', by('risk_events'), 't.id::text'],
     [
       'candles',
-      `{book}.candles as t where ${candlesDue ? `t.created_at < '${candlesDue}'::timestamp` : 'false'}`,
+      `{book}.candles as t where ${candlesDue ? `t.created_at < '${candlesDue}'::timestamp and ${wasSeen('t.xmin')}` : 'false'}`,
       `t.symbol || ' ' || t.timestamp`,
     ],
   ] as const;
@@ -111,10 +117,7 @@ export async function dueNow(
   const found = await session.query<Due & { place: number }>(
     `with asked as (select $1::timestamp, $2::jsonb), ${setsOf(known, tables)}
      ${parts.join(' union all ')} order by place`.replaceAll('{book}', schema),
-    [
-      await coveredMoment(session, coverage?.until_ms),
-      coverage?.last_ids ? JSON.stringify(coverage.last_ids) : null,
-    ],
+    [await coveredMoment(session, coverage?.until_ms), boundsOf(coverage)],
   );
   return found.map(({ place: _, ...due }) => ({ ...due, rows: Number(due.rows), bytes: Number(due.bytes) }));
 }

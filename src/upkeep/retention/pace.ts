@@ -3,8 +3,8 @@ const TARGET_MS = 75;
 const FIRST = 1000;
 const FEWEST = 100;
 const MOST = 10_000;
-/** The pause is this many times as long as the batch: on its own it has half of the time at most, beside others less. */
-const [SHORTEST, LONGEST] = [1, 8];
+/** The pause is this many times as long as the batch: alone it has two thirds of the time, beside much work a ninth. */
+const [SHORTEST, LONGEST] = [0.5, 8];
 /** Removing a row costs so many times what looking at it costs; only their order of magnitude matters. */
 const REMOVAL = 10;
 /** What a row costs at best is forgotten slowly: the rows of another month may be larger. */
@@ -34,12 +34,13 @@ export class Pace {
     // One that was not full says nothing of a full one.
     if (batch.looked >= this.#size || grown < this.#size)
       this.#size = Math.round(between(FEWEST, grown, MOST));
-    return took_ms * between(SHORTEST, slowness, LONGEST);
+    // Squared: a little slower is the machine's mood, twice as slow is somebody.
+    return took_ms * between(SHORTEST, SHORTEST * slowness ** 2, LONGEST);
   }
-
-  /** The pause after a batch that met somebody's lock: twice as long each time would be too polite. */
-  readonly held_ms = 1000;
 }
+
+/** The pause after a batch that met somebody's lock. */
+export const HELD_MS = 1000;
 
 const between = (least: number, value: number, most: number): number =>
   Math.min(most, Math.max(least, value));

@@ -2,8 +2,8 @@ import { identifier, type Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type Clock, systemClock } from '../clock.js';
 import { tableState, vacuum } from '../vacuum.js';
-import { Pace } from './pace.js';
-import { momentOf, RETAINED, type Retained, type Scope } from './tables.js';
+import { HELD_MS, Pace } from './pace.js';
+import { boundsOf, momentOf, RETAINED, type Retained, type Scope } from './tables.js';
 
 export interface RetentionOptions extends Scope {
   /** Ends it after the batch that is under way; the next run goes on from there. */
@@ -108,13 +108,7 @@ class TableRun {
     const { coverage, at_ms } = this.options;
     const [row] = await this.session.query<{ run: number | null }>(
       `select ${this.book}.begin_retention($1, $2, ${momentOf('$3')}, $4, ${momentOf('$5')}) as run`,
-      [
-        this.table,
-        coverage?.name ?? null,
-        coverage?.until_ms ?? null,
-        coverage?.last_ids ? JSON.stringify(coverage.last_ids) : null,
-        at_ms ?? null,
-      ],
+      [this.table, coverage?.name ?? null, coverage?.until_ms ?? null, boundsOf(coverage), at_ms ?? null],
     );
     this.#done.run = row!.run;
   }
@@ -156,7 +150,7 @@ class TableRun {
       } catch (error) {
         const isHeld = error instanceof ClaireError && error.code === 'lock_timed_out';
         if (!isHeld || attempt >= ATTEMPTS || this.options.signal.aborted) throw error;
-        await this.#clock.sleep(this.#pace.held_ms, this.options.signal);
+        await this.#clock.sleep(HELD_MS, this.options.signal);
       }
     }
   }

@@ -16,6 +16,11 @@ export interface Coverage {
    * client may name any. Where a table is left out, its `created_at` alone counts.
    */
   last_ids?: { readonly [Table in Retained]?: string };
+  /**
+   * The oldest transaction that was still open: what it and later ones wrote is not in it, whatever id and `created_at`
+   * their rows have. Where it is left out, these alone count.
+   */
+  open_from?: string | undefined;
 }
 
 /** What may go: of which tables, by which moment, and by which backup. */
@@ -29,6 +34,12 @@ export interface Scope {
   /** Ages count from here, Unix milliseconds; from now by default, and never from later. */
   at_ms?: number | undefined;
 }
+
+/** What of a backup rows are held against one by one, as the functions of retention take it. */
+export const boundsOf = (coverage: Coverage | undefined): string | null =>
+  coverage && (coverage.last_ids || coverage.open_from !== undefined)
+    ? JSON.stringify({ ...coverage.last_ids, transaction: coverage.open_from })
+    : null;
 
 /** The moment that $n says in milliseconds, as `created_at` has it. */
 export const momentOf = (parameter: string): string =>
