@@ -141,7 +141,7 @@ function writerOf(
 /** Restores a backup to see whether it can be, and hands it on where it can. */
 export async function proveBackup(
   backup: Listed,
-  settings: Pick<Wanted, 'backups' | 'key' | 'hook' | 'quiet' | 'signal'>,
+  settings: Pick<Wanted, 'backups' | 'key' | 'hook' | 'quiet' | 'scratch' | 'signal'>,
 ): Promise<Verified> {
   const verified = await checkBackup(backup, settings);
   if (verified.ok) await handOn(backup, settings);
