@@ -78,7 +78,7 @@ const logical: Reader = (reading, work) =>
 
 /** An empty book as that of a shape was: of a version, or where an interrupted migration had left it. */
 async function makeAsItWas(database: Database, shape: BookShape): Promise<void> {
-  const { book, migrations } = shape;
+  const { book, migrations, recorded_in } = shape;
   const version = versionOf(shape);
   if (migrations === undefined) {
     await migrate(database, book, { to: version });
@@ -88,7 +88,8 @@ async function makeAsItWas(database: Database, shape: BookShape): Promise<void> 
   const onFile = ({ number }: Migration) => {
     if (number > migrations) throw interruption;
   };
-  await migrate(database, book, { onFile }).catch((error: unknown) => {
+  const zone = recorded_in === undefined ? {} : { recordedIn: recorded_in };
+  await migrate(database, book, { onFile, ...zone }).catch((error: unknown) => {
     if (error !== interruption) throw error;
   });
 }
@@ -156,7 +157,7 @@ export async function openBackup<T>(
         const compared = side.kind === 'physical' ? losses : differences;
         problems.push(...compared(shape.facts, await factsAgain(session, shape)));
         if (asItWas && shape.schema_version !== LATEST_VERSION) continue;
-        await migrate(database, shape.book, { recordedIn: side.server.time_zone });
+        await migrate(database, shape.book, { recordedIn: shape.recorded_in ?? side.server.time_zone });
         onStage?.('holding it against the laws');
         const found = await lawsOf(session, shape.book);
         laws += found.length;

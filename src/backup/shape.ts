@@ -1,6 +1,6 @@
 import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import { recognise, recordTables, requireOurs } from '../schema/index.js';
+import { type BookState, recognise, recordTables, requireOurs, zoneOnItsWay } from '../schema/index.js';
 import type { BookShape } from './side-file.js';
 
 export type ShapeWithoutFacts = Omit<BookShape, 'facts'>;
@@ -30,7 +30,7 @@ export async function shapeOf(session: Queryable, book: string): Promise<ShapeWi
   return {
     book,
     schema_version: state.version,
-    ...(state.unfinished ? { migrations: state.applied.length } : {}),
+    ...(state.unfinished ? await interruptionOf(session, state) : {}),
     tables,
     sequences: await sequencesOf(session, book, ours),
     not_valid: await session.query(
@@ -41,6 +41,15 @@ export async function shapeOf(session: Queryable, book: string): Promise<ShapeWi
     ),
     foreign_tables: found.map(({ table }) => table).filter((table) => !recordTables('all').includes(table)),
   };
+}
+
+/** How far a migration had come, and what it was told. */
+async function interruptionOf(
+  session: Queryable,
+  state: BookState,
+): Promise<Pick<BookShape, 'migrations' | 'recorded_in'>> {
+  const zone = await zoneOnItsWay(session, state, undefined);
+  return { migrations: state.applied.length, ...(zone === undefined ? {} : { recorded_in: zone }) };
 }
 
 /** Each goes with a column of a table, so it is known by these and not by its own name. */

@@ -31,6 +31,8 @@ const bookShape = z.object({
   schema_version: z.string(),
   /** Migrations that were applied, where an interrupted one left it between two versions. */
   migrations: z.number().optional(),
+  /** The zone with which that one was begun. */
+  recorded_in: z.string().optional(),
   facts: z.array(facts),
   tables: z.array(tableShape),
   sequences: z.array(z.object({ name: z.string(), last: z.string(), called: z.boolean() })),

@@ -20,6 +20,7 @@ export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations, requireOurs } from './migrate.js';
 export { lockBook, migratorsOf } from './migrators.js';
 export { recordTables } from './objects.js';
+export { zoneOnItsWay } from './on-its-way.js';
 export { type Plan, type PlannedFile, type PlannedStep, planMigration } from './plan.js';
 export { examine, type Preflight, type PreflightOptions, preflight, rowsIn } from './preflight.js';
 export {
