@@ -38,7 +38,7 @@ export async function withScratch<T>(
   work: (scratch: Scratch) => Promise<T>,
   { scratch: on, signal }: { scratch?: string | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
-  if (on !== undefined) return withScratchDatabase(on, work);
+  if (on !== undefined) return withScratchDatabase(on, work, signal);
   return withScratchDirectory(async (directory) => {
     const server = await startEmbedded({
       dataDir: join(directory, 'data'),
@@ -55,33 +55,52 @@ export async function onScratch<T>(
   work: (scratch: Scratch) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const cut = () => void server.stop().catch(() => {});
-  signal?.addEventListener('abort', cut, { once: true });
+  try {
+    const url = server.url('postgres', { showSecrets: true });
+    return await cutBy(signal, server.stop, () =>
+      withPools({ url, name: server.database, major: server.major }, work),
+    );
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Work that goes on until the signal is aborted: then `cut` takes its sessions away. */
+async function cutBy<T>(
+  signal: AbortSignal | undefined,
+  cut: () => Promise<unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const onAbort = () => void cut().catch(() => {});
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     signal?.throwIfAborted();
-    const url = server.url('postgres', { showSecrets: true });
-    return await withPools({ url, name: server.database, major: server.major }, work);
+    return await work();
   } catch (error) {
     // Whatever its sessions said when they were cut.
     signal?.throwIfAborted();
     throw error;
   } finally {
-    signal?.removeEventListener('abort', cut);
-    await server.stop();
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
-async function withScratchDatabase<T>(url: string, work: (scratch: Scratch) => Promise<T>): Promise<T> {
+async function withScratchDatabase<T>(
+  url: string,
+  work: (scratch: Scratch) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const admin = new Database({ databaseUrl: url, applicationName: 'claire restore', connections: 1 });
   const name = `claire_scratch_${randomBytes(6).toString('hex')}`;
+  const drop = () => admin.query(`drop database if exists ${identifier(name)} with (force)`);
   try {
     await admin.query(`create database ${identifier(name)} template template0`);
     const [row] = await admin.query<{ major: number }>(
       `select current_setting('server_version_num')::int / 10000 as major`,
     );
-    return await withPools({ url, name, major: row!.major }, work);
+    return await cutBy(signal, drop, () => withPools({ url, name, major: row!.major }, work));
   } finally {
-    await admin.query(`drop database if exists ${identifier(name)} with (force)`).catch(() => {});
+    await drop().catch(() => {});
     await admin.close();
   }
 }

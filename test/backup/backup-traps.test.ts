@@ -201,11 +201,15 @@ describe('backups that lie there', () => {
   });
 });
 
-test('work on a backup ends with its signal, and leaves no server and no mark', async () => {
+test.each([
+  ['a server of its own', {}],
+  ['a database beside', here],
+])('work on a backup in %s ends with its signal, and leaves neither server nor mark', async (_, where) => {
   const taken = await takeLogical(book, await backupsDirectory());
   const end = new AbortController();
   const reason = new Error(`ended ${randomBytes(2).toString('hex')}`);
   const cut = verifyBackup(taken, {
+    ...where,
     signal: end.signal,
     onStage: (sentence) => sentence === 'comparing' && end.abort(reason),
   });
