@@ -48,6 +48,12 @@ export const settings = {
     fallback: undefined,
     meaning: 'the key itself, where it comes from a store of secrets and not from a file',
   },
+  notify: {
+    environment: 'CLAIRE_NOTIFY',
+    flag: '--notify <url>',
+    fallback: undefined,
+    meaning: 'URL that `claire up` tells of each halt, each resumption and each failed backup: JSON by POST',
+  },
   scratch_url: {
     environment: 'CLAIRE_SCRATCH_URL',
     flag: '--scratch <url>',

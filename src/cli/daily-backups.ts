@@ -45,7 +45,7 @@ export async function keepBackups(
   invocation: Invocation,
   place: Place,
   book: string,
-  signal: AbortSignal,
+  { signal, onFailure }: { signal: AbortSignal; onFailure?: ((message: string) => void) | undefined },
 ): Promise<{ ended: Promise<void> }> {
   const at = setting('backup_at', invocation.options.backupAt as string | undefined)!;
   const minutes = timeOfDay(at);
@@ -53,16 +53,18 @@ export async function keepBackups(
     throw new ClaireError('usage_invalid', { found: `--backup-at is a time of day like 03:00, not ${at}.` });
   const settings = await backupSettings(invocation);
   const { out } = invocation;
-  const onError = (error: unknown) =>
-    out.note(`backup: ${error instanceof Error ? error.message : String(error)}`);
-  const admin = place.database('postgres');
+  const onError = (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    out.note(`backup: ${message}`);
+    onFailure?.(message);
+  };
   const archiving = keepArchiving(place, settings, { signal, onError });
   const taking =
     minutes === undefined
       ? undefined
       : keepTaking({
           ...{ place, settings, minutes, signal, kinds: await kindsOf(place), onError },
-          books: async () => (place.server ? currentBooks(admin) : [book]),
+          books: () => booksKept(place, book),
           onTaken: (sentence) => out.say(sentence),
         });
   return { ended: Promise.all([archiving, taking]).then(() => {}) };
@@ -74,8 +76,12 @@ async function kindsOf(place: Place): Promise<Kind[]> {
   return place.server ? [usual, 'physical'] : [usual];
 }
 
-const currentBooks = async (admin: Queryable): Promise<string[]> =>
-  (await listBooks(admin)).filter(({ version }) => version === LATEST_VERSION).map(({ book }) => book);
+/** Every book of the embedded server; of another one only that which was named. */
+export async function booksKept(place: Place, book: string): Promise<string[]> {
+  if (!place.server) return [book];
+  const books = await listBooks(place.database('postgres'));
+  return books.filter(({ version }) => version === LATEST_VERSION).map((each) => each.book);
+}
 
 export async function keepTaking(keeping: Keeping): Promise<void> {
   const { signal, clock = systemClock, books, kinds, onError } = keeping;

@@ -9,11 +9,12 @@ import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
 import { coverageOf } from '../coverage.js';
-import { keepBackups } from '../daily-backups.js';
+import { booksKept, keepBackups } from '../daily-backups.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
 import { haltedText } from '../limits-text.js';
 import { sweepLast } from '../log-archive.js';
 import { wantsBackup } from '../migration/before.js';
+import { keepTellingOfHalts, notifier } from '../notify.js';
 import { keepFinishingRotations } from '../rotations.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
@@ -35,6 +36,7 @@ export const up = defineCommand({
     option('--exit-when-done', 'end after the main job instead of staying'),
     option('--show-secrets', 'print connection strings with their passwords'),
     offered('backup_at'),
+    offered('notify'),
     ...backupOptions(),
     ...writingOptions(),
   ],
@@ -75,8 +77,8 @@ async function keep(invocation: Invocation, place: Place, book: string, isDemo: 
   try {
     const state = await bringForward(invocation, place, book);
     upkeep = lookAfter(invocation, place, book, AbortSignal.any([signal, ended.signal]));
-    const backups = await keepBackups(invocation, place, book, AbortSignal.any([signal, ended.signal]));
-    upkeep = Promise.all([upkeep, backups.ended]).then(() => {});
+    const told = await keepTold(invocation, place, book, AbortSignal.any([signal, ended.signal]));
+    upkeep = Promise.all([upkeep, told.ended]).then(() => {});
     const job = isDemo ? await runDemo(invocation, place, book) : undefined;
     await answer(invocation, place, state, job);
     if (job && !job.replay.finished) return EXIT.interrupted;
@@ -132,6 +134,28 @@ async function lookAfter(
   };
   const rotations = keepFinishingRotations(place, { signal, onError });
   await Promise.all([runUpkeepOfAllBooks({ admin, open }, options), rotations]);
+}
+
+/** Backups by the clock, and whoever is to be told of what went wrong and of halts. */
+async function keepTold(
+  invocation: Invocation,
+  place: Place,
+  book: string,
+  signal: AbortSignal,
+): Promise<{ ended: Promise<void> }> {
+  const { out, options } = invocation;
+  const onError = (error: unknown) =>
+    out.note(`notify: ${error instanceof Error ? error.message : String(error)}`);
+  const notify = notifier(options.notify as string | undefined, { signal, onError });
+  const admin = place.database('postgres');
+  const halts =
+    notify && keepTellingOfHalts(admin, () => booksKept(place, book), notify, { signal, onError });
+  const sent: Promise<void>[] = [];
+  const backups = await keepBackups(invocation, place, book, {
+    signal,
+    onFailure: notify && ((message) => void sent.push(notify({ event: 'backup_failed', message }))),
+  });
+  return { ended: Promise.all([halts, backups.ended]).then(async () => void (await Promise.all(sent))) };
 }
 
 interface Job {
