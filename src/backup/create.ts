@@ -5,6 +5,12 @@ import type { Coding } from './files.js';
 import { backupName, type Listed, openDraft } from './repository.js';
 import type { Kind, SideFile } from './side-file.js';
 
+/**
+ * Levels of gzip where nobody names one. Of rows 3 takes a quarter less time than 6 for a twentieth more room
+ * (docs/benchmarks.md). pg_dump compresses by itself.
+ */
+export const LEVELS: Readonly<Record<Kind, number | false>> = { logical: 3, pg_dump: false, physical: 6 };
+
 /** What a kind of backup is given to write into. */
 export interface Writing {
   directory: string;

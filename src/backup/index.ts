@@ -1,5 +1,5 @@
 export { newestOf, newestVerified, type Origin, originOf } from './coverage.js';
-export { type CreateOptions, createBackup, type Writing, type Written } from './create.js';
+export { type CreateOptions, createBackup, LEVELS, type Writing, type Written } from './create.js';
 export { checkFiles, openFile, type StoredFile, storeFile } from './files.js';
 export { type BackupKey, readKey } from './keys.js';
 export { writeLogical } from './logical.js';

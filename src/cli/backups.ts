@@ -6,6 +6,7 @@ import {
   createBackup,
   findDumpTools,
   type Kind,
+  LEVELS,
   type Listed,
   logEvent,
   readKey,
@@ -29,7 +30,8 @@ export interface BackupSettings {
   /** Server to restore into for a look; undefined: one of our own. */
   scratch: string | undefined;
   hook: string | undefined;
-  gzip: number;
+  /** Where somebody said it; else it is the kind's. */
+  gzip: number | undefined;
   /** How pg_dump compresses, where somebody said it. */
   compress: string | undefined;
 }
@@ -44,7 +46,10 @@ export const offered = (name: Setting) => {
 export const backupOptions = () => [offered('backups'), offered('backup_key_file'), offered('scratch_url')];
 export const writingOptions = () => [
   offered('backup_hook'),
-  option('--gzip <level>', 'level of compression, 1 (fast) to 9 (small); default 6, of pg_dump 9'),
+  option(
+    '--gzip <level>',
+    'level of compression, 1 (fast) to 9 (small); default 3 of logical, 6 of physical, 9 of pg_dump',
+  ),
   option('--compress <method>', 'of pg_dump from 16 on, where its build knows it: lz4, zstd:3 and the like'),
 ];
 
@@ -65,11 +70,8 @@ export async function backupSettings({ globals, options }: Invocation): Promise<
   };
 }
 
-/** More than this takes far longer than what it saves is worth; see docs/backups.md. */
-const LEVEL = 6;
-
-function levelOf(text: string | undefined): number {
-  if (text === undefined) return LEVEL;
+function levelOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (/^[1-9]$/.test(text)) return Number(text);
   throw new ClaireError('usage_invalid', { found: `--gzip is a level from 1 to 9, not ${text}.` });
 }
@@ -98,7 +100,7 @@ export async function takeBackup(place: Place, wanted: Wanted): Promise<Taken> {
         {
           ...{ backups, kind, of: kind === 'physical' ? 'server' : book },
           // pg_dump compresses by itself.
-          coding: { gzip: kind !== 'pg_dump' && gzip, key, signal },
+          coding: { gzip: LEVELS[kind] && (gzip ?? LEVELS[kind]), key, signal },
           onProgress: (done, total, note) => bar?.update(done, total, note),
         },
         writerOf(place, wanted),

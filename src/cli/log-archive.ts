@@ -1,4 +1,4 @@
-import { archiveOf, pruneArchive, type Sweeping, sweepArchive } from '../backup/index.js';
+import { archiveOf, LEVELS, pruneArchive, type Sweeping, sweepArchive } from '../backup/index.js';
 import type { EmbeddedServer } from '../database/embedded/index.js';
 import { type Clock, systemClock } from '../upkeep/index.js';
 import type { BackupSettings } from './backups.js';
@@ -15,7 +15,11 @@ export async function sweepingOf(place: Place, settings: BackupSettings): Promis
 
 async function sweepingFrom(server: EmbeddedServer, settings: BackupSettings): Promise<Sweeping> {
   const archive = archiveOf(settings.backups, await server.systemIdentifier());
-  return { spool: server.spool, archive, coding: { gzip: settings.gzip, key: settings.key } };
+  return {
+    spool: server.spool,
+    archive,
+    coding: { gzip: settings.gzip ?? LEVELS.physical, key: settings.key },
+  };
 }
 
 /** A server that is stopped archives the rest of its log: what was acknowledged last lies elsewhere, too. */

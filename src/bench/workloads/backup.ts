@@ -3,7 +3,14 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createBackup, findDumpTools, type Kind, writeLogical, writePhysical } from '../../backup/index.js';
+import {
+  createBackup,
+  findDumpTools,
+  type Kind,
+  LEVELS,
+  writeLogical,
+  writePhysical,
+} from '../../backup/index.js';
 import { clientEnvironment } from '../../config.js';
 import { binariesOf, startEmbedded } from '../../database/embedded/index.js';
 import { LATEST_VERSION } from '../../schema/index.js';
@@ -15,8 +22,6 @@ import { openPlace, type Place, temporaryData } from '../place.js';
 import type { Figure, Workload, WorkloadOptions } from '../workload.js';
 
 const DATABASE = 'backup';
-/** The level that both programs of PostgreSQL have where none is named. */
-const LEVEL = 6;
 const PHYSICAL = 'physical';
 const LOGICAL = 'logical';
 const BASE_BACKUP = 'pg_basebackup';
@@ -26,7 +31,8 @@ const RUNS = 5;
 
 export const backup: Workload = {
   name: 'backup',
-  summary: 'physical beside pg_basebackup, logical beside pg_dump -Fc, at the same level of gzip',
+  summary:
+    'physical beside pg_basebackup at the same level of gzip, logical beside pg_dump -Fc, each at its default',
   async run(options) {
     const notes: string[] = [];
     const own = await placeWithTools(options, notes);
@@ -114,7 +120,7 @@ function subjectsOf({ url, target, tools, signal }: Subjects) {
     name,
     async run() {
       const backups = join(target, `${name}-${run++}`);
-      const coding = { gzip: LEVEL, signal };
+      const coding = { gzip: LEVELS[kind], signal };
       const taken = await createBackup({ backups, kind, of: 'main', coding }, (writing) =>
         kind === 'logical'
           ? writeLogical({ url, book: 'main' }, writing)
@@ -142,7 +148,7 @@ function subjectsOf({ url, target, tools, signal }: Subjects) {
         '-D',
         at,
         '-Ft',
-        `--compress=gzip:${LEVEL}`,
+        `--compress=gzip:${LEVELS.physical}`,
         '-c',
         'fast',
         '-X',
