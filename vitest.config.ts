@@ -42,7 +42,9 @@ export default defineConfig({
     // server of its own; four at most, because the files of one server share its 300 connections.
     maxWorkers: 4,
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
+      {
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, testTimeout: 60_000 },
+      },
       onServer('postgresql-18', `${LAWS},services`),
       ...(has15
         ? [onServer('postgresql-15', LAWS, [...OF_THE_CLIENT, 'test/schema/roles-verbs.test.ts'])]

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { atOneMoment } from '../../src/backup/create.js';
 import { Database } from '../../src/database/index.js';
 import { runRetention } from '../../src/upkeep/index.js';
@@ -235,11 +235,21 @@ describe('nothing goes that is in no verified backup', () => {
     expect((await left()).signals).toEqual([]);
   });
 
+  // Of the whole server, as a moment sees them: other files of tests have databases of their own on it.
+  const olderHaveEnded = () =>
+    vi.waitFor(async () => {
+      const [row] = await book.database.query<{ settled: boolean }>(
+        `select pg_snapshot_xmin(pg_current_snapshot()) > max(xmin::text::xid8) as settled from main.signals`,
+      );
+      expect(row!.settled).toBe(true);
+    }, 30_000);
+
   const momentNow = () =>
     book.database.session((session) => atOneMoment(session, ['main'], async (moment) => moment));
 
   test('what a transaction wrote that was open then stays, whatever its id and its day', async () => {
     await signal('in_it', 60);
+    await olderHaveEnded();
     const commit = await holdOpen(book.database, [
       `insert into main.signals (signal_id, symbol, side, price, confidence, timestamp, created_at)
        values ('open', 'X', 'BUY', 1, 1, ${T}, ${ago(60)})`,
@@ -248,6 +258,7 @@ describe('nothing goes that is in no verified backup', () => {
     ]);
     const { complete_until_ms: until_ms, open_from } = await momentNow();
     await commit();
+    await olderHaveEnded();
     const coverage = { name: 'b', until_ms, last_ids: { signals: '9' }, open_from };
     const foretold = await due({ coverage });
     await run({ coverage });

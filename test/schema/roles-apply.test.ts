@@ -19,6 +19,7 @@ import {
   rolesOf,
 } from '../../src/schema/index.js';
 import { refusal } from '../harness/book.js';
+import { holdOpen } from '../harness/hold.js';
 import { PASSWORDS, useRoles } from './roles-ground.js';
 
 const ground = useRoles();
@@ -213,16 +214,20 @@ test('the path and the limits of a login hold when it connects without the libra
   const plain = new Database({
     databaseUrl: ground.urlOf('claire_operator', name),
     applicationName: 'tests',
-    connections: 3,
-    checkoutTimeout: 1000,
   });
   expect(await plain.query('select * from signals')).toEqual([]);
   expect(await plain.query('show idle_in_transaction_session_timeout')).toEqual([
     { idle_in_transaction_session_timeout: '1min' },
   ]);
-  const three = [1, 2, 3].map(() => plain.query('select pg_sleep(2.5)'));
-  const refused = (await Promise.allSettled(three)).filter(({ status }) => status === 'rejected');
-  expect(refused.map((one) => (one as PromiseRejectedResult).reason.code)).toEqual(['connections_exhausted']);
+  const ends = [await holdOpen(plain, []), await holdOpen(plain, [])];
+  const third = new Database({
+    databaseUrl: ground.urlOf('claire_operator', name),
+    applicationName: 'tests',
+    checkoutTimeout: 500,
+  });
+  expect((await refusal(third.query('select 1'))).code).toBe('connections_exhausted');
+  for (const end of ends) await end();
+  await third.close();
   await plain.close();
 });
 

@@ -122,7 +122,7 @@ describe('a pgpass file', () => {
     const first = await startEmbedded({ dataDir });
     await writeFile(first.passfile, 'db.example:5432:*:me:mine\n', { flag: 'a' });
     await first.stop();
-    const second = await startEmbedded({ dataDir, port: first.port + 1000 });
+    const second = await startEmbedded({ dataDir, port: await freePort() });
     expect(await readFile(second.passfile, 'utf8')).toMatch(/\ndb\.example:5432:\*:me:mine\n$/);
   });
 });

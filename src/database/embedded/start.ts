@@ -225,15 +225,22 @@ const hasOurSuperuser = async (cluster: string, passwords: Passwords): Promise<b
 /** Waits for another turn, or gives up. */
 async function afterFailure(start: Start, port: number, text: string): Promise<void> {
   // An outgoing connection can have the port as its own end: nobody listens there, and yet it cannot be had.
-  const isTaken = start.options.port === undefined && /could not bind/.test(text);
-  if (isTaken || !(await isFree(port))) {
+  const isTaken = /could not bind/.test(text);
+  if ((isTaken && start.options.port === undefined) || !(await isFree(port))) {
     start.tried.add(port);
     return;
   }
   start.failures += 1;
   start.firstFailure ??= Date.now();
-  const isTraceless = !existsSync(join(start.place.cluster, 'postmaster.pid'));
-  if (Date.now() - start.firstFailure > RETRY_MS || (isTraceless && start.failures >= TRACELESS_FAILURES)) {
+  const isLate = Date.now() - start.firstFailure > RETRY_MS;
+  if (isTaken && isLate) {
+    throw new ClaireError('embedded_port_in_use', {
+      found: `A connection of another program uses port ${port} as its own end.`,
+      details: { port },
+    });
+  }
+  const isTraceless = !isTaken && !existsSync(join(start.place.cluster, 'postmaster.pid'));
+  if (isLate || (isTraceless && start.failures >= TRACELESS_FAILURES)) {
     throw new ClaireError('embedded_start_failed', { found: `\n${text}` });
   }
   await sleep(200);
