@@ -1,9 +1,11 @@
+export type { BackupSight, Evidence, Remedy, Result, Surroundings } from './check.js';
 export {
   type ConnectionGroup,
   type ConnectionRole,
   type ConnectionsReport,
   lookAtConnections,
 } from './connections.js';
+export { type DiagnoseOptions, type Diagnosis, diagnose, type Report } from './diagnose.js';
 export {
   endIdle,
   findIdle,
