@@ -1,5 +1,6 @@
 import { EXIT } from './exit-codes.js';
 import { backupSituations } from './situations-backup.js';
+import { doctorSituations } from './situations-doctor.js';
 import { physicalSituations } from './situations-physical.js';
 import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
@@ -41,6 +42,7 @@ export const situations = {
   },
   ...serverSituations,
   ...retentionSituations,
+  ...doctorSituations,
   ...backupSituations,
   ...physicalSituations,
   ...tableSituations,
