@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { tablesOf } from '../dist/bench/index.js';
 import { settings } from '../dist/config.js';
 import { BESIDE, BUDGETED, LOGIN_ROLES, OWNER, ROLES } from '../dist/database/index.js';
+import { checks } from '../dist/doctor/index.js';
 import { catalogue, EXIT } from '../dist/errors/index.js';
 import { operations } from '../dist/operations/index.js';
 import { purposeOf, RIGHTS } from '../dist/schema/index.js';
@@ -131,6 +132,23 @@ function rolesPage() {
   return `${parts.join('\n\n')}\n`;
 }
 
+/** What the doctor asks, and from where on it is not well. */
+function doctorPage() {
+  const rows = checks.map(({ name, question, threshold, of }) => [
+    `\`${name}\``,
+    question,
+    threshold,
+    of === 'server' ? 'server' : 'book',
+  ]);
+  const parts = [
+    '# Checks of the doctor',
+    'Made from the checks themselves; how to use them: [the doctor](../operating/doctor.md). A check of a book wants it at the\n' +
+      'newest version, else it is skipped.',
+    table(['check', 'question', 'not well from', 'of a'], rows),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
 /** Reports of runs, the oldest first. A workload is told of by the newest run that has it. */
 async function benchmarkReports() {
   const names = (await readdir(`${root}docs/benchmarks`)).sort();
@@ -179,6 +197,7 @@ export const pages = async () => ({
   'docs/reference/settings.md': settingsPage(),
   'docs/reference/command.md': await commandPage(),
   'docs/reference/roles.md': rolesPage(),
+  'docs/reference/doctor.md': doctorPage(),
   'docs/benchmarks.md': await benchmarksPage(),
 });
 
