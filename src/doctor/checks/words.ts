@@ -1,3 +1,4 @@
+import { settings } from '../../config.js';
 import { counted } from '../../domain/words.js';
 import type { Evidence } from '../check.js';
 
@@ -18,3 +19,13 @@ export const beyond = (rows: readonly unknown[], one: string, many?: string): st
     : '';
 
 export const applicationName = (name: string): string => name || 'a nameless application';
+
+/** A command of Claire's on a book, to be pasted. */
+export const commandFor = (book: string, command: string): string =>
+  book === settings.book.fallback ? `claire ${command}` : `claire ${command} --book ${book}`;
+
+/** Some names, and how many more there are. */
+export function named(names: readonly string[], most = 3): string {
+  const rest = names.length - most;
+  return `${names.slice(0, most).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
