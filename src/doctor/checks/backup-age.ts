@@ -17,7 +17,7 @@ export const backupAge = defineCheck({
     if (!around.backups) return skipped('It is not known where backups of this book lie: --backups says it.');
     const { directory, verified, failure } = await around.backups();
     const failed = failure
-      ? ` Since then ${failure.action} failed at ${toIso(failure.at_ms)}${failure.error ? `: ${failure.error}` : ''}.`
+      ? ` Since then ${failure.action} failed at ${toIso(failure.at_ms)}${failure.error ? `: ${failure.error.replace(/\.$/, '')}` : ''}.`
       : '';
     const age = verified ? Math.max(0, (now - verified.taken_ms) / 1000) : null;
     const evidence = {
