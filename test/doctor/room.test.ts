@@ -26,29 +26,45 @@ const fill = (rows: number) =>
     create index notes_id on notes (id);
     insert into notes select n, 'a note of some length ' || n, n / 7.0 from generate_series(1, ${rows}) n`);
 
+/** Somebody's snapshot, autovacuum's too, may keep dead rows for a moment: then it is done again. */
+const after = <T>(work: () => Promise<unknown>, seen: () => Promise<T>): Promise<T> =>
+  vi.waitFor(
+    async () => {
+      await work();
+      return seen();
+    },
+    { timeout: 20_000 },
+  );
+
 describe('room', () => {
   test('a table whose rows are gone is found by the room that it keeps, and a person decides', async () => {
     await fill(50_000);
     await book.sql('vacuum (analyze) notes');
     expect((await ask(book, tables)).result).toBe('ok');
     await book.sql('delete from notes where id % 10 <> 0');
-    await book.sql('vacuum (analyze, truncate false) notes');
-    const found = await ask(book, tables);
-    expect(found).toMatchObject({ result: 'warn', evidence: [{ table: 'notes' }] });
+    const found = await after(
+      () => book.sql('vacuum (analyze, truncate false) notes'),
+      async () => {
+        const asked = await ask(book, tables);
+        expect(asked).toMatchObject({ result: 'warn', evidence: [{ table: 'notes' }] });
+        return asked;
+      },
+    );
     expect(found.evidence[0]!.unused_percent).toBeGreaterThan(80);
     expect(found.remedy).toEqual({ decide: expect.stringContaining('`vacuum (full) "main".notes`') });
-    await book.sql('vacuum (full, analyze) notes');
-    expect((await ask(book, tables)).result).toBe('ok');
+    await after(
+      () => book.sql('vacuum (full, analyze) notes'),
+      async () => expect((await ask(book, tables)).result).toBe('ok'),
+    );
   });
 
   test('an estimate of full pages is near the truth, with nulls and expressions too', async () => {
-    await fill(50_000);
-    await book.sql(
-      `update notes set text = null where id % 3 = 0; create index notes_text on notes (lower(text), id)`,
-    );
-    await book.sql('vacuum (full, analyze) notes');
+    await fill(0);
+    await book.sql(`insert into notes select n, case when n % 3 > 0 then 'a note of some length ' || n end, n / 7.0
+      from generate_series(1, 50000) n; create index notes_text on notes (lower(text), id);
+      reindex index notes_id; analyze notes`);
     const close = { bytes: 1_000_000, unused: 0.1, unused_bytes: 100_000 };
-    expect((await ask(book, tableBloatOver(close))).result).toBe('ok');
+    expect(await ask(book, tableBloatOver(close))).toMatchObject({ result: 'ok', evidence: [] });
     expect((await ask(book, indexBloatOver({ ...close, unused: 0.2 }))).result).toBe('ok');
   });
 
@@ -57,9 +73,14 @@ describe('room', () => {
     await book.sql('vacuum (analyze) notes');
     expect((await ask(book, indexes)).result).toBe('ok');
     await book.sql('delete from notes where id % 10 <> 0');
-    await book.sql('vacuum (analyze) notes');
-    const found = await ask(book, indexes);
-    expect(found).toMatchObject({ result: 'warn', evidence: [{ name: 'notes_id', table: 'notes' }] });
+    const found = await after(
+      () => book.sql('vacuum (analyze) notes'),
+      async () => {
+        const asked = await ask(book, indexes);
+        expect(asked).toMatchObject({ result: 'warn', evidence: [{ name: 'notes_id', table: 'notes' }] });
+        return asked;
+      },
+    );
     await mend(book, found);
     expect((await ask(book, indexes)).result).toBe('ok');
   });
@@ -78,8 +99,10 @@ describe('dead rows', () => {
 
   test('a table that autovacuum does not come to is found, and vacuumed', async () => {
     await fill(20_000);
-    await book.sql('vacuum (analyze) notes');
-    await vi.waitFor(async () => expect((await ask(book, dead)).result).toBe('ok'));
+    await after(
+      () => book.sql('vacuum (analyze) notes'),
+      async () => expect((await ask(book, dead)).result).toBe('ok'),
+    );
     await counted('delete from notes where id % 2 = 0');
     const found = await vi.waitFor(async () => {
       const asked = await ask(book, dead);
@@ -90,8 +113,10 @@ describe('dead rows', () => {
       { table: 'notes', dead_rows: 10_000, autovacuum_at_dead_rows: 4050, autovacuum: false },
     ]);
     expect(found.sentence).toMatch(/^notes \(10,000 dead rows, vacuumed 20\S+, autovacuum is off for it\)/);
-    await mend(book, found);
-    await vi.waitFor(async () => expect((await ask(book, dead)).result).toBe('ok'));
+    await after(
+      () => mend(book, found),
+      async () => expect((await ask(book, dead)).result).toBe('ok'),
+    );
   });
 
   test("a table's own settings say when autovacuum comes to it", async () => {
@@ -112,8 +137,10 @@ describe('dead rows', () => {
     await book.sql('alter table notes reset (autovacuum_vacuum_insert_threshold)');
     const found = await ask(book, dead);
     expect(found).toMatchObject({ result: 'warn', evidence: [{ table: 'notes', inserted_rows: 50_000 }] });
-    await mend(book, found);
-    await vi.waitFor(async () => expect((await ask(book, dead)).result).toBe('ok'));
+    await after(
+      () => mend(book, found),
+      async () => expect((await ask(book, dead)).result).toBe('ok'),
+    );
   });
 
   test('a table of many rows that was never analyzed is found, and analyzed', async () => {
@@ -125,8 +152,10 @@ describe('dead rows', () => {
       return asked;
     });
     expect(found.remedy).toEqual({ fix: ['analyze "main"."notes"'] });
-    await mend(book, found);
-    await vi.waitFor(async () => expect((await ask(book, dead)).result).toBe('ok'));
+    await after(
+      () => mend(book, found),
+      async () => expect((await ask(book, dead)).result).toBe('ok'),
+    );
   });
 });
 
