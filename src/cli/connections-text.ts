@@ -1,13 +1,6 @@
 import type { ConnectionGroup, ConnectionsReport, IdleConnection, LeftConnection } from '../doctor/index.js';
+import { secondsText } from '../domain/words.js';
 import { counted, table } from './print.js';
-
-/** Long times to the minute, short ones to the second. */
-export function secondsText(seconds: number): string {
-  if (seconds < 120) return `${Math.floor(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 120) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
 
 const name = (application: string): string => (application === '' ? '(none)' : application);
 

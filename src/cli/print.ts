@@ -1,3 +1,5 @@
+export { bytesText, counted, grouped } from '../domain/words.js';
+
 /** A line of a table: what stands in each column. */
 export type Cells = readonly (string | null | undefined)[];
 
@@ -66,20 +68,3 @@ export function csv(head: readonly string[], rows: readonly Cells[]): string {
 }
 
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
-/** `12,345`. By hand: a number that is asked for its text in a language reads all of Intl, 40 ms. */
-export const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
-
-/** `1 row`, `2 rows`. */
-export const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${grouped(count)} ${count === 1 ? one : many}`;
-
-const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-/** A size as people read it, in powers of 1000. */
-export function bytesText(bytes: number): string {
-  let size = bytes;
-  let at = 0;
-  for (; size >= 1000 && at < SIZES.length - 1; at++) size /= 1000;
-  return `${at === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${SIZES[at]}`;
-}

@@ -8,8 +8,8 @@ export type Result = 'ok' | 'warn' | 'fail' | 'skipped';
 export type Evidence = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
 /**
- * What to do. `fix`: statements that lose nothing, each run on its own by `claire doctor --fix CHECK`. `command`: to
- * paste. `decide`: what a person must weigh, because no command is right for everybody.
+ * What to do. `fix`: statements that lose nothing, one after another in one session by `claire doctor --fix CHECK`, each
+ * on its own. `command`: to paste. `decide`: what a person must weigh, because no command is right for everybody.
  */
 export type Remedy = { fix: readonly string[] } | { command: string } | { decide: string };
 

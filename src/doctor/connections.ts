@@ -157,35 +157,35 @@ function rolesOf(groups: readonly ConnectionGroup[], logins: readonly Login[]): 
 }
 
 /** Idle for so long in a transaction, a session holds back vacuum and perhaps others' locks. */
-const TOO_LONG_SECONDS = 60;
+export const IDLE_IN_TRANSACTION_SECONDS = 60;
 
-function missingOf(
-  report: Omit<ConnectionsReport, 'missing'>,
-  logins: readonly Login[],
-  seesAll: boolean,
-  book: string,
-): string[] {
-  const { budget, server, roles, groups, database_connection_limit: limit } = report;
+/** More connections than the budget, in a sentence. */
+export const overBudget = ({ budget }: Pick<ConnectionsReport, 'budget'>): string[] =>
+  budget.over
+    ? [
+        `${budget.connections} connections are over the budget of ${budget.limit}; see which role has more than it is expected to.`,
+      ]
+    : [];
+
+/** Logins with more connections than they are expected to have, in sentences. */
+export const overExpected = ({ roles }: Pick<ConnectionsReport, 'roles'>): string[] =>
+  roles
+    .filter(({ connections, expected }) => connections > expected.most)
+    .map(
+      ({ role, connections, expected }) =>
+        `${role} has ${connections} connections, ${expected.most} are expected at most: a second process, or pools that were made larger.`,
+    );
+
+/** Where the budget does not fit into what the server allows, in sentences. */
+export const tooFew = ({
+  server,
+  database_connection_limit: limit,
+}: {
+  server: ServerLimits;
+  database_connection_limit: number | null;
+}): string[] => {
   const free = server.max_connections - server.superuser_reserved_connections;
   return [
-    ...(budget.over
-      ? [
-          `${budget.connections} connections are over the budget of ${budget.limit}; see which role has more than it is expected to.`,
-        ]
-      : []),
-    ...roles
-      .filter(({ connections, expected }) => connections > expected.most)
-      .map(
-        ({ role, connections, expected }) =>
-          `${role} has ${connections} connections, ${expected.most} are expected at most: a second process, or pools that were made larger.`,
-      ),
-    ...groups
-      .filter((group) => (group.longest_idle_in_transaction_seconds ?? 0) > TOO_LONG_SECONDS)
-      .map(
-        ({ application, role }) =>
-          `A session of ${application || 'a nameless application'} (${role}) has been idle in a transaction for over a minute: see \`claire connections end --in-transaction\`.`,
-      ),
-    ...missingRoles(roles, logins, book),
     ...(free < BUDGET
       ? [
           `The server has ${free} connections that are not reserved (max_connections): the budget of ${BUDGET} does not fit.`,
@@ -194,6 +194,27 @@ function missingOf(
     ...(limit !== null && limit < BUDGET
       ? [`The database has a connection limit of ${limit}: the budget of ${BUDGET} does not fit.`]
       : []),
+  ];
+};
+
+function missingOf(
+  report: Omit<ConnectionsReport, 'missing'>,
+  logins: readonly Login[],
+  seesAll: boolean,
+  book: string,
+): string[] {
+  const { roles, groups } = report;
+  return [
+    ...overBudget(report),
+    ...overExpected(report),
+    ...groups
+      .filter((group) => (group.longest_idle_in_transaction_seconds ?? 0) > IDLE_IN_TRANSACTION_SECONDS)
+      .map(
+        ({ application, role }) =>
+          `A session of ${application || 'a nameless application'} (${role}) has been idle in a transaction for over a minute: see \`claire connections end --in-transaction\`.`,
+      ),
+    ...missingRoles(roles, logins, book),
+    ...tooFew(report),
     ...(seesAll
       ? []
       : ['This login does not see what sessions of others do: that takes membership in pg_read_all_stats.']),

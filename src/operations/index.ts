@@ -24,7 +24,7 @@ import { recordCandles } from './record-candles.js';
 import { recordRiskEvent, recordRiskEvents } from './record-risk-event.js';
 import { recordSignal, recordSignals } from './record-signal.js';
 import { summary } from './summary.js';
-import { verify } from './verify.js';
+import { readChecks, verify } from './verify.js';
 
 /** Every verb of Claire, once. The library's methods and the command's reads are made from this. */
 export const operations = {
@@ -89,4 +89,4 @@ export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';
 export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';
-export { verify };
+export { readChecks, verify };

@@ -41,8 +41,15 @@ const pick = ({ broken, examples }: { broken: number; examples: Record<string, u
   examples,
 });
 
+/** A law of the record, as a query that finds the rows that break it. */
+export interface RecordCheck {
+  check: string;
+  law: string;
+  sql: string;
+}
+
 /** A check is a query of a file whose first line is its law; `{book}` stands for the quoted schema. */
-async function readChecks(book: string) {
+export async function readChecks(book: string): Promise<RecordCheck[]> {
   const names = (await readdir(CHECKS)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(
     names.map(async (name) => {

@@ -11,25 +11,30 @@ import { applyStill } from './migrate.js';
  * @throws ClaireError right_missing where the login may not make a schema
  */
 export async function expectedCatalog(database: Database, version: Version): Promise<CatalogObject[]> {
-  const migrations = await readMigrations();
   return database.session(async (session) => {
     await requireCreate(session);
-    // Capitals: no book can have this name.
-    const scratch = `CLAIRE_SCRATCH_${randomBytes(8).toString('hex')}`;
     await session.query('begin');
     try {
-      await session.query(`create schema ${identifier(scratch)}`);
-      const isPart = (each: Version) => VERSIONS.indexOf(each) <= VERSIONS.indexOf(version);
-      await applyStill(
-        session,
-        scratch,
-        migrations.filter((each) => isPart(each.version)),
-      );
-      return await readCatalog(session, scratch);
+      return await expectedCatalogHere(session, version);
     } finally {
       await session.query('rollback');
     }
   });
+}
+
+/** The same in the transaction that the caller has begun and will roll back: the scratch book stands in it until then. */
+export async function expectedCatalogHere(session: Queryable, version: Version): Promise<CatalogObject[]> {
+  const migrations = await readMigrations();
+  // Capitals: no book can have this name.
+  const scratch = `CLAIRE_SCRATCH_${randomBytes(8).toString('hex')}`;
+  await session.query(`create schema ${identifier(scratch)}`);
+  const isPart = (each: Version) => VERSIONS.indexOf(each) <= VERSIONS.indexOf(version);
+  await applyStill(
+    session,
+    scratch,
+    migrations.filter((each) => isPart(each.version)),
+  );
+  return readCatalog(session, scratch);
 }
 
 async function requireCreate(session: Queryable): Promise<void> {

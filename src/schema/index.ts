@@ -5,7 +5,7 @@ export { compareCatalogs, type Difference } from './compare.js';
 export type { Dependent } from './dependents.js';
 export { describeState } from './describe.js';
 export { differencesFrom } from './differences.js';
-export { expectedCatalog } from './expected.js';
+export { expectedCatalog, expectedCatalogHere } from './expected.js';
 export {
   isOurs,
   LATEST_VERSION,
@@ -22,6 +22,7 @@ export { lockBook, migratorsOf } from './migrators.js';
 export { recordTables } from './objects.js';
 export { zoneOnItsWay } from './on-its-way.js';
 export { type Plan, type PlannedFile, type PlannedStep, planMigration } from './plan.js';
+export { completePositions } from './positions.js';
 export { examine, type Preflight, type PreflightOptions, preflight, rowsIn } from './preflight.js';
 export {
   type AppliedMigration,
@@ -30,6 +31,7 @@ export {
   listHandMade,
   recognise,
 } from './recognise.js';
+export { releasedIndexes } from './released-indexes.js';
 export {
   type ApplyRolesOptions,
   applyGrants,

@@ -1,23 +1,30 @@
-import type { Surroundings } from '../../src/doctor/check.js';
+import type { Check, Surroundings } from '../../src/doctor/check.js';
 import { checks } from '../../src/doctor/checks/index.js';
 import { type Diagnosis, diagnose } from '../../src/doctor/index.js';
 import type { Fixture } from '../harness/book.js';
 
-/** Asks one check by its name, as the superuser. */
+/** Asks one check, by its name or as it is, as the superuser. */
 export async function ask(
   { database }: Pick<Fixture, 'database'>,
-  name: string,
+  wanted: string | Check,
   { book = 'main', ...around }: Surroundings & { book?: string } = {},
 ): Promise<Diagnosis> {
-  const check = checks.find((one) => one.name === name);
-  if (!check) throw new Error(`no check ${name}`);
+  const check = checks.find((one) => one === wanted || one.name === wanted) ?? wanted;
+  if (typeof check === 'string') throw new Error(`no check ${check}`);
   // Tests share their machine: what is slow here is not what is tested.
   const report = await diagnose(database, book, { ...around, checks: [check], statementTimeout: 30_000 });
   return report.checks[0]!;
 }
 
-/** Runs what the remedy of a diagnosis would run. */
-export async function mend({ sql }: Pick<Fixture, 'sql'>, { check, remedy }: Diagnosis): Promise<void> {
+/** Runs what the remedy of a diagnosis would run, as `claire doctor --fix` does. */
+export async function mend(
+  { database }: Pick<Fixture, 'database'>,
+  { check, remedy }: Diagnosis,
+): Promise<void> {
   if (!remedy || !('fix' in remedy)) throw new Error(`${check} has no statements to run`);
-  for (const statement of remedy.fix) await sql(statement);
+  const { fix } = remedy;
+  await database.session(async (session) => {
+    for (const statement of fix) await session.query(statement);
+    await session.query('reset all');
+  });
 }

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { useBook } from '../harness/book.js';
+import { holdOpen } from '../harness/hold.js';
 import { ask, mend } from './ground.js';
 
 const book = useBook();
@@ -15,5 +16,42 @@ test('an index that CREATE INDEX CONCURRENTLY left INVALID is found, and built a
     "begin; set local session_replication_role = replica; delete from signals where signal_id = 's2'; commit",
   );
   await mend(book, found);
+  expect((await ask(book, 'invalid_indexes')).result).toBe('ok');
+});
+
+const indexesOf = async (table: string) =>
+  (
+    await book.sql<{ name: string }>(
+      `select indexrelid::regclass::text as name from pg_index where indrelid = '${table}'::regclass order by 1`,
+    )
+  ).map(({ name }) => name);
+
+test('what REINDEX CONCURRENTLY left is dropped, and the index that it was to replace stays', async () => {
+  const before = await indexesOf('orders');
+  const release = await holdOpen(book.database, ['lock table main.orders in row exclusive mode']);
+  const rebuilding = book.database.session(async (session) => {
+    await session.query(`set lock_timeout to '50ms'`);
+    await session.query('reindex index concurrently main.orders_order_id_key');
+  });
+  await expect(rebuilding).rejects.toThrow();
+  await release();
+  const found = await ask(book, 'invalid_indexes');
+  expect(found).toMatchObject({
+    result: 'fail',
+    evidence: [{ index: 'orders_order_id_key_ccnew', table: 'orders' }],
+    remedy: { fix: ['drop index concurrently "main"."orders_order_id_key_ccnew"'] },
+  });
+  await mend(book, found);
+  expect((await ask(book, 'invalid_indexes')).result).toBe('ok');
+  expect(await indexesOf('orders')).toEqual(before);
+});
+
+test('an index that is being built is not told of', async () => {
+  const release = await holdOpen(book.database, ['lock table main.trades in row exclusive mode']);
+  const building = book.sql('create index concurrently mine on trades (commission)');
+  await vi.waitFor(async () => expect(await indexesOf('trades')).toContain('mine'));
+  expect((await ask(book, 'invalid_indexes')).result).toBe('ok');
+  await release();
+  await building;
   expect((await ask(book, 'invalid_indexes')).result).toBe('ok');
 });

@@ -1,3 +1,4 @@
+import { completePositions } from '../../schema/index.js';
 import type { Apply } from './apply.js';
 import { ROWS, type Staged, TODO } from './stage.js';
 
@@ -8,7 +9,7 @@ import { ROWS, type Staged, TODO } from './stage.js';
 export async function follow(staged: Staged, apply: Apply, reason: string): Promise<void> {
   const { table } = staged;
   if (table.name === 'trades') {
-    await followPositions(staged);
+    await staged.session.query(completePositions(staged.schema, staged.live));
     await followProfit(staged);
   }
   if (table.name === 'orders') await followHistory(staged, reason);
@@ -21,26 +22,6 @@ export async function followAfter({ session, schema, table }: Staged): Promise<v
   await session.query(`select ${schema}.fold_reservation_changes()`).catch(() => {});
   if (table.name === 'trades')
     await session.query(`select ${schema}.refresh_positions_realtime()`).catch(() => {});
-}
-
-const USABLE = `abs(quantity) < 'Infinity' and abs(entry_price) < 'Infinity'`;
-
-/** Appends what the positions lack to equal the open trades; a fold at the same time moves both halves of one snapshot. */
-async function followPositions({ session, schema, live }: Staged): Promise<void> {
-  await session.query(
-    `insert into ${schema}.position_changes (symbol, side, quantity, notional, num_trades)
-     select symbol, side, sum(quantity), sum(notional), sum(num_trades)
-     from (
-       select symbol, side, quantity, quantity * entry_price as notional, 1 as num_trades
-       from ${live} where status = 'OPEN' and ${USABLE}
-       union all
-       select symbol, side, -quantity, -notional, -num_trades from ${schema}.position_totals
-       union all
-       select symbol, side, -quantity, -notional, -num_trades from ${schema}.position_changes
-     ) as missing
-     group by symbol, side
-     having sum(num_trades) <> 0 or sum(quantity) <> 0 or sum(notional) <> 0`,
-  );
 }
 
 /** The profit of the day and of 24 hours that the circuit breaker goes by, as sql/checks asks for it. */
