@@ -140,7 +140,7 @@ begin
         n.temp_blocks - k * coalesce(o.temp_blocks, 0) as more_temp
       from seen as n left join claire_system.statements as o using (query_id, role)
       -- Counters that are smaller than they were began anew: all that they hold is new.
-      cross join lateral (select case when $3 or n.calls < o.calls or n.total_ms < o.total_ms then 0 else 1 end as k)
+      cross join lateral (select case when $3 or n.calls < o.calls or n.total_ms < o.total_ms then 0 else 1 end as k) as began
       where o.calls is null or n.calls <> o.calls or $3
     ), taken_down as (
       insert into claire_system.statements as o

@@ -14,3 +14,15 @@ export {
   type LeftConnection,
   limitDatabase,
 } from './end-connections.js';
+export {
+  type OperationStep,
+  type OperationUse,
+  operationSeries,
+  operationUse,
+  type Sampled,
+  type StatementUse,
+  sampledOf,
+  statementUse,
+  type UseOptions,
+  type UseOrder,
+} from './queries.js';
