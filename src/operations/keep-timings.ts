@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/index.js';
 import { quantileOf } from '../domain/latency.js';
 import { changeBetween, type Timings } from './timings.js';
@@ -11,6 +12,8 @@ export interface KeepOptions {
 }
 
 const MINUTE_MS = 60_000;
+/** Who ends waits no longer for his statistics, also where the server is away. */
+const LAST_MS = 1000;
 
 /** Whether somebody samples this database, and takes timings of this login: without a question that fails in the server's log. */
 const IS_TAKEN = `
@@ -57,6 +60,9 @@ export function keepTimings(
   timer.unref();
   return async () => {
     clearInterval(timer);
-    if (isOld) await flush();
+    if (!isOld) return;
+    const end = new AbortController();
+    await Promise.race([flush(), sleep(LAST_MS, undefined, end).catch(() => {})]);
+    end.abort();
   };
 }

@@ -16,8 +16,8 @@ const STATEMENTS = 1000;
 /** Far more often than the minute of `claire up`, so that a cost is seen at all. */
 const EVERY_MS = 1000;
 const MINUTE_MS = 60_000;
-const ROUNDS = 9;
-const TURN_MS = 4000;
+const ROUNDS = 21;
+const TURN_MS = 2000;
 const MOST = 0.01;
 
 const WHAT = `recordSignal, decide and exposure in turn, ${CALLERS} callers`;
@@ -41,14 +41,14 @@ async function run(options: WorkloadOptions): Promise<WorkloadResult> {
   const rounds = Math.min(ROUNDS, Math.max(2, runs));
   let done = 0;
   const measured = await inTurns(writersOf(claireOn(pool, 'main'), sampler, samples), {
-    ...{ rounds, milliseconds: Math.min(TURN_MS, 200 * runs), signal },
+    ...{ rounds, milliseconds: Math.min(TURN_MS, 500 * runs), signal },
     before: () => sample(sampler, 0),
     onTurn: (by) => onProgress(`sampling: ${by}`, done++, 2 * (rounds + 1)),
   });
   await pool.close();
   await sampler.close();
   await place.drop(DATABASE);
-  const figures = [...figuresOf(WHAT, measured), sampleFigure(samples)];
+  const figures = [...figuresOf(WHAT, measured, 'calls/s'), sampleFigure(samples)];
   return {
     workload: 'sampling',
     figures,
@@ -88,10 +88,11 @@ function oneOfThree(claire: Claire, ids: string) {
 async function whileSampling(sampler: Database, samples: number[], work: () => Promise<Turn>): Promise<Turn> {
   const end = new AbortController();
   const sampled = (async () => {
-    for (;;) {
-      samples.push(await timed(() => sample(sampler, 0)));
-      await sleep(EVERY_MS, undefined, { signal: end.signal }).catch(() => {});
+    // From the middle of the first second on, so that a turn has as many samples as seconds.
+    for (let pause = EVERY_MS / 2; ; pause = EVERY_MS) {
+      await sleep(pause, undefined, { signal: end.signal }).catch(() => {});
       if (end.signal.aborted) return;
+      samples.push(await timed(() => sample(sampler, 0)));
     }
   })();
   try {
