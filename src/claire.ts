@@ -17,9 +17,12 @@ import {
   type AnyOperation,
   bindOperation,
   type Context,
+  keepTimings,
   type Operation,
   type Operations,
   operations,
+  Timings,
+  type TimingsSnapshot,
 } from './operations/index.js';
 import { describeState, LATEST_VERSION, recognise } from './schema/index.js';
 
@@ -63,6 +66,11 @@ export interface ConnectOptions extends PoolOptions {
   instance?: string;
   /** Largest number of connections, 20 at most. Default: that of the service, see `docs/connections.md`. */
   connections?: number;
+  /**
+   * Whether the times that calls took are written to `claire_system` once a minute, for `claire queries`. Default true;
+   * it takes no connection of its own, and where nothing samples the database it writes nothing.
+   */
+  timings?: boolean;
 }
 
 /** A connection to one book. Verbs, transactions, and an end. */
@@ -73,6 +81,11 @@ export type Claire = Verbs & {
    * failure or a deadlock, so `work` must be able to run more than once.
    */
   transaction<T>(work: (t: Verbs) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /**
+   * How the calls went since it was connected, by operation: how many, their errors by code, and how long they took from
+   * the call to the result, waiting for a connection included. Those inside of transactions count too.
+   */
+  timings(): TimingsSnapshot;
   /** Ends all connections. What was acknowledged is recorded. */
   close(): Promise<void>;
 };
@@ -91,7 +104,7 @@ export async function connect(options: ConnectOptions): Promise<Claire> {
   const database = new Database({ databaseUrl, ...poolOptions(options) });
   try {
     await requireLatest(database, book);
-    return claireOn(database, book);
+    return claireOn(database, book, options.timings === false ? undefined : options.service);
   } catch (error) {
     await database.close();
     throw error;
@@ -99,7 +112,7 @@ export async function connect(options: ConnectOptions): Promise<Claire> {
 }
 
 /** A service's pool: what was given, else what its profile says. */
-function poolOptions({ service, instance, connections, ...options }: ConnectOptions) {
+function poolOptions({ service, instance, connections, timings: _, ...options }: ConnectOptions) {
   const { base, overflow, ...limits } = profileOf(service);
   if (
     connections !== undefined &&
@@ -133,22 +146,29 @@ function printEcho({ service, statement, values, milliseconds, error }: Echo): v
   );
 }
 
-/** The verbs on a pool that is there already; `close` ends the pool. */
-export function claireOn(database: Database, book: string): Claire {
+/**
+ * The verbs on a pool that is there already; `close` ends the pool. The timings of a service that is named are kept for
+ * `claire queries`.
+ */
+export function claireOn(database: Database, book: string, service?: string): Claire {
   const quoted = identifier(book);
   const { turn, ended } = untilEnded();
+  const timings = new Timings();
+  const written = service === undefined ? undefined : keepTimings(database, timings, { book, service });
   return {
-    ...verbs((operation) => onPool(database, quoted, operation), turn),
+    ...verbs((operation) => onPool(database, quoted, operation), turn, timings),
     book,
     transaction: (work, transactionOptions) =>
       turn(() =>
         database.transaction((t) => {
           const context = inTransaction(t, quoted);
-          return work(verbs(() => context, oneAtATime()));
+          return work(verbs(() => context, oneAtATime(), timings));
         }, transactionOptions),
       ),
+    timings: () => timings.snapshot(),
     close: async () => {
       await ended();
+      await written?.();
       await database.close();
     },
   };
@@ -167,13 +187,27 @@ function onPool(database: Database, book: string, operation: AnyOperation): Cont
   return { ...context, database: { query } };
 }
 
-function verbs(contextOf: (operation: AnyOperation) => Context, turn: Turn): Verbs {
+function verbs(contextOf: (operation: AnyOperation) => Context, turn: Turn, timings: Timings): Verbs {
   return Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => {
-      const run = bindOperation(operation, contextOf(operation));
-      return [name, (input?: unknown) => turn(() => run(input))];
+      const context = contextOf(operation);
+      const run = bindOperation(operation, { ...context, database: signed(context.database, name) });
+      return [
+        name,
+        (input?: unknown) =>
+          timings.watch(
+            name,
+            turn(() => run(input)),
+          ),
+      ];
     }),
   ) as unknown as Verbs;
+}
+
+/** Has each statement say whose it is wherever the server shows statements: its statistics, its sessions, its log. */
+function signed(database: Queryable, operation: string): Queryable {
+  const signature = ` /* claire ${operation} */`;
+  return { query: (text, values, options) => database.query(text + signature, values, options) };
 }
 
 /** Lets calls run until the end; then takes no new ones and waits for those that run, or wait for a statement to leave in. */

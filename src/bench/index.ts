@@ -6,6 +6,7 @@ import { plans } from './workloads/plans.js';
 import { pool } from './workloads/pool.js';
 import { positions } from './workloads/positions.js';
 import { retention } from './workloads/retention.js';
+import { sampling } from './workloads/sampling.js';
 import { seedQueries } from './workloads/seed-queries.js';
 import { start } from './workloads/start.js';
 import { write } from './workloads/write.js';
@@ -20,6 +21,7 @@ export const WORKLOADS: readonly Workload[] = [
   retention,
   churn,
   backup,
+  sampling,
   plans,
   start,
 ];

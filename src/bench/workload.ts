@@ -16,7 +16,7 @@ export interface Figure extends Spread {
   what: string;
   /** Who did it: `newest`, `1.0`, `floor`, `pg, one INSERT a row` … */
   by: string;
-  unit: 'ms' | 'rows/s' | 'decisions/s' | 'MB';
+  unit: 'ms' | 'rows/s' | 'decisions/s' | 'calls/s' | 'MB';
   /** Rows of the largest table, where the figure depends on it. */
   rows?: number;
   /** The figure this one is compared with, by `by`, and this median over that one. From the same run. */

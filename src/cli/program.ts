@@ -43,6 +43,7 @@ const COMMANDS: readonly Listed[] = [
   { name: 'test-data', load: async () => (await import('./commands/test-data.js')).testData },
   { name: 'service', load: async () => (await import('./commands/service.js')).service },
   { name: 'connections', load: async () => (await import('./commands/connections.js')).connections },
+  { name: 'queries', load: async () => (await import('./commands/queries.js')).queries },
   { name: 'bench', load: async () => (await import('./commands/bench.js')).bench },
 ];
 

@@ -140,6 +140,11 @@ export class Database implements Queryable {
     }
   }
 
+  /** Whether a connection is open and nobody waits for it: what can wait takes no other. */
+  get hasIdle(): boolean {
+    return this.#pool.hasIdle;
+  }
+
   /** Takes no new work, waits for what is under way, and ends the connections. */
   close(): Promise<void> {
     this.#closing ??= this.#pool.close();

@@ -88,6 +88,10 @@ export class ConnectionPool {
     return this.#options.checkoutTimeout ?? CHECKOUT_MS;
   }
 
+  get hasIdle(): boolean {
+    return this.#pool.idleCount > this.#pool.waitingCount;
+  }
+
   /**
    * Lends a connection for the time of the work. `origin`: where it was borrowed; a single statement says so itself.
    * @throws ClaireError connections_exhausted, database_unreachable, login_refused, claire_closed
@@ -156,17 +160,16 @@ export class ConnectionPool {
     return new Promise((resolve, reject) => {
       let isLate = false;
       // One that is idle comes at once.
-      const timer =
-        this.#pool.idleCount > this.#pool.waitingCount
-          ? undefined
-          : setTimeout(
-              () => {
-                isLate = true;
-                this.#leaveQueue(taken);
-                reject(LATE);
-              },
-              Math.max(1, until - performance.now()),
-            );
+      const timer = this.hasIdle
+        ? undefined
+        : setTimeout(
+            () => {
+              isLate = true;
+              this.#leaveQueue(taken);
+              reject(LATE);
+            },
+            Math.max(1, until - performance.now()),
+          );
       const taken = (error: Error | undefined, client: PoolClient | undefined) => {
         clearTimeout(timer);
         if (error) reject(error);

@@ -16,3 +16,15 @@ export {
   limitDatabase,
 } from './end-connections.js';
 export { type Fixed, type FixOptions, fix } from './fix.js';
+export {
+  type OperationStep,
+  type OperationUse,
+  operationSeries,
+  operationUse,
+  type Sampled,
+  type StatementUse,
+  sampledOf,
+  statementUse,
+  type UseOptions,
+  type UseOrder,
+} from './queries.js';

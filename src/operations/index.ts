@@ -83,10 +83,12 @@ export const operations = {
 } as const;
 
 export type { Decision } from './decide.js';
+export { keepTimings } from './keep-timings.js';
 export { LIMITS } from './limits.js';
 export { CORRECTABLE };
 export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';
 export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';
+export { type OperationTimings, Timings, type TimingsSnapshot } from './timings.js';
 export { readChecks, verify };

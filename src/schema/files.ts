@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Reading, readSteps, type Step } from './steps.js';
 
 /** Where the SQL of the package lies, seen from src/ and from dist/ alike. */
-export const sqlDirectory = (name: 'migrations' | 'checks' | 'test-data'): string =>
+export const sqlDirectory = (name: 'migrations' | 'checks' | 'test-data' | 'system'): string =>
   fileURLToPath(new URL(`../../sql/${name}`, import.meta.url));
 
 /** The versions of the schema, oldest first. 1.0 and 1.1 are the seed's, those from 1.2 on are ours. */

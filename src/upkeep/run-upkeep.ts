@@ -1,6 +1,7 @@
 import type { Database, Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { type Clock, systemClock } from './clock.js';
+import { onceUntilItSucceeds } from './once-until-it-succeeds.js';
 import { type Task, tasks } from './tasks.js';
 
 export interface UpkeepOptions {
@@ -109,18 +110,3 @@ async function work(session: Queryable, book: string, { clock, tasks, ...rest }:
 
 const isConnectionLost = (error: unknown): boolean =>
   error instanceof ClaireError && error.code === 'database_unreachable';
-
-function onceUntilItSucceeds(onError: (error: unknown) => void) {
-  const told = new Set<string>();
-  return {
-    failed(what: string, error: unknown) {
-      const kind = `${what} ${error instanceof ClaireError ? error.code : String(error)}`;
-      if (told.has(kind)) return;
-      told.add(kind);
-      onError(error);
-    },
-    succeeded(what: string) {
-      for (const kind of told) if (kind.startsWith(`${what} `)) told.delete(kind);
-    },
-  };
-}

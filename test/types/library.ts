@@ -51,6 +51,7 @@ export async function inputs(claire: Claire) {
 }
 
 export async function results(claire: Claire) {
+  same<ReturnType<Claire['timings']>['operations'][string]['calls'], number>(true);
   same<Awaited<ReturnType<Claire['recordSignal']>>, Recorded>(true);
   same<Awaited<ReturnType<Claire['recordSignals']>>, Outcome[]>(true);
   const [trade] = await claire.trades();

@@ -3,7 +3,7 @@ import type { EmbeddedServer } from '../../database/embedded/index.js';
 import { ClaireError, EXIT } from '../../errors/index.js';
 import { type BookState, describeState, LATEST_VERSION, migrate, recognise } from '../../schema/index.js';
 import type { ReplayResult } from '../../services/index.js';
-import { retentionTask, runUpkeep, runUpkeepOfAllBooks, tasks } from '../../upkeep/index.js';
+import { retentionTask, runSampling, runUpkeep, runUpkeepOfAllBooks, tasks } from '../../upkeep/index.js';
 import { backupOptions, backupSettings, offered, writingOptions } from '../backups.js';
 import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
@@ -126,14 +126,15 @@ async function lookAfter(
   const { backups } = await backupSettings(invocation);
   const retention = retentionTask((of) => coverageOf(admin, backups, of));
   const options = { signal, onError, tasks: [...tasks, retention] };
-  if (!place.server) return runUpkeep(admin, book, options);
+  const sampling = runSampling(admin, { signal, onError, onNotice: (sentence) => out.note(sentence) });
+  if (!place.server) return void (await Promise.all([runUpkeep(admin, book, options), sampling]));
   const open = async (of: string) => {
     // A book that was made before books had roles of their own has none yet.
     await connectTo(place, of, 'claire_upkeep').then((claire) => claire.close());
     return place.database('claire_upkeep', of);
   };
   const rotations = keepFinishingRotations(place, { signal, onError });
-  await Promise.all([runUpkeepOfAllBooks({ admin, open }, options), rotations]);
+  await Promise.all([runUpkeepOfAllBooks({ admin, open }, options), rotations, sampling]);
 }
 
 /** Backups by the clock, and whoever is to be told of what went wrong and of halts. */
