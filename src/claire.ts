@@ -45,6 +45,7 @@ type PoolOptions = Pick<
   | 'idleInTransactionTimeout'
   | 'leakAfter'
   | 'onNotice'
+  | 'onLost'
   | 'echo'
   | 'pooler'
   | 'preparedStatements'
