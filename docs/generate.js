@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { tablesOf } from '../dist/bench/index.js';
 import { settings } from '../dist/config.js';
 import { BESIDE, BUDGETED, LOGIN_ROLES, OWNER, ROLES } from '../dist/database/index.js';
+import { checks } from '../dist/doctor/index.js';
 import { catalogue, EXIT } from '../dist/errors/index.js';
 import { METRICS } from '../dist/http/index.js';
 import { EVENTS } from '../dist/log/index.js';
@@ -159,6 +160,23 @@ function eventsPage() {
   return `# Events of the log\n\nA line each, with \`time\` (Unix milliseconds), \`level\` and \`event\` first. How to get it: [logs](../operating/logs.md).\nA field of which nothing is known is left out.\n\n${table(['event', 'level', 'meaning', 'fields'], rows)}\n`;
 }
 
+/** What the doctor asks, and from where on it is not well. */
+function doctorPage() {
+  const rows = checks.map(({ name, question, threshold, of }) => [
+    `\`${name}\``,
+    question,
+    threshold,
+    of === 'server' ? 'server' : 'book',
+  ]);
+  const parts = [
+    '# Checks of the doctor',
+    'Made from the checks themselves; how to use them: [the doctor](../operating/doctor.md). A check of a book wants it at the\n' +
+      'newest version, else it is skipped.',
+    table(['check', 'question', 'not well from', 'of a'], rows),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
 /** Reports of runs, the oldest first. A workload is told of by the newest run that has it. */
 async function benchmarkReports() {
   const names = (await readdir(`${root}docs/benchmarks`)).sort();
@@ -210,6 +228,7 @@ export const pages = async () => ({
   'docs/reference/metrics.md': metricsPage(),
   'docs/reference/events.md': eventsPage(),
   'docs/operating/grafana-dashboard.json': `${JSON.stringify(dashboard(METRICS), null, 2)}\n`,
+  'docs/reference/doctor.md': doctorPage(),
   'docs/benchmarks.md': await benchmarksPage(),
 });
 

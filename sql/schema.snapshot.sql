@@ -1,4 +1,4 @@
--- The schema of a book at 1.4, as PostgreSQL 18 writes it. Made by `npm run docs`: do not edit.
+-- The schema of a book at 1.5, as PostgreSQL 18 writes it. Made by `npm run docs`: do not edit.
 
 -- Columns are sorted by name. For reading; books are made by sql/migrations.
 
@@ -288,6 +288,8 @@ create table orders (
   constraint orders_updated_at_check CHECK (updated_at IS NOT NULL AND isfinite(updated_at))
 );
 
+alter table orders set (autovacuum_analyze_scale_factor = 0.02);
+
 alter table orders set (autovacuum_vacuum_scale_factor = 0.02);
 
 create sequence orders_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
@@ -533,6 +535,8 @@ create table risk_events (
   constraint risk_events_type_check CHECK (event_type::text = ANY (ARRAY['signal_rejected'::text, 'circuit_breaker_triggered'::text, 'exposure_limit_exceeded'::text, 'position_limit_exceeded'::text, 'daily_drawdown_exceeded'::text]))
 );
 
+alter table risk_events set (autovacuum_analyze_scale_factor = 0.02);
+
 alter table risk_events set (autovacuum_vacuum_scale_factor = 0.02);
 
 create sequence risk_events_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
@@ -580,6 +584,8 @@ create table signals (
   constraint signals_symbol_check CHECK (symbol::text <> ''::text AND symbol::text = btrim(symbol::text, E' \t\n\r'::text)),
   constraint signals_timestamp_check CHECK ("timestamp" >= '100000000000'::numeric::bigint AND "timestamp" < '100000000000000'::numeric::bigint)
 );
+
+alter table signals set (autovacuum_analyze_scale_factor = 0.02);
 
 alter table signals set (autovacuum_vacuum_scale_factor = 0.02);
 
@@ -642,6 +648,10 @@ END),
   constraint trades_trade_id_check CHECK (btrim(trade_id::text, E' \t\n\r'::text) <> ''::text),
   constraint trades_trade_id_key UNIQUE (trade_id)
 );
+
+alter table trades set (autovacuum_analyze_scale_factor = 0.02);
+
+alter table trades set (autovacuum_vacuum_scale_factor = 0.02);
 
 create sequence trades_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
 

@@ -1,5 +1,6 @@
 import type { Workload } from './workload.js';
 import { backup } from './workloads/backup.js';
+import { churn } from './workloads/churn.js';
 import { decide } from './workloads/decide.js';
 import { plans } from './workloads/plans.js';
 import { pool } from './workloads/pool.js';
@@ -17,6 +18,7 @@ export const WORKLOADS: readonly Workload[] = [
   decide,
   pool,
   retention,
+  churn,
   backup,
   plans,
   start,

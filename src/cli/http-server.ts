@@ -1,5 +1,3 @@
-import { statfs } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setting } from '../config.js';
 import { Database, type Queryable } from '../database/index.js';
 import { diagnose } from '../doctor/index.js';
@@ -28,6 +26,7 @@ import { backupStatusOf } from './backup-status.js';
 import { backupSettings } from './backups.js';
 import type { Invocation } from './command.js';
 import type { Place } from './session.js';
+import { surroundingsOf } from './surroundings.js';
 
 /** What `up` knows that is asked for over HTTP. */
 export interface Known {
@@ -60,7 +59,7 @@ export async function serveHttp(
     ...place.telling,
   });
   const { backups } = await backupSettings(invocation);
-  const background = backgroundOf(place, book, { database, backups, log });
+  const background = backgroundOf(invocation, place, book, { database, backups, log });
   const requests = new Requests();
   const collector = new Collector({
     database,
@@ -108,34 +107,23 @@ async function booksOn(place: Place, session: Queryable, book: string): Promise<
 }
 
 function backgroundOf(
+  invocation: Invocation,
   place: Place,
   book: string,
   { database, backups, log }: { database: Database; backups: string; log: Log },
 ): Background {
-  const { server } = place;
-  const backupsOf = (of: string) => backupStatusOf(backups, of, database);
-  const disk = async (directory: string) => {
-    const { bsize, bavail, blocks } = await statfs(directory);
-    return { directory, free_bytes: bsize * bavail, total_bytes: bsize * blocks };
-  };
-  // The cluster may lie elsewhere, and its directory be a link to it.
-  const cluster = server && join(server.dataDir, 'postgres');
   const failing = new Set<string>();
   return new Background({
     books: () => booksOn(place, database, book),
-    diagnose: (of) =>
-      diagnose(database, of, {
-        backups: () => backupsOf(of),
-        ...(cluster === undefined ? {} : { disk: () => disk(cluster) }),
-      }),
-    backups: backupsOf,
+    diagnose: (of) => diagnose(database, of, surroundingsOf(invocation, place, of)),
+    backups: (of) => backupStatusOf(backups, of, database),
     async databaseBytes() {
       const [row] = await database.query<{ bytes: number }>(
         'select pg_database_size(current_database())::float8 as bytes',
       );
       return row!.bytes;
     },
-    diskFreeBytes: async () => (cluster === undefined ? undefined : (await disk(cluster)).free_bytes),
+    diskFreeBytes: async () => (await surroundingsOf(invocation, place, book).disk?.())?.free_bytes,
     onError(part, error) {
       if (!failing.has(part)) log.tell('metrics_failed', { part, error });
       failing.add(part);

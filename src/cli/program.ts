@@ -19,6 +19,7 @@ const loadReads = () => import('./commands/reads.js');
 const COMMANDS: readonly Listed[] = [
   { name: 'up', load: async () => (await import('./commands/up.js')).up },
   { name: 'status', load: async () => (await import('./commands/status.js')).status },
+  { name: 'doctor', load: async () => (await import('./commands/doctor.js')).doctor },
   { name: 'stop', load: async () => (await import('./commands/stop.js')).stop },
   { name: 'replay', load: async () => (await import('./commands/replay.js')).replay },
   { name: 'import', load: async () => (await import('./commands/import.js')).importCommand },

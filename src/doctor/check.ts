@@ -37,7 +37,7 @@ export interface Facts {
 
 /** What lies outside of the database. Whoever calls the doctor gives what he can reach; a check without it is skipped. */
 export interface Surroundings {
-  backups?: () => Promise<BackupSight>;
+  backups?: (session: Queryable) => Promise<BackupSight>;
   /** Where the data of the server lies, if that is this machine. */
   disk?: () => Promise<{ directory: string; free_bytes: number; total_bytes: number }>;
   /** The clock of the application, Unix milliseconds. */

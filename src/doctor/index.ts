@@ -1,4 +1,5 @@
 export type { BackupSight, Evidence, Remedy, Result, Surroundings } from './check.js';
+export { checks } from './checks/index.js';
 export {
   type ConnectionGroup,
   type ConnectionRole,
@@ -14,3 +15,4 @@ export {
   type LeftConnection,
   limitDatabase,
 } from './end-connections.js';
+export { type Fixed, type FixOptions, fix } from './fix.js';

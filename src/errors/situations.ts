@@ -1,5 +1,6 @@
 import { EXIT } from './exit-codes.js';
 import { backupSituations } from './situations-backup.js';
+import { doctorSituations } from './situations-doctor.js';
 import { httpSituations } from './situations-http.js';
 import { physicalSituations } from './situations-physical.js';
 import { retentionSituations } from './situations-retention.js';
@@ -42,6 +43,7 @@ export const situations = {
   },
   ...serverSituations,
   ...retentionSituations,
+  ...doctorSituations,
   ...backupSituations,
   ...physicalSituations,
   ...tableSituations,

@@ -8,9 +8,9 @@ export const sqlDirectory = (name: 'migrations' | 'checks' | 'test-data'): strin
   fileURLToPath(new URL(`../../sql/${name}`, import.meta.url));
 
 /** The versions of the schema, oldest first. 1.0 and 1.1 are the seed's, those from 1.2 on are ours. */
-export const VERSIONS = ['1.0', '1.1', '1.2', '1.3', '1.4'] as const;
+export const VERSIONS = ['1.0', '1.1', '1.2', '1.3', '1.4', '1.5'] as const;
 export type Version = (typeof VERSIONS)[number];
-export const LATEST_VERSION: Version = '1.4';
+export const LATEST_VERSION: Version = '1.5';
 /** The first that is this program's own work: it changes old rows, and its objects are known by their names. */
 export const FIRST_OF_OURS: Version = '1.2';
 
