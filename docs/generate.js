@@ -1,6 +1,7 @@
 /**
  * Makes docs/reference from the program itself: operations from their registry, errors from the catalogue, settings
- * from the configuration, the command's help from the command; and docs/benchmarks.md from the report beside it.
+ * from the configuration, the command's help from the command, metrics and events from their tables, and Grafana's
+ * dashboard from that of metrics; and docs/benchmarks.md from the report beside it.
  * Run: npm run docs. A test holds the files to it.
  */
 import { execFile } from 'node:child_process';
@@ -13,8 +14,11 @@ import { settings } from '../dist/config.js';
 import { BESIDE, BUDGETED, LOGIN_ROLES, OWNER, ROLES } from '../dist/database/index.js';
 import { checks } from '../dist/doctor/index.js';
 import { catalogue, EXIT } from '../dist/errors/index.js';
+import { METRICS } from '../dist/http/index.js';
+import { EVENTS } from '../dist/log/index.js';
 import { operations } from '../dist/operations/index.js';
 import { purposeOf, RIGHTS } from '../dist/schema/index.js';
+import { dashboard } from './dashboard.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -132,6 +136,30 @@ function rolesPage() {
   return `${parts.join('\n\n')}\n`;
 }
 
+function metricsPage() {
+  const rows = Object.entries(METRICS).map(([name, { type, unit, labels, help, alert }]) => [
+    `\`${name}\``,
+    type,
+    unit ?? '',
+    labels.map((label) => `\`${label}\``).join(' '),
+    help,
+    alert ? `[${alert}](../operating/runbook.md#${alert.toLowerCase()})` : '',
+  ]);
+  return `# Metrics\n\nWhat \`/metrics\` of \`claire up\` has, beside the usual ones of a Node process. How to scrape it:\n[metrics](../operating/metrics.md).\n\n${table(['metric', 'type', 'unit', 'labels', 'meaning', 'alert'], rows)}\n`;
+}
+
+function eventsPage() {
+  const rows = Object.entries(EVENTS).map(([name, { level, meaning, fields }]) => [
+    `\`${name}\``,
+    level,
+    meaning,
+    Object.entries(fields)
+      .map(([field, what]) => `\`${field}\` (${what})`)
+      .join(', '),
+  ]);
+  return `# Events of the log\n\nA line each, with \`time\` (Unix milliseconds), \`level\` and \`event\` first. How to get it: [logs](../operating/logs.md).\nA field of which nothing is known is left out.\n\n${table(['event', 'level', 'meaning', 'fields'], rows)}\n`;
+}
+
 /** What the doctor asks, and from where on it is not well. */
 function doctorPage() {
   const rows = checks.map(({ name, question, threshold, of }) => [
@@ -197,6 +225,9 @@ export const pages = async () => ({
   'docs/reference/settings.md': settingsPage(),
   'docs/reference/command.md': await commandPage(),
   'docs/reference/roles.md': rolesPage(),
+  'docs/reference/metrics.md': metricsPage(),
+  'docs/reference/events.md': eventsPage(),
+  'docs/operating/grafana-dashboard.json': `${JSON.stringify(dashboard(METRICS), null, 2)}\n`,
   'docs/reference/doctor.md': doctorPage(),
   'docs/benchmarks.md': await benchmarksPage(),
 });

@@ -48,6 +48,7 @@ type PoolOptions = Pick<
   | 'idleInTransactionTimeout'
   | 'leakAfter'
   | 'onNotice'
+  | 'onLost'
   | 'echo'
   | 'pooler'
   | 'preparedStatements'

@@ -54,6 +54,20 @@ export const settings = {
     fallback: undefined,
     meaning: 'URL that `claire up` tells of each halt, each resumption and each failed backup: JSON by POST',
   },
+  http: {
+    environment: 'CLAIRE_HTTP',
+    flag: '--http <address>',
+    fallback: undefined,
+    meaning:
+      'HOST:PORT of this machine on which `claire up` serves HTTP, or `off` (default: 127.0.0.1:4400 or the next free port)',
+  },
+  log: {
+    environment: 'CLAIRE_LOG',
+    flag: '--log <file>',
+    fallback: undefined,
+    meaning:
+      'file to which `claire up` and `claire service` append a line of JSON for each event; `-` is standard error',
+  },
   scratch_url: {
     environment: 'CLAIRE_SCRATCH_URL',
     flag: '--scratch <url>',

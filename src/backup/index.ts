@@ -30,7 +30,7 @@ export {
 } from './repository.js';
 export { hasRows, type Restored, restoreBook, type Target } from './restore.js';
 export { isDue, timeOfDay } from './schedule.js';
-export { KINDS, type Kind, type SideFile, type TableFacts, type Verified } from './side-file.js';
+export { bytesOf, KINDS, type Kind, type SideFile, type TableFacts, type Verified } from './side-file.js';
 export {
   type Applied,
   type Apply,

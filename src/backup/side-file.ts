@@ -86,6 +86,9 @@ export const sideFile = z.object({
 });
 export type SideFile = z.infer<typeof sideFile>;
 
+/** What it takes on disk. */
+export const bytesOf = ({ files }: SideFile): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
+
 export const verifiedFile = z.object({
   at_ms: z.number(),
   /** Whether what was restored is what was backed up. */

@@ -1,5 +1,6 @@
 import {
   type BackupEvent,
+  bytesOf,
   type Listed,
   lastEvents,
   listBackups,
@@ -14,7 +15,7 @@ import { list } from './print.js';
 export interface BackupStatus {
   directory: string;
   /** The newest of the book that was restored and found right. */
-  verified: { name: string; taken_ms: number; age_seconds: number } | null;
+  verified: { name: string; taken_ms: number; age_seconds: number; bytes: number } | null;
   /** The last thing that went wrong since then. */
   failure: (Pick<BackupEvent, 'at_ms' | 'error'> & { action: BackupEvent['action'] | 'list' }) | null;
 }
@@ -28,7 +29,15 @@ export async function backupStatus(
   now = Date.now(),
 ): Promise<BackupStatus> {
   const { backups } = await backupSettings(invocation);
-  const { book } = invocation.globals;
+  return backupStatusOf(backups, invocation.globals.book, database, now);
+}
+
+export async function backupStatusOf(
+  backups: string,
+  book: string,
+  database: Queryable,
+  now = Date.now(),
+): Promise<BackupStatus> {
   const listed = await listBackups(backups).catch((error: Error) => error);
   // A directory that cannot be read is told; the rest of what was asked can be said all the same.
   if (listed instanceof Error) {
@@ -36,14 +45,23 @@ export async function backupStatus(
     return { directory: backups, verified: null, failure };
   }
   const found = newestVerified(listed, await originOf(database, book));
-  const taken_ms = found?.side?.taken_ms;
-  const failed = lastFailure(await lastEvents(backups, EVENTS), { book, listed, since_ms: taken_ms ?? 0 });
+  const side = found?.side;
+  const failed = lastFailure(await lastEvents(backups, EVENTS), {
+    book,
+    listed,
+    since_ms: side?.taken_ms ?? 0,
+  });
   return {
     directory: backups,
     verified:
-      taken_ms === undefined
+      side === undefined
         ? null
-        : { name: found!.name, taken_ms, age_seconds: Math.max(0, (now - taken_ms) / 1000) },
+        : {
+            name: side.name,
+            taken_ms: side.taken_ms,
+            age_seconds: Math.max(0, (now - side.taken_ms) / 1000),
+            bytes: bytesOf(side),
+          },
     failure: failed
       ? { at_ms: failed.at_ms, action: failed.action, ...(failed.error ? { error: failed.error } : {}) }
       : null,

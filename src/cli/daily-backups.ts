@@ -1,4 +1,5 @@
 import {
+  bytesOf,
   isDue,
   type Kind,
   listBackups,
@@ -10,6 +11,7 @@ import {
 import { setting } from '../config.js';
 import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
+import type { Log } from '../log/index.js';
 import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Clock, systemClock } from '../upkeep/index.js';
 import { type BackupSettings, backupSettings, proveBackup, takeBackup, usualKind } from './backups.js';
@@ -32,6 +34,7 @@ export interface Keeping {
   signal: AbortSignal;
   onTaken(sentence: string): void;
   onError(error: unknown): void;
+  log?: Pick<Log, 'tell'>;
   clock?: Clock;
   /** Unix milliseconds. */
   now?: () => number;
@@ -45,7 +48,11 @@ export async function keepBackups(
   invocation: Invocation,
   place: Place,
   book: string,
-  { signal, onFailure }: { signal: AbortSignal; onFailure?: ((message: string) => void) | undefined },
+  {
+    signal,
+    log,
+    onFailure,
+  }: { signal: AbortSignal; log: Log; onFailure?: ((message: string) => void) | undefined },
 ): Promise<{ ended: Promise<void> }> {
   const at = setting('backup_at', invocation.options.backupAt as string | undefined)!;
   const minutes = timeOfDay(at);
@@ -56,6 +63,7 @@ export async function keepBackups(
   const onError = (error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     out.note(`backup: ${message}`);
+    log.tell('backup_failed', { error });
     onFailure?.(message);
   };
   const archiving = keepArchiving(place, settings, { signal, onError });
@@ -63,7 +71,7 @@ export async function keepBackups(
     minutes === undefined
       ? undefined
       : keepTaking({
-          ...{ place, settings, minutes, signal, kinds: await kindsOf(place), onError },
+          ...{ place, settings, minutes, signal, kinds: await kindsOf(place), onError, log },
           books: () => booksKept(place, book),
           onTaken: (sentence) => out.say(sentence),
         });
@@ -109,7 +117,7 @@ export async function keepTaking(keeping: Keeping): Promise<void> {
 }
 
 async function takeWhereDue(keeping: Keeping, book: string, kind: Kind): Promise<void> {
-  const { place, settings, minutes, signal, onTaken, now = Date.now } = keeping;
+  const { place, settings, minutes, signal, onTaken, log, now = Date.now } = keeping;
   const admin = place.database('postgres');
   const origin = await originOf(admin, book);
   const madeAt = await madeAtOf(admin, book);
@@ -118,15 +126,21 @@ async function takeWhereDue(keeping: Keeping, book: string, kind: Kind): Promise
   const isWanted = isDue(listed, origin, { kind, minutes, now: now(), madeAt });
   if (!isWanted && (!last || last.verified)) return;
   const wanted = { ...settings, book, kind, signal, verify: true, quiet: true };
+  const begun = performance.now();
   // One that was taken is left where what would have said whether it can be restored was cut off.
   const { backup, verified } =
     isWanted || !last
       ? await takeBackup(place, wanted)
       : { backup: last, verified: await proveBackup(last, wanted) };
+  const bytes = backup.side && bytesOf(backup.side);
+  const took_ms = Math.round(performance.now() - begun);
+  if (isWanted) log?.tell('backup_taken', { book, backup: backup.name, bytes, took_ms });
   if (!verified?.ok)
     throw new ClaireError('backup_unverified', { found: `${backup.name}: ${verified?.problems.join(' ')}` });
   onTaken(`${backup.name} is taken, and was restored to see that it can be.`);
-  await pruneBackups(await listBackups(settings.backups), { now: now() });
+  log?.tell('backup_verified', { book, backup: backup.name });
+  const pruned = await pruneBackups(await listBackups(settings.backups), { now: now() });
+  if (pruned.length > 0) log?.tell('backup_pruned', { backups: pruned.map(({ name }) => name) });
 }
 
 async function madeAtOf(admin: Queryable, book: string): Promise<number> {

@@ -1,6 +1,12 @@
 import { type Claire, connect } from '../claire.js';
 import { type EmbeddedServer, type Login, SUPERUSER } from '../database/embedded/index.js';
-import { Database, isPooled, type Queryable } from '../database/index.js';
+import {
+  Database,
+  type DatabaseOptions,
+  isPooled,
+  type PoolStats,
+  type Queryable,
+} from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import { describeState, LATEST_VERSION, migrate, migratorsOf, recognise } from '../schema/index.js';
 import { makeRoles } from './book-roles.js';
@@ -21,7 +27,13 @@ export interface Place {
   database(login: Login, book?: string): Database;
   /** Ends with the server. */
   keeper: Queryable;
+  /** Of the pools that were opened, those too that are closed by now. */
+  pools(): PoolStats[];
+  telling: Telling;
 }
+
+/** Who is told of what becomes of connections. */
+type Telling = Pick<DatabaseOptions, 'onNotice' | 'onLost' | 'leakAfter'>;
 
 export interface PlaceOptions {
   /** Another book than that of the invocation. */
@@ -34,6 +46,8 @@ export interface PlaceOptions {
   direct?: boolean;
   /** A server that is away is waited for, as a service does; a person is told at once. */
   waits?: boolean;
+  /** For the pools of the command. */
+  telling?: Telling;
   /** Told of the embedded server when this command has stopped it. */
   onStopped?: (server: EmbeddedServer) => Promise<void>;
   /** The work ends by itself when the signal is aborted; else it is left where it is. */
@@ -54,7 +68,7 @@ export async function withPlace<T>(
     if (options.direct && (await isPooled(url, 'claire'))) {
       throw new ClaireError('pooler_between', { found: 'It takes a session of the server for itself.' });
     }
-    return withPools({ url }, book, run);
+    return withPools({ url }, book, run, options.telling);
   }
   const visit: VisitOptions = {
     dataDir: globals.data,
@@ -63,7 +77,7 @@ export async function withPlace<T>(
     onNotice: (sentence) => out.note(sentence),
     onStopped: options.onStopped,
   };
-  return visitEmbedded(visit, (visited) => withPools(visited, book, run));
+  return visitEmbedded(visit, (visited) => withPools(visited, book, run, options.telling));
 }
 
 /** As a place, with the verbs of the book on a login. The embedded server has a book `main` as soon as it is looked for. */
@@ -115,6 +129,7 @@ export async function connectTo(
     connect({
       ...{ service: login, databaseUrl: place.url(login, book), book, connections, reconnects },
       ...limitOf(login),
+      ...place.telling,
     });
   try {
     return await open();
@@ -157,6 +172,7 @@ export async function withPools<T>(
   target: Target,
   book: string,
   work: (place: Place) => Promise<T>,
+  telling: Telling = {},
 ): Promise<T> {
   const pools: Database[] = [];
   const server = 'server' in target ? target.server : undefined;
@@ -165,7 +181,7 @@ export async function withPools<T>(
   const open = (login: Login, of: string) => {
     const connections = connectionsOf(login);
     const applicationName = login === 'claire_upkeep' ? 'claire upkeep' : 'claire';
-    const pool = new Database({ databaseUrl: url(login, of), applicationName, connections });
+    const pool = new Database({ databaseUrl: url(login, of), applicationName, connections, ...telling });
     pools.push(pool);
     return pool;
   };
@@ -177,7 +193,8 @@ export async function withPools<T>(
   };
   try {
     const keeper = 'keeper' in target ? target.keeper : database('postgres');
-    return await work({ server, book, url, database, keeper });
+    const stats = () => pools.map((pool) => pool.stats());
+    return await work({ server, book, url, database, keeper, pools: stats, telling });
   } finally {
     for (const pool of pools) await pool.close();
   }

@@ -3,6 +3,7 @@ import { ClaireError, isRetryable } from '../errors/index.js';
 import type { Notice } from './holders.js';
 import { type CommitMark, fateOf, markCommit } from './lost-commit.js';
 import { ConnectionPool } from './pool.js';
+import type { PoolStats } from './pool-stats.js';
 import { type Echo, isLost, type Origin, type Session } from './session.js';
 
 /** Where statements go: a pool, or one transaction. */
@@ -43,6 +44,8 @@ export interface DatabaseOptions {
   leakAfter?: number;
   /** Told of connections that are out for too long. Default: a warning of the process. */
   onNotice?: (notice: Notice) => void;
+  /** Told of connections that were lost while nobody had them. Default: nobody; the next caller gets another one. */
+  onLost?: ((lost: { service: string; reason: string }) => void) | undefined;
   /** Whether a server that was there is waited for within the checkout when it is away. A service does; else not. */
   reconnects?: boolean;
   /** A pooler hands connections on between transactions: it is told of no time limits, and keeps no prepared statements. */
@@ -143,6 +146,11 @@ export class Database implements Queryable {
   /** Whether a connection is open and nobody waits for it: what can wait takes no other. */
   get hasIdle(): boolean {
     return this.#pool.hasIdle;
+  }
+
+  /** What the pool does at this moment, and what it has counted since it was made; still there when it is closed. */
+  stats(): PoolStats {
+    return this.#pool.stats();
   }
 
   /** Takes no new work, waits for what is under way, and ends the connections. */

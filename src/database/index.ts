@@ -14,6 +14,7 @@ export {
 export type { Holder, Notice } from './holders.js';
 export { bookName, identifier, literal } from './identifiers.js';
 export { changePassfile, type PassfileLine, readPassfile } from './passfile.js';
+export type { PoolStats } from './pool-stats.js';
 export { isPooled } from './pooler.js';
 export { BESIDE, BUDGET, BUDGETED, MOST_CONNECTIONS, type Profile, profileOf } from './profiles.js';
 export { LOGIN_ROLES, type LoginRole, OWNER, ROLES, type Role, roleName, roleOf } from './role-names.js';

@@ -5,8 +5,9 @@ import { typeParsers } from './codecs.js';
 import { parseDatabaseUrl } from './connection-string.js';
 import type { DatabaseOptions } from './database.js';
 import { echoTo, guarded, warn } from './echo.js';
-import { Holders, holdersText } from './holders.js';
+import { Holders, holdersText, type Notice } from './holders.js';
 import { Link, type LinkConfig, type PooledLink } from './link.js';
+import { PoolCounts, type PoolStats } from './pool-stats.js';
 import { type Origin, Session, type SessionOptions } from './session.js';
 import { StatementNames } from './statement-names.js';
 
@@ -35,6 +36,7 @@ export class ConnectionPool {
   readonly #links = new Set<Link>();
   readonly #holders: Holders;
   readonly #session: SessionOptions;
+  readonly #onLost: DatabaseOptions['onLost'];
   /** Connections that have not answered since are not tried one by one. */
   #doubtedBefore = 0;
   #hasConnected = false;
@@ -42,9 +44,11 @@ export class ConnectionPool {
   #working = 0;
   #atRest: (() => void) | undefined;
   #full: NodeJS.Timeout | undefined;
+  readonly #counts = new PoolCounts();
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    this.#onLost = options.onLost && guarded(options.onLost);
     this.#largest = options.connections ?? 10;
     const { connectionTimeoutMillis: connectWithin, ...address } = parseDatabaseUrl(options.databaseUrl);
     const config: PoolConfig & LinkConfig = {
@@ -64,7 +68,7 @@ export class ConnectionPool {
     };
     this.#pool = new Pool(config);
     // An idle connection that the server ends is replaced at the next query; without a listener it would end us.
-    this.#pool.on('error', () => {});
+    this.#pool.on('error', (error) => this.#lose(error.message));
     this.#pool.on('connect', (link) => {
       this.#hasConnected = true;
       this.#links.add(link as unknown as Link);
@@ -73,7 +77,11 @@ export class ConnectionPool {
     const { statementTimeout = 0, leakAfter = 0, echo } = options;
     const readLimit =
       statementTimeout > 0 ? statementTimeout + Math.min(ANSWER_MS, statementTimeout) : undefined;
-    const onNotice = guarded(options.onNotice ?? warn);
+    const tell = guarded(options.onNotice ?? warn);
+    const onNotice = (notice: Notice) => {
+      if (notice.code === 'connection_held') this.#counts.add('leaks');
+      tell(notice);
+    };
     this.#holders = new Holders(options.applicationName, { leakAfter, readLimit }, onNotice);
     this.#session = {
       names: (options.preparedStatements ?? !options.pooler) ? new StatementNames() : undefined,
@@ -101,7 +109,8 @@ export class ConnectionPool {
     this.#working++;
     let session: Session | undefined;
     try {
-      session = new Session(await this.#checkout(), this.#session, origin);
+      const link = await this.#counts.checkout((since) => this.#checkout(since));
+      session = new Session(link, this.#session, origin);
       this.#holders.take(session);
       return await work(session);
     } finally {
@@ -112,6 +121,18 @@ export class ConnectionPool {
       }
       if (--this.#working === 0) this.#atRest?.();
     }
+  }
+
+  stats(): PoolStats {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return {
+      service: this.#options.applicationName,
+      largest: this.#largest,
+      in_use: totalCount - idleCount,
+      idle: idleCount,
+      waiting: waitingCount,
+      ...this.#counts.snapshot(),
+    };
   }
 
   /** Lends no more, waits for what is lent, and ends the connections, those of a dead server too. */
@@ -131,8 +152,7 @@ export class ConnectionPool {
     await ended.finally(() => clearTimeout(timer));
   }
 
-  async #checkout(): Promise<PooledLink> {
-    const since = performance.now();
+  async #checkout(since: number): Promise<PooledLink> {
     const until = since + this.checkoutTimeout;
     /** Why there is none yet, where it is not that all are out. */
     let failure: ClaireError | undefined;
@@ -198,10 +218,17 @@ export class ConnectionPool {
       await link.ask('select 1', limit);
       link.lastUsed = performance.now();
       return true;
-    } catch {
+    } catch (error) {
       this.#doubtedBefore = performance.now();
+      this.#lose((error as Error).message);
       return false;
     }
+  }
+
+  #lose(reason: string): void {
+    if (this.#isClosing) return;
+    this.#counts.add('lost');
+    this.#onLost?.({ service: this.#options.applicationName, reason });
   }
 
   /** How long to wait for what may pass by itself; undefined where it will not. */

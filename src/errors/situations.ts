@@ -1,6 +1,7 @@
 import { EXIT } from './exit-codes.js';
 import { backupSituations } from './situations-backup.js';
 import { doctorSituations } from './situations-doctor.js';
+import { httpSituations } from './situations-http.js';
 import { physicalSituations } from './situations-physical.js';
 import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
@@ -46,6 +47,7 @@ export const situations = {
   ...backupSituations,
   ...physicalSituations,
   ...tableSituations,
+  ...httpSituations,
   transaction_conflict: {
     sentence: 'The transaction met others in its way each time it was tried.',
     remedy: 'Try again; if it stays so, look at what else writes the same rows.',

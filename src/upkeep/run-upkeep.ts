@@ -9,9 +9,22 @@ export interface UpkeepOptions {
   signal: AbortSignal;
   /** Told of an error once, and again only after the same work has succeeded in between. */
   onError: (error: unknown) => void;
+  /** Told of every run of a task when it has ended. */
+  onRun?: ((run: TaskRun) => void) | undefined;
   clock?: Clock;
   /** What to do; default: everything that a book needs. */
   tasks?: readonly Task[];
+}
+
+/** How a run of a task went. */
+export interface TaskRun {
+  task: string;
+  book: string;
+  ok: boolean;
+  took_ms: number;
+  /** How long after it was due it began. */
+  late_ms: number;
+  error?: unknown;
 }
 
 /** How long a stand-by, or one whose connection was lost, waits before it tries to lead again. */
@@ -31,7 +44,8 @@ export async function runUpkeep(database: Database, book: string, options: Upkee
       await database.session(async (session) => {
         if (!(await lead(session, book))) return;
         report.succeeded('connection');
-        await work(session, book, { database, clock, signal, report, tasks: options.tasks ?? tasks });
+        const { onRun } = options;
+        await work(session, book, { database, clock, signal, report, onRun, tasks: options.tasks ?? tasks });
         await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [lockName(book)]);
       });
     } catch (error) {
@@ -57,20 +71,34 @@ interface Work {
   signal: AbortSignal;
   report: ReturnType<typeof onceUntilItSucceeds>;
   tasks: readonly Task[];
+  onRun: UpkeepOptions['onRun'];
 }
 
 /** What takes its time has time: whoever starts is busy enough, and what runs apart takes one connection more. */
 const APART_AFTER_MS = 60_000;
 
 async function work(session: Queryable, book: string, { clock, tasks, ...rest }: Work): Promise<void> {
-  const { database, report } = rest;
+  const { database, report, onRun } = rest;
   const due = new Map(tasks.map((task) => [task, clock.now() + (task.apart ? APART_AFTER_MS : 0)]));
   // Who loses the lead lets go of what runs apart: it is another's by then.
   const end = new AbortController();
   const signal = AbortSignal.any([rest.signal, end.signal]);
   const apart = new Map<Task, Promise<void>>();
   const run = async (task: Task, on: Queryable) => {
-    await task.run(on, book, signal);
+    const begun = clock.now();
+    const tell = (end: Pick<TaskRun, 'ok' | 'error'>) =>
+      onRun?.({
+        ...{ task: task.name, book, took_ms: clock.now() - begun },
+        late_ms: Math.max(0, begun - due.get(task)!),
+        ...end,
+      });
+    try {
+      await task.run(on, book, signal);
+      tell({ ok: true });
+    } catch (error) {
+      tell({ ok: false, error });
+      throw error;
+    }
     report.succeeded(task.name);
   };
   const runApart = (task: Task) =>

@@ -12,9 +12,11 @@ const LEVELS = [
   ['schema', 'operations'],
   ['claire.ts'],
   ['index.ts'],
-  ['services', 'upkeep', 'backup', 'doctor'],
+  ['services', 'upkeep', 'backup', 'doctor', 'log'],
   ['bench'],
-  ['http', 'cli'],
+  ['http'],
+  // `claire up` serves HTTP.
+  ['cli'],
 ];
 
 const room = (file: string) => file.split('/')[0]!;

@@ -1,4 +1,5 @@
 import {
+  bytesOf,
   findBackup,
   KEEP_MS,
   KINDS,
@@ -157,7 +158,7 @@ const prune = defineCommand({
 });
 
 const moment = (ms: number) => `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`;
-const sizeOf = ({ side }: Listed) => (side?.files ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
+const sizeOf = ({ side }: Listed) => (side ? bytesOf(side) : 0);
 const rowsOf = ({ side }: Listed) =>
   (side?.books ?? []).flatMap(({ facts }) => facts).reduce((sum, { rows }) => sum + rows, 0);
 const standing = (verified: Verified | undefined) =>

@@ -1,24 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { packageVersion } from '../../config.js';
 import type { EmbeddedServer } from '../../database/embedded/index.js';
 import { ClaireError, EXIT } from '../../errors/index.js';
+import type { Serving } from '../../http/index.js';
+import { UpkeepRuns } from '../../http/metrics/sources.js';
+import type { Log } from '../../log/index.js';
 import { type BookState, describeState, LATEST_VERSION, migrate, recognise } from '../../schema/index.js';
 import type { ReplayResult } from '../../services/index.js';
-import { retentionTask, runSampling, runUpkeep, runUpkeepOfAllBooks, tasks } from '../../upkeep/index.js';
+import {
+  retentionTask,
+  runSampling,
+  runUpkeep,
+  runUpkeepOfAllBooks,
+  type TaskRun,
+  tasks,
+} from '../../upkeep/index.js';
 import { backupOptions, backupSettings, offered, writingOptions } from '../backups.js';
 import { makeRoles } from '../book-roles.js';
 import { defineCommand, type Invocation, option } from '../command.js';
 import { connectionsOf, connectionsText } from '../connections.js';
 import { coverageOf } from '../coverage.js';
-import { booksKept, keepBackups } from '../daily-backups.js';
 import { DEMO_BOOK, demo, limitDemo } from '../demo.js';
+import { logOptions, tellingOf, withLog } from '../event-log.js';
+import { keepTold, type Looking, type Told } from '../keep-told.js';
 import { haltedText } from '../limits-text.js';
 import { sweepLast } from '../log-archive.js';
 import { wantsBackup } from '../migration/before.js';
-import { keepTellingOfHalts, notifier } from '../notify.js';
 import { keepFinishingRotations } from '../rotations.js';
 import { replayText, runReplay } from '../run-replay.js';
 import { connectTo, type Place, withPlace } from '../session.js';
 import { summaryText } from '../summary.js';
+import { upkeepEvents } from '../upkeep-events.js';
 
 export const up = defineCommand({
   usage: 'up',
@@ -27,7 +39,7 @@ export const up = defineCommand({
     'Prints a connection string for each login; passwords stay in the file that it names. While it runs, positions are\n' +
     'folded every second, positions_realtime is refreshed every 5 seconds, and once a day every book is backed up and the\n' +
     'backup restored to see that it can be. With --database-url it does the same for\n' +
-    'one book of that server, and leaves the server running.',
+    'one book of that server, and leaves the server running. HTTP on this machine has /metrics, /healthz and /readyz.',
   options: [
     option(
       '--demo',
@@ -37,6 +49,8 @@ export const up = defineCommand({
     option('--show-secrets', 'print connection strings with their passwords'),
     offered('backup_at'),
     offered('notify'),
+    offered('http'),
+    ...logOptions(),
     ...backupOptions(),
     ...writingOptions(),
   ],
@@ -48,16 +62,29 @@ export const up = defineCommand({
   async run(invocation) {
     const isDemo = invocation.options.demo === true;
     const book = isDemo ? DEMO_BOOK : invocation.globals.book;
-    return withPlace(invocation, (place) => keep(invocation, place, book, isDemo), {
-      host: true,
-      book,
-      embedded: isDemo,
-      direct: true,
-      endsItself: true,
-      onStopped: (server) => keepLast(invocation, server),
+    return withLog(invocation, (log) => {
+      const told: Told = { log, runs: new UpkeepRuns(), backupFailures: 0 };
+      return withPlace(invocation, (place) => keep(invocation, place, { book, isDemo, told }), {
+        host: true,
+        book,
+        embedded: isDemo,
+        direct: true,
+        endsItself: true,
+        telling: { ...tellingOf(log), leakAfter: LEAK_MS },
+        onStopped: (server) => keepLast(invocation, server),
+      });
     });
   },
 });
+
+/** As a service's. */
+const LEAK_MS = 60_000;
+
+interface Work {
+  book: string;
+  isDemo: boolean;
+  told: Told;
+}
 
 /** The rest of the log. It stays in the spool where this fails, and the next `up` takes it. */
 const keepLast = async (invocation: Invocation, server: EmbeddedServer): Promise<void> =>
@@ -65,22 +92,33 @@ const keepLast = async (invocation: Invocation, server: EmbeddedServer): Promise
     invocation.out.note(`backup: ${error.message}`),
   );
 
-async function keep(invocation: Invocation, place: Place, book: string, isDemo: boolean) {
+async function keep(invocation: Invocation, place: Place, { book, isDemo, told }: Work) {
   const { options, signal, out } = invocation;
   const { server } = place;
+  const { log } = told;
+  const begun = performance.now();
   if (server)
     out.say(
       `PostgreSQL ${server.major} runs on ${server.host}:${server.port}; its data is in ${server.dataDir}.`,
     );
   const ended = new AbortController();
+  // Read while the book is brought forward.
+  const http = options.exitWhenDone ? undefined : import('../http-server.js');
   let upkeep: Promise<void> | undefined;
+  let serving: Serving | undefined;
+  let hasFailed = false;
   try {
-    const state = await bringForward(invocation, place, book);
-    upkeep = lookAfter(invocation, place, book, AbortSignal.any([signal, ended.signal]));
-    const told = await keepTold(invocation, place, book, AbortSignal.any([signal, ended.signal]));
-    upkeep = Promise.all([upkeep, told.ended]).then(() => {});
+    const state = await bringForward(invocation, place, book, log);
+    const work = { book, told, signal: AbortSignal.any([signal, ended.signal]) };
+    upkeep = lookAfter(invocation, place, work);
+    const telling = await keepTold(invocation, place, work);
+    upkeep = Promise.all([upkeep, telling.ended]).then(() => {});
+    const known = { log, runs: told.runs, backupFailures: () => told.backupFailures };
+    serving = await (await http)?.serveHttp(invocation, place, book, known);
     const job = isDemo ? await runDemo(invocation, place, book) : undefined;
-    await answer(invocation, place, state, job);
+    await answer(invocation, place, { state, serving, job });
+    const address = server ? `${server.host}:${server.port}` : undefined;
+    log.tell('up_started', { book, version: state.version, claire: packageVersion(), server: address });
     if (job && !job.replay.finished) return EXIT.interrupted;
     if (options.exitWhenDone || signal.aborted) return EXIT.ok;
     out.say(server ? 'Ctrl-C stops the server.' : 'Ctrl-C ends the upkeep; the server is not ours to stop.');
@@ -88,14 +126,19 @@ async function keep(invocation: Invocation, place: Place, book: string, isDemo: 
     return EXIT.ok;
   } catch (error) {
     const isLost = error instanceof ClaireError && error.code === 'database_unreachable';
-    throw isLost ? new ClaireError('server_lost', { found: error.message, cause: error }) : error;
+    const reason = isLost ? new ClaireError('server_lost', { found: error.message, cause: error }) : error;
+    log.tell('up_failed', { book, error: reason });
+    hasFailed = true;
+    throw reason;
   } finally {
     ended.abort();
+    await serving?.close();
     await upkeep;
+    if (!hasFailed) log.tell('up_stopped', { book, took_ms: Math.round(performance.now() - begun) });
   }
 }
 
-async function bringForward({ out }: Invocation, place: Place, book: string): Promise<BookState> {
+async function bringForward({ out }: Invocation, place: Place, book: string, log: Log): Promise<BookState> {
   const database = place.database('postgres');
   const before = await recognise(database, book);
   // With rows it is `claire migrate` that says what it does, and wants a backup before.
@@ -105,6 +148,7 @@ async function bringForward({ out }: Invocation, place: Place, book: string): Pr
   let applied = 0;
   const state = await migrate(database, book, { onFile: () => applied++ });
   await makeRoles(place, book);
+  if (applied > 0) log.tell('migrated', { book, version: state.version, applied });
   out.say(`Book ${book} stands at ${state.version}${applied > 0 ? `; ${applied} migrations applied` : ''}.`);
   return state;
 }
@@ -113,11 +157,16 @@ async function bringForward({ out }: Invocation, place: Place, book: string): Pr
 async function lookAfter(
   invocation: Invocation,
   place: Place,
-  book: string,
-  signal: AbortSignal,
+  { book, told, signal }: Looking,
 ): Promise<void> {
   const { out } = invocation;
+  const events = upkeepEvents(told.log);
+  const onRun = (run: TaskRun) => {
+    told.runs.add(run);
+    events.onRun(run);
+  };
   const onError = (error: unknown) => {
+    events.onError(error);
     // That the server is gone is for `stay` to say, once.
     if (error instanceof ClaireError && error.code === 'database_unreachable') return;
     out.note(`upkeep: ${error instanceof Error ? error.message : String(error)}`);
@@ -125,7 +174,7 @@ async function lookAfter(
   const admin = place.database('postgres');
   const { backups } = await backupSettings(invocation);
   const retention = retentionTask((of) => coverageOf(admin, backups, of));
-  const options = { signal, onError, tasks: [...tasks, retention] };
+  const options = { signal, onError, onRun, tasks: [...tasks, retention] };
   const sampling = runSampling(admin, { signal, onError, onNotice: (sentence) => out.note(sentence) });
   if (!place.server) return void (await Promise.all([runUpkeep(admin, book, options), sampling]));
   const open = async (of: string) => {
@@ -135,28 +184,6 @@ async function lookAfter(
   };
   const rotations = keepFinishingRotations(place, { signal, onError });
   await Promise.all([runUpkeepOfAllBooks({ admin, open }, options), rotations, sampling]);
-}
-
-/** Backups by the clock, and whoever is to be told of what went wrong and of halts. */
-async function keepTold(
-  invocation: Invocation,
-  place: Place,
-  book: string,
-  signal: AbortSignal,
-): Promise<{ ended: Promise<void> }> {
-  const { out, options } = invocation;
-  const onError = (error: unknown) =>
-    out.note(`notify: ${error instanceof Error ? error.message : String(error)}`);
-  const notify = notifier(options.notify as string | undefined, { signal, onError });
-  const admin = place.database('postgres');
-  const halts =
-    notify && keepTellingOfHalts(admin, () => booksKept(place, book), notify, { signal, onError });
-  const sent: Promise<void>[] = [];
-  const backups = await keepBackups(invocation, place, book, {
-    signal,
-    onFailure: notify && ((message) => void sent.push(notify({ event: 'backup_failed', message }))),
-  });
-  return { ended: Promise.all([halts, backups.ended]).then(async () => void (await Promise.all(sent))) };
 }
 
 interface Job {
@@ -176,8 +203,7 @@ async function runDemo({ out, signal }: Invocation, place: Place, book: string):
 async function answer(
   { options, out }: Invocation,
   place: Place,
-  state: BookState,
-  job?: Job,
+  { state, serving, job }: { state: BookState; serving?: Serving | undefined; job?: Job | undefined },
 ): Promise<void> {
   const { server } = place;
   const claire = await connectTo(place, state.book, 'claire_reader');
@@ -196,6 +222,7 @@ async function answer(
             data: server.dataDir,
           }
         : null,
+      http: serving ? { host: serving.host, port: serving.port, url: serving.url } : null,
       book: state.book,
       version: state.version,
       connections,

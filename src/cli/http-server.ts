@@ -1,0 +1,133 @@
+import { setting } from '../config.js';
+import { Database, type Queryable } from '../database/index.js';
+import { diagnose } from '../doctor/index.js';
+import {
+  addressGiven,
+  archive,
+  Background,
+  build,
+  Collector,
+  connections,
+  operations,
+  poolSource,
+  positions,
+  profit,
+  Requests,
+  requireReady,
+  riskEvents,
+  type Serving,
+  serve,
+  trading,
+  type UpkeepRuns,
+} from '../http/index.js';
+import type { Log } from '../log/index.js';
+import { LATEST_VERSION, listBooks } from '../schema/index.js';
+import { backupStatusOf } from './backup-status.js';
+import { backupSettings } from './backups.js';
+import type { Invocation } from './command.js';
+import type { Place } from './session.js';
+import { surroundingsOf } from './surroundings.js';
+
+/** What `up` knows that is asked for over HTTP. */
+export interface Known {
+  log: Log;
+  runs: UpkeepRuns;
+  /** Failures of backups so far. */
+  backupFailures: () => number;
+}
+
+/** A scrape has one, the doctor and /readyz share the other: of the three that the budget has for HTTP. */
+const CONNECTIONS = 2;
+const ANSWER_MS = 1000;
+
+/** Serves HTTP as the setting wants it; undefined where it is off. */
+export async function serveHttp(
+  invocation: Invocation,
+  place: Place,
+  book: string,
+  known: Known,
+): Promise<Serving | undefined> {
+  const address = addressGiven(setting('http', invocation.options.http as string | undefined));
+  if (!address) return undefined;
+  const { log } = known;
+  const database = new Database({
+    databaseUrl: place.url('postgres', book),
+    applicationName: 'claire http',
+    connections: CONNECTIONS,
+    checkoutTimeout: ANSWER_MS,
+    statementTimeout: ANSWER_MS,
+    ...place.telling,
+  });
+  const { backups } = await backupSettings(invocation);
+  const background = backgroundOf(invocation, place, book, { database, backups, log });
+  const requests = new Requests();
+  const collector = new Collector({
+    database,
+    books: (session) => booksOn(place, session, book),
+    sections: [trading, positions, profit, riskEvents, operations(), connections, archive],
+    sources: [
+      poolSource(() => [...place.pools(), database.stats()]),
+      known.runs.source,
+      requests.source,
+      background.source,
+      (page) => page.set('claire_backup_failures_total', {}, known.backupFailures()),
+    ],
+    onError: (part, error) => log.tell('metrics_failed', { part, error }),
+  });
+  const app = build({
+    ...{ collector, requests },
+    ready: () => requireReady(database, book),
+    onUnknown: (error) => log.tell('http_failed', { error }),
+    onRefused: (refusal) => log.tell('http_refused', refusal),
+  });
+  const close = async () => {
+    await background.atRest();
+    await database.close();
+  };
+  const serving = await serve(app, address).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  log.tell('http_started', { url: serving.url });
+  const moved = address.isAsked || serving.port === address.port ? '' : ` (${address.port} is taken)`;
+  invocation.out.say(`HTTP is served on ${serving.url}${moved}: /metrics, /healthz and /readyz.`);
+  return {
+    ...serving,
+    async close() {
+      await serving.close();
+      await close();
+    },
+  };
+}
+
+async function booksOn(place: Place, session: Queryable, book: string): Promise<string[]> {
+  if (!place.server) return [book];
+  const books = await listBooks(session);
+  return books.filter(({ version }) => version === LATEST_VERSION).map((each) => each.book);
+}
+
+function backgroundOf(
+  invocation: Invocation,
+  place: Place,
+  book: string,
+  { database, backups, log }: { database: Database; backups: string; log: Log },
+): Background {
+  const failing = new Set<string>();
+  return new Background({
+    books: () => booksOn(place, database, book),
+    diagnose: (of) => diagnose(database, of, surroundingsOf(invocation, place, of)),
+    backups: (of) => backupStatusOf(backups, of, database),
+    async databaseBytes() {
+      const [row] = await database.query<{ bytes: number }>(
+        'select pg_database_size(current_database())::float8 as bytes',
+      );
+      return row!.bytes;
+    },
+    diskFreeBytes: async () => (await surroundingsOf(invocation, place, book).disk?.())?.free_bytes,
+    onError(part, error) {
+      if (!failing.has(part)) log.tell('metrics_failed', { part, error });
+      failing.add(part);
+    },
+    onSuccess: (part) => void failing.delete(part),
+  });
+}

@@ -1,0 +1,39 @@
+import { ClaireError } from '../errors/index.js';
+
+export interface Address {
+  host: string;
+  port: number;
+  /** Whether somebody asked for exactly this port. */
+  isAsked: boolean;
+}
+
+export const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 4400, isAsked: false };
+
+/** The names under which a browser or a program of this machine reaches a loopback address. */
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
+
+/**
+ * Where to serve, from `HOST:PORT`; undefined for `off`.
+ * @throws ClaireError usage_invalid, http_not_loopback
+ */
+export function addressGiven(text: string | undefined): Address | undefined {
+  if (text === undefined) return DEFAULT_ADDRESS;
+  if (text === 'off') return undefined;
+  const [, host = '', port] = /^(\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(text) ?? [];
+  if (port === undefined || host === '' || Number(port) > 65_535)
+    throw new ClaireError('usage_invalid', {
+      found: `--http is HOST:PORT or \`off\`, not ${JSON.stringify(text)}.`,
+    });
+  if (!LOOPBACK.has(host.toLowerCase()))
+    throw new ClaireError('http_not_loopback', { found: `${host} was asked for.` });
+  return { host: host.toLowerCase(), port: Number(port), isAsked: Number(port) !== 0 };
+}
+
+/**
+ * Whether a Host header names this machine. A page of somebody else's can make a browser send requests here under its
+ * own name; it cannot make it send this one.
+ */
+export function isLoopbackName(host: string | undefined): boolean {
+  const name = /^(\[[^\]]*\]|[^:]*)(:\d{1,5})?$/.exec(host ?? '')?.[1];
+  return name !== undefined && LOOPBACK.has(name.toLowerCase());
+}

@@ -1,0 +1,54 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import { ClaireError } from '../errors/index.js';
+
+/** RFC 9457. */
+const CONTENT_TYPE = 'application/problem+json; charset=utf-8';
+
+/** An error as a document: the catalogue's code and remedy, and nothing of what is not in the catalogue. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  remedy: string;
+}
+
+/** `onUnknown`: told of what is no error of Claire's, of which the caller learns nothing. */
+export function problemOf(error: unknown, onUnknown: (error: unknown) => void): Problem & { law?: string } {
+  const known = error instanceof ClaireError ? error : ofFramework(error);
+  if (!known) onUnknown(error);
+  const { code, message, remedy, status, law } = known ?? new ClaireError('http_failed');
+  return {
+    type: `urn:claire:error:${code}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    ...{ status, detail: message, code, remedy },
+    ...(law === undefined ? {} : { law }),
+  };
+}
+
+/** What the framework itself refuses: a body that is no JSON, an address that cannot be decoded, too much of something. */
+function ofFramework(error: unknown): ClaireError | undefined {
+  const { statusCode = 500, message } = error as { statusCode?: number; message?: string };
+  if (statusCode < 400 || statusCode >= 500) return undefined;
+  return new ClaireError('http_request_invalid', {
+    found: `${message}.`.replace(/\.\.$/, '.'),
+    cause: error,
+  });
+}
+
+export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
+  reply.code(problem.status).type(CONTENT_TYPE).send(JSON.stringify(problem));
+
+/** The whole answer to what is no HTTP, before there is a request. */
+export function rawProblem(problem: Problem): string {
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    `content-type: ${CONTENT_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}

@@ -1,0 +1,2 @@
+export { EVENTS, type EventEntry, type EventName } from './events.js';
+export { type Fields, type Log, type LogOptions, openLog } from './log.js';
