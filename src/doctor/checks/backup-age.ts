@@ -13,9 +13,9 @@ export const backupAge = defineCheck({
   name: 'backup_age',
   question: 'Is there a backup of today that was restored to see that it can be?',
   threshold: `${WARN_HOURS} h: \`claire up\` takes one a day; over ${FAIL_HOURS} h two days are lost with the disk. One that was not restored does not count.`,
-  async examine({ book, around, now }) {
+  async examine({ session, book, around, now }) {
     if (!around.backups) return skipped('It is not known where backups of this book lie: --backups says it.');
-    const { directory, verified, failure } = await around.backups();
+    const { directory, verified, failure } = await around.backups(session);
     const failed = failure
       ? ` Since then ${failure.action} failed at ${toIso(failure.at_ms)}${failure.error ? `: ${failure.error.replace(/\.$/, '')}` : ''}.`
       : '';

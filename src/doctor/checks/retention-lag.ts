@@ -70,7 +70,7 @@ export const retentionLag = defineCheck({
       ({ table, late_seconds }) => `${table} (${Math.floor(late_seconds! / DAY)} days past its horizon)`,
     );
     const run = commandFor(book, 'retention run');
-    const isBare = around.backups && (await around.backups()).verified === null;
+    const isBare = around.backups && (await around.backups(session)).verified === null;
     return warn(
       `${named(told, late.length)}: no run of retention has looked at the oldest rows. Nothing goes that no verified backup holds; --without-backup asks for none.`,
       late.map(evidenceOf),
