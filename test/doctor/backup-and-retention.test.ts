@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { verifyBackup } from '../../src/backup/index.js';
 import { backupStatus } from '../../src/cli/backup-status.js';
 import type { Invocation } from '../../src/cli/command.js';
+import type { Queryable } from '../../src/database/index.js';
 import { backupsDirectory, takeLogical } from '../backup/backup-ground.js';
 import { emptyBook, useBook } from '../harness/book.js';
 import { retentionGround } from '../operations/retention-ground.js';
@@ -19,10 +20,10 @@ beforeEach(async () => {
 /** What `claire doctor --backups` reaches, as `claire status` does. */
 const around = (backups: string, now = Date.now()) => ({
   now: () => now,
-  backups: () =>
+  backups: (session: Queryable) =>
     backupStatus(
       { globals: { book: 'main', data: backups }, options: { backups } } as unknown as Invocation,
-      book.database,
+      session,
       now,
     ),
 });
@@ -36,6 +37,11 @@ test('a backup that nobody has restored does not count; once it was, its age doe
   const backups = await backupsDirectory();
   await signal('a', 0);
   const taken = await takeLogical(book, backups);
+  expect(await ask(book, 'backup_age', around(backups))).toMatchObject({
+    result: 'warn',
+    sentence: expect.stringMatching(/ The book was made today\.$/),
+  });
+  await book.sql(`update schema_migrations set applied_at = applied_at - interval '30 hours'`);
   const unverified = await ask(book, 'backup_age', around(backups));
   expect(unverified).toMatchObject({
     result: 'fail',

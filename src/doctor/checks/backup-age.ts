@@ -12,8 +12,8 @@ const FAIL_HOURS = 48;
 export const backupAge = defineCheck({
   name: 'backup_age',
   question: 'Is there a backup of today that was restored to see that it can be?',
-  threshold: `${WARN_HOURS} h: \`claire up\` takes one a day; over ${FAIL_HOURS} h two days are lost with the disk. One that was not restored does not count.`,
-  async examine({ session, book, around, now }) {
+  threshold: `${WARN_HOURS} h: \`claire up\` takes one a day; over ${FAIL_HOURS} h two days are lost with the disk. One that was not restored does not count, and a book that was made today need not have one.`,
+  async examine({ session, book, schema, around, now }) {
     if (!around.backups) return skipped('It is not known where backups of this book lie: --backups says it.');
     const { directory, verified, failure } = await around.backups(session);
     const failed = failure
@@ -28,12 +28,16 @@ export const backupAge = defineCheck({
       error: failure?.error ?? null,
     };
     const remedy = { command: commandFor(book, 'backup create') };
-    if (age === null)
-      return fail(
-        `${directory} holds no backup of book ${book} that was verified.${failed}`,
-        [evidence],
-        remedy,
+    if (age === null) {
+      const none = `${directory} holds no backup of book ${book} that was verified.${failed}`;
+      const [made] = await session.query<{ hours: number }>(
+        `select extract(epoch from timezone('UTC', now()) - min(applied_at))::float8 / 3600 as hours from ${schema}.schema_migrations`,
       );
+      // The first night is still to come.
+      return made!.hours < WARN_HOURS && !failure
+        ? warn(`${none} The book was made today.`, [evidence], remedy)
+        : fail(none, [evidence], remedy);
+    }
     const said = `The last verified backup, ${verified!.name}, is ${secondsText(age)} old.${failed}`;
     if (age > FAIL_HOURS * HOUR) return fail(said, [evidence], remedy);
     if (age > WARN_HOURS * HOUR || failure) return warn(said, [evidence], remedy);
