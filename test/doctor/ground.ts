@@ -25,6 +25,5 @@ export async function mend(
   const { fix } = remedy;
   await database.session(async (session) => {
     for (const statement of fix) await session.query(statement);
-    await session.query('reset all');
   });
 }

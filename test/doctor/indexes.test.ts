@@ -54,7 +54,9 @@ test('an index that nobody reads is found; one that was read, a unique one and o
   await book.sql('insert into notes select n, n, n from generate_series(1, 1000) n');
   await book.sql(`create index notes_a on notes (a); create index notes_b on notes (b);
     create unique index notes_c on notes (c)`);
-  await book.sql('set enable_seqscan to off; select from notes where b = 1; reset enable_seqscan');
+  await book.sql(
+    'set enable_seqscan to off; select from notes where b = 1; reset enable_seqscan; select pg_stat_force_next_flush()',
+  );
   await vi.waitFor(async () => {
     const found = await ask(book, unused);
     expect(found).toMatchObject({ result: 'warn', remedy: { decide: expect.any(String) } });

@@ -26,7 +26,6 @@ afterAll(async () => {
 const OF_THE_BOOK = checks.slice(checks.findIndex(({ name }) => name === 'positions_realtime'));
 
 test('who may only read the book gets an answer to each question about it, but to that which makes a scratch schema', async () => {
-  // As on a server where nothing was made yet: the check keeps what it once made.
   const { checks: answers } = await diagnose(reader, 'main', {
     checks: OF_THE_BOOK,
     statementTimeout: 30_000,
