@@ -1,16 +1,16 @@
-import type { Surroundings } from '../../src/doctor/check.js';
+import type { Check, Surroundings } from '../../src/doctor/check.js';
 import { checks } from '../../src/doctor/checks/index.js';
 import { type Diagnosis, diagnose } from '../../src/doctor/index.js';
 import type { Fixture } from '../harness/book.js';
 
-/** Asks one check by its name, as the superuser. */
+/** Asks one check, by its name or as it is, as the superuser. */
 export async function ask(
   { database }: Pick<Fixture, 'database'>,
-  name: string,
+  asked: string | Check,
   { book = 'main', ...around }: Surroundings & { book?: string } = {},
 ): Promise<Diagnosis> {
-  const check = checks.find((one) => one.name === name);
-  if (!check) throw new Error(`no check ${name}`);
+  const check = typeof asked === 'string' ? checks.find(({ name }) => name === asked) : asked;
+  if (!check) throw new Error(`no check ${asked}`);
   // Tests share their machine: what is slow here is not what is tested.
   const report = await diagnose(database, book, { ...around, checks: [check], statementTimeout: 30_000 });
   return report.checks[0]!;

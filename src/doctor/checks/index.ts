@@ -8,6 +8,7 @@ import { idleInTransaction } from './idle-in-transaction.js';
 import { invalidIndexes } from './invalid-indexes.js';
 import { oldestSnapshot } from './oldest-snapshot.js';
 import { settings } from './settings.js';
+import { statementPlans } from './statement-plans.js';
 import { transactionIds } from './transaction-ids.js';
 import { walArchive } from './wal-archive.js';
 
@@ -17,6 +18,7 @@ export const checks: readonly Check[] = [
   idleInTransaction,
   oldestSnapshot,
   blockedSessions,
+  statementPlans,
   cacheHit,
   clockSkew,
   settings,
