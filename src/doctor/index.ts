@@ -8,9 +8,12 @@ export {
 export { type DiagnoseOptions, type Diagnosis, diagnose, type Report } from './diagnose.js';
 export {
   endIdle,
+  endNamed,
   findIdle,
+  findNamed,
   type IdleConnection,
   type IdleOptions,
   type LeftConnection,
   limitDatabase,
+  type NamedConnection,
 } from './end-connections.js';

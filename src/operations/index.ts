@@ -89,4 +89,5 @@ export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';
 export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';
+export { type Statement, statementsOf } from './statements.js';
 export { readChecks, verify };

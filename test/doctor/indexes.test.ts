@@ -1,7 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { duplicateIndexes } from '../../src/doctor/checks/duplicate-indexes.js';
 import { unusedIndexesOver } from '../../src/doctor/checks/unused-indexes.js';
-import { expectedCatalog, LATEST_VERSION, releasedIndexes } from '../../src/schema/index.js';
 import { useBook } from '../harness/book.js';
 import { ask, mend } from './ground.js';
 
@@ -32,13 +31,6 @@ test('an index that begins with other columns serves no foreign key; one of all 
   await book.sql('drop index two_x_y_idx; create index two_y_x on two (y, x, id)');
   expect((await ask(book, 'foreign_keys_indexed')).result).toBe('ok');
   await book.sql('drop table two, one');
-});
-
-test('the released indexes are those that a book has beside its constraints', async () => {
-  const catalog = await expectedCatalog(book.database, LATEST_VERSION);
-  const own = catalog.filter(({ kind }) => kind === 'index').map(({ name }) => name);
-  const released = await releasedIndexes();
-  expect(own.filter((name) => !released.has(name))).toEqual([]);
 });
 
 const unused = unusedIndexesOver({ index_bytes: 1000, days: 0 });

@@ -20,6 +20,7 @@ import { retentionLag } from './retention-lag.js';
 import { schemaReleased } from './schema-released.js';
 import { sequences } from './sequences.js';
 import { settings } from './settings.js';
+import { statementPlans } from './statement-plans.js';
 import { tableBloat } from './table-bloat.js';
 import { transactionIds } from './transaction-ids.js';
 import { unusedIndexes } from './unused-indexes.js';
@@ -32,6 +33,7 @@ export const checks: readonly Check[] = [
   idleInTransaction,
   oldestSnapshot,
   blockedSessions,
+  statementPlans,
   cacheHit,
   clockSkew,
   settings,
