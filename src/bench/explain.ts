@@ -1,10 +1,7 @@
-import { type BareClient, identifier, type Queryable } from '../database/index.js';
-import { bindOperation, type Context, operations } from '../operations/index.js';
+import { type BareClient, identifier } from '../database/index.js';
+import { type Operations, type Statement, statementsOf } from '../operations/index.js';
 
-export interface Statement {
-  text: string;
-  values?: readonly unknown[];
-}
+export type { Statement };
 
 /** A node of a plan, as far as it is read here. */
 export interface PlanNode {
@@ -84,20 +81,5 @@ export async function explain(client: BareClient, { text, values }: Statement) {
 }
 
 /** The statement that a read of the library issues on the book `main`, without issuing it. */
-export async function statementOf(name: keyof typeof operations, input: unknown): Promise<Statement> {
-  const seen: Statement[] = [];
-  const database: Queryable = {
-    async query(text, values = []) {
-      seen.push({ text, values });
-      return [];
-    },
-  };
-  const context: Context = {
-    database,
-    book: identifier('main'),
-    inTransaction: false,
-    attempt: (work) => work(),
-  };
-  await bindOperation(operations[name], context)(input);
-  return seen[0]!;
-}
+export const statementOf = async (name: keyof Operations, input: unknown): Promise<Statement> =>
+  (await statementsOf(name, input, identifier('main')))[0]!;

@@ -1,4 +1,10 @@
-import type { ConnectionGroup, ConnectionsReport, IdleConnection, LeftConnection } from '../doctor/index.js';
+import type {
+  ConnectionGroup,
+  ConnectionsReport,
+  IdleConnection,
+  LeftConnection,
+  NamedConnection,
+} from '../doctor/index.js';
 import { secondsText } from '../domain/words.js';
 import { counted, table } from './print.js';
 
@@ -63,7 +69,7 @@ const line = ({ pid, role, application, in_transaction, idle_seconds }: IdleConn
 export const idleText = (idle: readonly IdleConnection[]): string =>
   table(['pid', 'role', 'application', 'idle for'], idle.map(line));
 
-const REASONS: Record<LeftConnection['reason'], string> = {
+export const REASONS: Record<LeftConnection['reason'], string> = {
   no_right:
     'this login may not end it: that takes membership in its role or in pg_signal_backend, or a superuser',
   holds_a_lock: 'it holds an advisory lock, so it is at work: a migration, the upkeep, a command',
@@ -74,4 +80,23 @@ export const leftText = (left: readonly LeftConnection[]): string =>
   table(
     ['pid', 'role', 'application', 'idle for', 'left, because'],
     left.map((each) => [...line(each), REASONS[each.reason]]),
+  );
+
+export const namedText = ({
+  pid,
+  role,
+  application,
+  state,
+  state_seconds,
+  holds_lock,
+}: NamedConnection): string =>
+  table(
+    ['pid', 'role', 'application', 'does', 'for', ''],
+    [
+      [
+        ...[String(pid), role, name(application), state ?? '(not told)'],
+        state_seconds === null ? '' : secondsText(state_seconds),
+        holds_lock ? REASONS.holds_a_lock : '',
+      ],
+    ],
   );

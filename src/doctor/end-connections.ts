@@ -30,6 +30,12 @@ interface Found extends IdleConnection {
   holds_lock: boolean;
 }
 
+const MAY_END = `me.rolsuper or (not r.rolsuper and
+      (pg_has_role(r.oid, 'usage') or pg_has_role('pg_signal_backend', 'usage'))) as may_end`;
+const HOLDS_LOCK = `exists (
+      select from pg_locks l where l.pid = a.pid and l.locktype = 'advisory' and l.granted
+    ) as holds_lock`;
+
 /**
  * Sessions of clients of this database; those of workers and of replication have another kind. Who holds an advisory lock
  * is at work, however quietly: a migration, the upkeep, a command on the embedded server.
@@ -38,9 +44,8 @@ const IDLE = `
   select a.pid, a.usename as role, a.application_name as application, a.state <> 'idle' as in_transaction,
     extract(epoch from clock_timestamp() - a.state_change)::float8 as idle_seconds,
     a.backend_start::text as started,
-    me.rolsuper or (not r.rolsuper and
-      (pg_has_role(r.oid, 'usage') or pg_has_role('pg_signal_backend', 'usage'))) as may_end,
-    exists (select from pg_locks l where l.pid = a.pid and l.locktype = 'advisory' and l.granted) as holds_lock
+    ${MAY_END},
+    ${HOLDS_LOCK}
   from pg_stat_activity a
   join pg_roles r on r.oid = a.usesysid
   join pg_roles me on me.rolname = current_user
@@ -111,6 +116,74 @@ const leftFor = (found: Found, reason: LeftConnection['reason']): LeftConnection
   ...shown(found),
   reason,
 });
+
+/** A session that somebody named by its number. */
+export interface NamedConnection {
+  pid: number;
+  role: string;
+  application: string;
+  /** Null: this login may not see it. */
+  state: string | null;
+  state_seconds: number | null;
+  /** It is at work, however quietly: a migration, the upkeep, a command. */
+  holds_lock: boolean;
+}
+
+interface FoundNamed extends NamedConnection {
+  /** Null: of none. */
+  database: string | null;
+  is_here: boolean;
+  is_client: boolean;
+  started: string;
+  may_end: boolean;
+}
+
+const NAMED = `
+  select a.pid, a.usename as role, a.application_name as application, a.state,
+    extract(epoch from clock_timestamp() - a.state_change)::float8 as state_seconds,
+    a.datname as database, coalesce(a.datname = current_database(), false) as is_here,
+    coalesce(a.backend_type, 'client backend') = 'client backend' as is_client,
+    a.backend_start::text as started,
+    ${MAY_END},
+    ${HOLDS_LOCK}
+  from pg_stat_activity a
+  join pg_roles r on r.oid = a.usesysid
+  join pg_roles me on me.rolname = current_user
+  where a.pid = $1`;
+
+/**
+ * The session of this number, whatever it does; undefined where there is none.
+ * @throws ClaireError input_invalid where it is of another database or no client's
+ */
+export async function findNamed(database: Queryable, pid: number): Promise<FoundNamed | undefined> {
+  const [found] = await database.query<FoundNamed>(NAMED, [pid]);
+  if (!found) return undefined;
+  if (!found.is_client) {
+    throw new ClaireError('input_invalid', {
+      found: `Process ${pid} is the server's own, or one of replication.`,
+    });
+  }
+  if (!found.is_here) {
+    throw new ClaireError('input_invalid', {
+      found: `Session ${pid} is one of database ${found.database}: connect to that one to end it.`,
+    });
+  }
+  return found;
+}
+
+/** Ends it, unless the number is another session's by now. */
+export async function endNamed(
+  database: Queryable,
+  { pid, started, may_end }: FoundNamed,
+): Promise<'ended' | 'no_right' | 'gone'> {
+  if (!may_end) return 'no_right';
+  const [row] = await database.query<{ ended: boolean }>(
+    `select pg_terminate_backend(pid, 5000) as ended from pg_stat_activity
+     where pid = $1 and backend_start::text = $2`,
+    [pid, started],
+  );
+  return row?.ended ? 'ended' : 'gone';
+}
 
 /** Gives the database a limit of connections, or takes it away (null). Gives the one before. */
 export async function limitDatabase(

@@ -9,11 +9,14 @@ export {
 export { type DiagnoseOptions, type Diagnosis, diagnose, type Report } from './diagnose.js';
 export {
   endIdle,
+  endNamed,
   findIdle,
+  findNamed,
   type IdleConnection,
   type IdleOptions,
   type LeftConnection,
   limitDatabase,
+  type NamedConnection,
 } from './end-connections.js';
 export { type Fixed, type FixOptions, fix } from './fix.js';
 export {

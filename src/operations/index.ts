@@ -91,4 +91,5 @@ export type { AnyOperation, Context, Operation } from './operation.js';
 export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';
 export { type OperationTimings, Timings, type TimingsSnapshot } from './timings.js';
+export { type Statement, statementsOf } from './statements.js';
 export { readChecks, verify };

@@ -15,6 +15,7 @@ export {
   VERSIONS,
   type Version,
 } from './files.js';
+export { BOUNDED, growingTables } from './growing.js';
 export type { Pieces } from './hand-made.js';
 export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations, requireOurs } from './migrate.js';
@@ -31,7 +32,7 @@ export {
   listHandMade,
   recognise,
 } from './recognise.js';
-export { releasedIndexes } from './released-indexes.js';
+export { type ReleasedIndex, releasedIndexes } from './released-indexes.js';
 export {
   type ApplyRolesOptions,
   applyGrants,

@@ -6,11 +6,11 @@ import type { Fixture } from '../harness/book.js';
 /** Asks one check, by its name or as it is, as the superuser. */
 export async function ask(
   { database }: Pick<Fixture, 'database'>,
-  wanted: string | Check,
+  asked: string | Check,
   { book = 'main', ...around }: Surroundings & { book?: string } = {},
 ): Promise<Diagnosis> {
-  const check = checks.find((one) => one === wanted || one.name === wanted) ?? wanted;
-  if (typeof check === 'string') throw new Error(`no check ${check}`);
+  const check = typeof asked === 'string' ? checks.find(({ name }) => name === asked) : asked;
+  if (!check) throw new Error(`no check ${asked}`);
   // Tests share their machine: what is slow here is not what is tested.
   const report = await diagnose(database, book, { ...around, checks: [check], statementTimeout: 30_000 });
   return report.checks[0]!;
@@ -25,6 +25,5 @@ export async function mend(
   const { fix } = remedy;
   await database.session(async (session) => {
     for (const statement of fix) await session.query(statement);
-    await session.query('reset all');
   });
 }

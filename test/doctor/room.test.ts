@@ -27,7 +27,7 @@ const fill = (rows: number) =>
     insert into notes select n, 'a note of some length ' || n, n / 7.0 from generate_series(1, ${rows}) n`);
 
 /** Somebody's snapshot, autovacuum's too, may keep dead rows for a moment: then it is done again. */
-const after = <T>(work: () => Promise<unknown>, seen: () => Promise<T>): Promise<T> =>
+const soonAfter = <T>(work: () => Promise<unknown>, seen: () => Promise<T>): Promise<T> =>
   vi.waitFor(
     async () => {
       await work();
@@ -42,7 +42,7 @@ describe('room', () => {
     await book.sql('vacuum (analyze) notes');
     expect((await ask(book, tables)).result).toBe('ok');
     await book.sql('delete from notes where id % 10 <> 0');
-    const found = await after(
+    const found = await soonAfter(
       () => book.sql('vacuum (analyze, truncate false) notes'),
       async () => {
         const asked = await ask(book, tables);
@@ -52,7 +52,7 @@ describe('room', () => {
     );
     expect(found.evidence[0]!.unused_percent).toBeGreaterThan(80);
     expect(found.remedy).toEqual({ decide: expect.stringContaining('`vacuum (full) "main".notes`') });
-    await after(
+    await soonAfter(
       () => book.sql('vacuum (full, analyze) notes'),
       async () => expect((await ask(book, tables)).result).toBe('ok'),
     );
@@ -73,7 +73,7 @@ describe('room', () => {
     await book.sql('vacuum (analyze) notes');
     expect((await ask(book, indexes)).result).toBe('ok');
     await book.sql('delete from notes where id % 10 <> 0');
-    const found = await after(
+    const found = await soonAfter(
       () => book.sql('vacuum (analyze) notes'),
       async () => {
         const asked = await ask(book, indexes);
@@ -99,7 +99,7 @@ describe('dead rows', () => {
 
   test('a table that autovacuum does not come to is found, and vacuumed', async () => {
     await fill(20_000);
-    await after(
+    await soonAfter(
       () => book.sql('vacuum (analyze) notes'),
       async () => expect((await ask(book, dead)).result).toBe('ok'),
     );
@@ -113,7 +113,7 @@ describe('dead rows', () => {
       { table: 'notes', dead_rows: 10_000, autovacuum_at_dead_rows: 4050, autovacuum: false },
     ]);
     expect(found.sentence).toMatch(/^notes \(10,000 dead rows, vacuumed 20\S+, autovacuum is off for it\)/);
-    await after(
+    await soonAfter(
       () => mend(book, found),
       async () => expect((await ask(book, dead)).result).toBe('ok'),
     );
@@ -137,7 +137,7 @@ describe('dead rows', () => {
     await book.sql('alter table notes reset (autovacuum_vacuum_insert_threshold)');
     const found = await ask(book, dead);
     expect(found).toMatchObject({ result: 'warn', evidence: [{ table: 'notes', inserted_rows: 50_000 }] });
-    await after(
+    await soonAfter(
       () => mend(book, found),
       async () => expect((await ask(book, dead)).result).toBe('ok'),
     );
@@ -152,7 +152,7 @@ describe('dead rows', () => {
       return asked;
     });
     expect(found.remedy).toEqual({ fix: ['analyze "main"."notes"'] });
-    await after(
+    await soonAfter(
       () => mend(book, found),
       async () => expect((await ask(book, dead)).result).toBe('ok'),
     );

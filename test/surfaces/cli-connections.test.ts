@@ -271,6 +271,84 @@ describe('claire connections end', () => {
   });
 });
 
+describe('claire connections end --pid', () => {
+  const end = (login: Login | undefined, pid: number, ...more: string[]) => [
+    ...on(login),
+    ...['end', '--pid', String(pid), ...more],
+  ];
+
+  test.each([
+    ['is idle', 'select 1'],
+    ['waits in a transaction', 'begin; select 1'],
+    ['holds an advisory lock', 'select pg_advisory_lock(1)'],
+  ])('ends the session of this number, also one that %s', async (_, statement) => {
+    const client = await session('signal_engine', statement);
+    const other = await session('signal_engine', statement.replace('(1)', '(2)'));
+    const pid = await pidOf(client);
+    expect(await json(...end(undefined, pid, '--yes'))).toEqual({ pid, outcome: 'ended' });
+    expect(await lives(client)).toBe(false);
+    expect(await lives(other)).toBe(true);
+    expect(await ask(...end(undefined, pid, '--yes'))).toMatchObject({
+      code: 0,
+      stdout: `Session ${pid} was not ended: there is none of this number (any more).\n`,
+    });
+  });
+
+  test('ends one that is at work', async () => {
+    const client = await session('signal_engine');
+    const pid = await pidOf(client);
+    const work = client.query('select pg_sleep(3600)').catch(({ code }) => code);
+    expect((await ask(...end(undefined, pid, '--yes'))).code).toBe(0);
+    expect(await work).toBe('57P01');
+  });
+
+  test('leaves what the login may not end, what is elsewhere, and what is no session of a client', async () => {
+    const theirs = await session('signal_engine');
+    const elsewhere = await session('postgres', 'select 1', { database: 'postgres' });
+    const replicates = await session('postgres', 'IDENTIFY_SYSTEM', { replication: 'database' });
+    expect(await ask(...end('execution_service', await pidOf(theirs), '--yes'))).toMatchObject({
+      code: 4,
+      stdout: expect.stringContaining('pg_signal_backend'),
+    });
+    expect(await ask(...end(undefined, await pidOf(elsewhere), '--yes'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is one of database postgres'),
+    });
+    const [row] = await desk.database.query<{ pid: number }>(
+      "select pid from pg_stat_activity where backend_type = 'walsender'",
+    );
+    expect(await ask(...end(undefined, row!.pid, '--yes'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('one of replication'),
+    });
+    for (const client of [theirs, elsewhere]) expect(await lives(client)).toBe(true);
+    expect((await replicates.query('IDENTIFY_SYSTEM')).rows).toHaveLength(1);
+  });
+
+  test('where nobody is there to ask, nothing is ended', async () => {
+    const client = await session('signal_engine');
+    expect((await ask(...end(undefined, await pidOf(client)))).code).toBe(4);
+    expect(await lives(client)).toBe(true);
+  });
+
+  test.each(['0', '-1', '1.5', 'x', '99999999999'])('%s is no number of a session', async (pid) => {
+    expect(await ask(...on(), 'end', `--pid=${pid}`, '--yes')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`found ${pid}`),
+    });
+  });
+
+  test.each([[[]], [['--pid', '1', '--idle-for', '1m']], [['--pid', '1', '--in-transaction']]])(
+    '%j is not understood',
+    async (more) => {
+      expect(await ask(...on(), 'end', ...more, '--yes')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--idle-for'),
+      });
+    },
+  );
+});
+
 describe('claire connections enforce-budget', () => {
   test('gives the database a limit that fails at once, and takes it away', async () => {
     const { code, stdout } = await ask(...on(), 'enforce-budget');

@@ -1,5 +1,5 @@
 import { identifier } from '../../database/index.js';
-import { LATEST_VERSION } from '../../schema/index.js';
+import { BOUNDED, LATEST_VERSION } from '../../schema/index.js';
 import { makeBook } from '../book.js';
 import { loadBook } from '../data.js';
 import { spread } from '../measure.js';
@@ -7,7 +7,6 @@ import { fillBeside } from '../plans/ground.js';
 import { EXEMPT } from '../plans/reads.js';
 import type { Seen } from '../plans/recorder.js';
 import { surveyPlans } from '../plans/survey.js';
-import { BOUNDED } from '../plans/tables.js';
 import type { Figure, Workload, WorkloadOptions, WorkloadResult } from '../workload.js';
 
 const BOOK = 'main';

@@ -1,9 +1,17 @@
 import { BUDGET } from '../../database/index.js';
-import { endIdle, findIdle, type IdleOptions, limitDatabase, lookAtConnections } from '../../doctor/index.js';
-import { ClaireError, EXIT } from '../../errors/index.js';
+import {
+  endIdle,
+  endNamed,
+  findIdle,
+  findNamed,
+  type IdleOptions,
+  limitDatabase,
+  lookAtConnections,
+} from '../../doctor/index.js';
+import { ClaireError, EXIT, type ExitCode } from '../../errors/index.js';
 import { type AddCommand, defineCommand, type Invocation, option } from '../command.js';
 import { confirm } from '../confirm.js';
-import { connectionsReportText, idleText, leftText } from '../connections-text.js';
+import { connectionsReportText, idleText, leftText, namedText, REASONS } from '../connections-text.js';
 import { DURATIONS, durationGiven } from '../moments.js';
 import { counted } from '../print.js';
 import { type Place, withPlace } from '../session.js';
@@ -32,50 +40,59 @@ const show = defineCommand({
 
 const end = defineCommand({
   usage: 'end',
-  summary: 'Ends sessions of the database that have been idle for long.',
+  summary: 'Ends sessions of the database that have been idle for long, or one by its number.',
   details:
     'Only of this database and only of clients: never its own, replication, a worker, nor one that holds an advisory lock, as\n' +
-    'a migration and the upkeep do. A pool of Claire replaces a connection that was ended without its caller noticing. On a\n' +
-    'terminal it asks; elsewhere it wants --yes. Ends with 4 where the login may not end one of them.',
+    'a migration and the upkeep do. A pool of Claire replaces a connection that was ended without its caller noticing. With\n' +
+    '--pid it ends that session, whatever it does: its transaction is rolled back. On a terminal it asks; elsewhere it wants\n' +
+    '--yes. Ends with 4 where the login may not end one of them.',
   options: [
-    option(
-      '--idle-for <duration>',
-      `only what has been idle for this long: ${DURATIONS}`,
-    ).makeOptionMandatory(),
+    option('--idle-for <duration>', `what has been idle for this long: ${DURATIONS}`),
     option('--in-transaction', 'also what is idle in a transaction, which is rolled back'),
+    option('--pid <number>', 'this session, whatever it does'),
     option('--yes', 'do not ask'),
   ],
   examples: [
     ['connections end --idle-for 10m', 'asks first'],
     ['connections end --idle-for 1m --in-transaction --yes', 'in a script, forgotten transactions too'],
+    ['connections end --pid 4711', 'the session that others wait for, as the doctor names it'],
   ],
-  async run(invocation) {
-    const { options, out } = invocation;
-    const idleFor = durationGiven(options.idleFor as string);
-    if (!idleFor)
-      throw new ClaireError('input_invalid', {
-        found: `--idle-for is one of ${DURATIONS}; found ${options.idleFor}.`,
+  run(invocation) {
+    const { idleFor, inTransaction, pid } = invocation.options;
+    if ((pid === undefined) === (idleFor === undefined) || (pid !== undefined && inTransaction)) {
+      throw new ClaireError('usage_invalid', {
+        found: 'Give --idle-for, with --in-transaction or without, or --pid.',
       });
-    const answer = await withPlace(invocation, (place) => endLong(invocation, place, idleFor / 1000));
-    out.answer(answer, () =>
-      [
-        answer.ended.length === 0
-          ? `No session was ended: none that may be has been idle for ${options.idleFor}.`
-          : `${counted(answer.ended.length, 'session')} ended:\n${idleText(answer.ended)}`,
-        ...(answer.left.length > 0 ? [leftText(answer.left)] : []),
-      ].join('\n\n'),
-    );
-    return answer.left.some(({ reason }) => reason === 'no_right') ? EXIT.refused : EXIT.ok;
+    }
+    return pid === undefined ? endForLong(invocation) : endOne(invocation);
   },
 });
 
+async function endForLong(invocation: Invocation): Promise<ExitCode> {
+  const { options, out } = invocation;
+  const idleFor = durationGiven(options.idleFor as string);
+  if (!idleFor)
+    throw new ClaireError('input_invalid', {
+      found: `--idle-for is one of ${DURATIONS}; found ${options.idleFor}.`,
+    });
+  const answer = await withPlace(invocation, (place) => endLong(invocation, place, idleFor / 1000));
+  out.answer(answer, () =>
+    [
+      answer.ended.length === 0
+        ? `No session was ended: none that may be has been idle for ${options.idleFor}.`
+        : `${counted(answer.ended.length, 'session')} ended:\n${idleText(answer.ended)}`,
+      ...(answer.left.length > 0 ? [leftText(answer.left)] : []),
+    ].join('\n\n'),
+  );
+  return answer.left.some(({ reason }) => reason === 'no_right') ? EXIT.refused : EXIT.ok;
+}
+
 async function endLong(invocation: Invocation, place: Place, idleForSeconds: number) {
   const database = place.database('postgres');
-  const [own] = await place.keeper.query<{ pid: number }>('select pg_backend_pid() as pid');
   const options: IdleOptions = {
     idleForSeconds,
     inTransaction: invocation.options.inTransaction === true,
-    except: [own!.pid],
+    except: [await ownPid(place)],
   };
   const { found, left } = await findIdle(database, options);
   if (found.length > 0 && !invocation.options.yes) {
@@ -84,6 +101,44 @@ async function endLong(invocation: Invocation, place: Place, idleForSeconds: num
   }
   const done = await endIdle(database, options, found);
   return { idle_for_seconds: idleForSeconds, ended: done.ended, left: [...left, ...done.left] };
+}
+
+/** Its number is another session's as soon as it is gone: what is ended is the one that was shown. */
+async function endOne(invocation: Invocation): Promise<ExitCode> {
+  const { options, out } = invocation;
+  const pid = Number(options.pid);
+  if (!Number.isInteger(pid) || pid < 1 || pid > MOST_PID) {
+    throw new ClaireError('input_invalid', {
+      found: `--pid is the number of a session; found ${options.pid}.`,
+    });
+  }
+  const outcome = await withPlace(invocation, async (place) => {
+    const database = place.database('postgres');
+    if (pid === (await ownPid(place))) {
+      throw new ClaireError('input_invalid', { found: `Session ${pid} is this command's own.` });
+    }
+    const found = await findNamed(database, pid);
+    if (!found) return 'gone';
+    if (found.may_end && !options.yes) {
+      const question = `${namedText(found)}\nIts transaction is rolled back. To end it, type end`;
+      await confirm(invocation, { question, name: 'end', refusal: 'connections_not_ended' });
+    }
+    return endNamed(database, found);
+  });
+  out.answer({ pid, outcome }, () =>
+    outcome === 'ended'
+      ? `Session ${pid} was ended.`
+      : `Session ${pid} was not ended: ${outcome === 'gone' ? 'there is none of this number (any more)' : REASONS.no_right}.`,
+  );
+  return outcome === 'no_right' ? EXIT.refused : EXIT.ok;
+}
+
+/** Of an integer, as the server has it. */
+const MOST_PID = 2_147_483_647;
+
+async function ownPid(place: Place): Promise<number> {
+  const [own] = await place.keeper.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return own!.pid;
 }
 
 const enforce = defineCommand({

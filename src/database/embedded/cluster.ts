@@ -18,7 +18,23 @@ password_encryption = 'scram-sha-256'
 max_wal_size = '1GB'
 # No disk under it turns any more. With 4 the planner sorts what an index gives in order.
 random_page_cost = 1.1
+# Slow statements stand in the log, what they were given never does: prices and ids are the client's own.
+log_min_duration_statement = '250ms'
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+# How much of a statement's time goes to the disk.
+track_io_timing = on
 `;
+
+/** Of the library that counts statements: those of clients and no BEGIN, and no more texts than are looked at. */
+const STATISTICS = `
+pg_stat_statements.track_utility = off
+pg_stat_statements.max = 2000
+`;
+
+/** For programs that have the library to load, where one is found. */
+const settingsFor = ({ preload }: Programs): string =>
+  SETTINGS + (preload === undefined ? '' : `shared_preload_libraries = '${preload}'\n${STATISTICS}`);
 
 /**
  * What the cluster was last given, kept inside it: it travels with a copy or a restored backup, whose passwords
@@ -45,7 +61,7 @@ export async function createCluster(
   programs: Programs,
   passwords: Passwords,
 ): Promise<void> {
-  const { account, preload } = programs;
+  const { account } = programs;
   const staging = temporaryName(cluster);
   const fresh = join(staging, 'cluster');
   const passwordFile = join(staging, 'password');
@@ -64,13 +80,29 @@ export async function createCluster(
     if (!made.ok) {
       throw new ClaireError('embedded_start_failed', { found: `initdb: ${lastLines(made.text)}` });
     }
-    const libraries = preload === undefined ? '' : `shared_preload_libraries = '${preload}'\n`;
-    await appendFile(join(fresh, 'postgresql.conf'), SETTINGS + libraries);
+    await appendFile(join(fresh, 'postgresql.conf'), settingsFor(programs));
     await writeMarker(fresh, account, { superuser: fingerprint(passwords.postgres) });
     await putInPlace(fresh, cluster);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/**
+ * Gives a cluster at rest the settings of ours that its file does not name: an earlier release made it, or it came from
+ * elsewhere. What the file names stays as it is, so that whoever edited it is not overruled.
+ */
+export async function completeSettings(cluster: string, programs: Programs): Promise<void> {
+  const path = join(cluster, 'postgresql.conf');
+  const text = await readIfThere(path);
+  // Without one it does not start, and says so better than we could.
+  if (text === undefined) return;
+  const isNamed = (line: string) => new RegExp(`^\\s*${line.split(' ')[0]}\\b`, 'm').test(text);
+  const missing = settingsFor(programs)
+    .split('\n')
+    .filter((line) => /^[a-z]/.test(line) && !isNamed(line));
+  if (missing.length > 0)
+    await appendFile(path, `\n# Claire, since a later release:\n${missing.join('\n')}\n`);
 }
 
 function initdbArguments(directory: string, passwordFile: string, major: number): string[] {

@@ -6,7 +6,7 @@ import { alone } from './alone.js';
 import { archiving } from './archiving.js';
 import { bootstrap } from './bootstrap.js';
 import { type Build, findBuild, type Programs, preparePrograms } from './build.js';
-import { createCluster, readMarker, resetSuperuser } from './cluster.js';
+import { completeSettings, createCluster, readMarker, resetSuperuser } from './cluster.js';
 import {
   asUnusable,
   clusterMajor,
@@ -197,6 +197,7 @@ async function launchOn(start: Start, port: number, stalePid: number | undefined
   const { programs } = start;
   const passwords = await firstPasswords(layout.passfile, port);
   if (!existsSync(join(place.cluster, 'PG_VERSION'))) await createCluster(place.cluster, programs, passwords);
+  await completeSettings(place.cluster, programs);
   // PostgreSQL does not start while the pid in its pid file lives, except where it is its own grandparent's. So the
   // innocent process that got the pid is named as that: nothing is killed or deleted, and PostgreSQL still refuses
   // while a process of the old server holds the shared memory.

@@ -1,6 +1,6 @@
 import { identifier } from '../../database/index.js';
 import { toIso } from '../../domain/time.js';
-import { counted, secondsText } from '../../domain/words.js';
+import { counted, grouped, secondsText } from '../../domain/words.js';
 import { defineCheck, type Look, ok, warn } from '../check.js';
 import { beyond, named, shown } from './words.js';
 
@@ -62,8 +62,8 @@ export const deadRowsOver = ({ times, rows }: Limits) =>
     name: 'dead_rows',
     question: 'Does autovacuum keep up with the rows that are changed and removed?',
     threshold:
-      `${times} × the number at which autovacuum comes to the table, and over ${rows} rows: it looks once a minute, so it does not keep up. ` +
-      `Over ${rows} rows that were never analyzed: plans are guesses.`,
+      `${times} × the number at which autovacuum comes to the table, and over ${grouped(rows)} rows: it looks once a minute, so it does not keep up. ` +
+      `Over ${grouped(rows)} rows that were never analyzed: plans are guesses.`,
     async examine(look) {
       const { session, book, schema } = look;
       const tables = await session.query<Table>(TABLES, [schema, book]);
@@ -80,7 +80,8 @@ export const deadRowsOver = ({ times, rows }: Limits) =>
       const found = [...behind, ...unknown];
       if (found.length === 0) {
         const [most] = tables;
-        const dead = most && most.dead > 0 ? `; the most dead rows, ${most.dead}, has ${most.table}` : '';
+        const dead =
+          most && most.dead > 0 ? `; the most dead rows, ${grouped(most.dead)}, are in ${most.table}` : '';
         return ok(`Autovacuum keeps up with every table of book ${book}${dead}.`);
       }
       const sentences = [

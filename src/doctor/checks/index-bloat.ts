@@ -23,7 +23,8 @@ const INDEXES = `
   cross join (select current_setting('block_size')::float8 as block) as b
   cross join lateral (
     select count(*) as columns, count(s.attname) as known, coalesce(bool_or(s.null_frac > 0), false) as nulls,
-      coalesce(sum((1 - s.null_frac) * s.avg_width), 0) as width
+      -- The server cuts an average to a whole number: of values of different lengths it may be a byte more.
+      coalesce(sum((1 - s.null_frac) * (s.avg_width + (own.attlen = -1)::int)), 0) as width
     from pg_attribute own
     left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[own.attnum - 1] and a.attnum <> 0
     -- The server keeps statistics of an expression under the name of its index.

@@ -21,6 +21,7 @@ import { schemaReleased } from './schema-released.js';
 import { sequences } from './sequences.js';
 import { settings } from './settings.js';
 import { slowStatements } from './slow-statements.js';
+import { statementPlans } from './statement-plans.js';
 import { tableBloat } from './table-bloat.js';
 import { transactionIds } from './transaction-ids.js';
 import { unusedIndexes } from './unused-indexes.js';
@@ -34,6 +35,7 @@ export const checks: readonly Check[] = [
   oldestSnapshot,
   blockedSessions,
   slowStatements,
+  statementPlans,
   cacheHit,
   clockSkew,
   settings,

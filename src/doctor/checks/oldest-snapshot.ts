@@ -114,8 +114,6 @@ function remedyOf({ what, state, pid, name }: Holder): Remedy {
         decide: `whether the statement of pid ${pid} is worth it; if not, \`claire connections end --pid ${pid}\` ends its session.`,
       };
     default:
-      return {
-        decide: `whether to let it end by itself: a ${what} that is ended must begin again (\`claire connections end --pid ${pid}\`).`,
-      };
+      return { decide: `whether to let it end by itself: a ${what} that is ended must begin again.` };
   }
 }

@@ -1,4 +1,4 @@
-import { counted } from '../../domain/words.js';
+import { counted, grouped } from '../../domain/words.js';
 import { readChecks } from '../../operations/index.js';
 import { completePositions } from '../../schema/index.js';
 import { defineCheck, fail, ok, warn } from '../check.js';
@@ -23,7 +23,7 @@ type Wrong = {
 export const positionsExact = defineCheck({
   name: 'positions_exact',
   question: 'Do the positions equal the open trades, and are they read quickly?',
-  threshold: `A single digit that differs is wrong. Over ${UNFOLDED} unfolded changes make each read of positions slow.`,
+  threshold: `A single digit that differs is wrong. Over ${grouped(UNFOLDED)} unfolded changes make each read of positions slow.`,
   async examine({ session, schema }) {
     const law = (await readChecks(schema)).find(({ check }) => check === LAW)!;
     // Closed trades are most of the table: their index leads past them, whatever the planner believes of it.

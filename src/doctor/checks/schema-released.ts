@@ -24,7 +24,7 @@ export const schemaReleased = defineCheck({
   own_transaction: true,
   async examine(look) {
     const { session, book, facts } = look;
-    if (!facts.creates && !expected.has(facts.version_num)) {
+    if (!facts.creates) {
       return skipped(
         `What is expected is read from a scratch schema, which is rolled back: ${facts.login} lacks CREATE on database ${facts.database}.`,
       );
@@ -53,6 +53,9 @@ async function expectedOf({ session, facts }: Look): Promise<readonly CatalogObj
 const isElsewhere = (state: Difference['state'], kind: Difference['kind']): boolean =>
   state === 'invalid' && kind !== 'materialized view';
 
+/** What the statements have set for themselves. */
+const RESETS = ['reset search_path', 'reset check_function_bodies'];
+
 /** Statements that change these may touch what stands in rows. */
 const WITH_ROWS: readonly Difference['kind'][] = ['table', 'column', 'sequence'];
 
@@ -61,7 +64,7 @@ function remedyFor(found: readonly Difference[], book: string): Remedy {
   const isSafe = found.every(({ state, kind }) => state !== 'extra' && !WITH_ROWS.includes(kind));
   // A line for people means that the statements alone do not do it.
   if (isSafe && !statements.some((statement) => statement.startsWith('--')))
-    return { fix: whole(statements) };
+    return { fix: [...whole(statements), ...RESETS] };
   return {
     decide:
       `whether what differs is wanted: it is not mended without a look at what it does to rows and rights. ` +

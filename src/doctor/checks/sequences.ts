@@ -1,4 +1,5 @@
 import { identifier } from '../../database/index.js';
+import { grouped } from '../../domain/words.js';
 import { LATEST_VERSION } from '../../schema/index.js';
 import { defineCheck, fail, type Look, ok, type Remedy, skipped, warn } from '../check.js';
 import { beyond, commandFor, named, shown } from './words.js';
@@ -57,7 +58,7 @@ export const sequences = defineCheck({
       );
     }
     const verdict = near.some(({ used }) => used > FAIL) ? fail : warn;
-    const told = near.map((each) => `${each.sequence} (${percent(each)} of ${each.largest})`);
+    const told = near.map((each) => `${each.sequence} (${percent(each)} of ${grouped(each.largest)})`);
     return verdict(
       `${named(told)}${beyond(near, 'sequence')}: at the end every insert is refused.`,
       shown(near.map(({ column_is_wider: _, used, ...each }) => ({ ...each, used_percent: round(used) }))),

@@ -41,7 +41,7 @@ export const unusedIndexesOver = ({ index_bytes, days }: Limits) =>
          order by 3 desc, 1`,
         [book, index_bytes],
       );
-      const released = await releasedIndexes();
+      const released = new Set((await releasedIndexes()).map(({ name }) => name));
       const foreign = unused.filter(({ index }) => !released.has(index));
       if (foreign.length > 0) {
         return warn(
