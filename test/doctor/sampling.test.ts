@@ -6,6 +6,7 @@ import { keepTimings, Timings } from '../../src/operations/index.js';
 import { dropBook, listBooks, listHandMade, protectionMissing } from '../../src/schema/index.js';
 import { ensureStatistics, runSampling, sample } from '../../src/upkeep/index.js';
 import { refusal, useBook } from '../harness/book.js';
+import { holdOpen } from '../harness/hold.js';
 
 const book = useBook();
 const { database } = book;
@@ -26,6 +27,13 @@ const callsOf = async (like: string): Promise<number> => {
   return row!.calls;
 };
 
+const waiting = async (): Promise<number> => {
+  const [row] = await database.query<{ n: number }>(
+    "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+  );
+  return row!.n;
+};
+
 beforeEach(async () => {
   await database.query('drop schema if exists claire_system cascade');
   await sampleNow();
@@ -43,7 +51,15 @@ describe('the sampler', () => {
 
   test('counts each call once where two sample at the same time, and in turn', async () => {
     for (let n = 0; n < 5; n++) await database.query('select $1::int as wanted_twice, 2', [n]);
-    await Promise.all([sampleNow(), sampleNow(), sampleNow()]);
+    const commit = await holdOpen(database, ['select claire_system.sample(0)']);
+    let isDone = false;
+    const other = sampleNow().finally(() => {
+      isDone = true;
+    });
+    // It does not wait for the first, or both would have looked before either had written.
+    await vi.waitFor(async () => expect(isDone || (await waiting()) > 0).toBe(true));
+    await commit();
+    await other;
     await sampleNow();
     expect(await callsOf('%wanted_twice%')).toBe(5);
     const before = await count('statement_samples');
