@@ -8,7 +8,7 @@ const POSTGRESQL_15 = '/usr/lib/postgresql/15';
  * Folders of what the database decides. The reference services are a client of that like any other: what they do on 18
  * they do on 15.
  */
-const LAWS = 'sql,operations,races,model,schema,risk,backup,doctor';
+const LAWS = 'sql,operations,races,model,schema,risk,backup,doctor,http';
 
 /** The client's own part, which meets no other server there. What it asks the server for is tested on both. */
 const OF_THE_CLIENT = ['pool', 'pool-lost', 'pool-network', 'prepared-statements', 'gather'].map(

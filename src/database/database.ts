@@ -99,12 +99,18 @@ export class Database implements Queryable {
     };
   }
 
-  /** Runs `work` on one connection that nobody else uses meanwhile, for what outlives a transaction. */
-  async session<T>(work: (session: Queryable) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` on one connection that nobody else uses meanwhile, for what outlives a transaction. It may take its time;
+   * where it is `bounded`, it has to be back as any other, and a statement to be answered in its time.
+   */
+  async session<T>(
+    work: (session: Queryable) => Promise<T>,
+    { bounded = false }: { bounded?: boolean } = {},
+  ): Promise<T> {
     const keep = async (session: Session) => {
       // Until the work has succeeded nobody knows what it left behind: the connection is not given to the next caller.
       session.whole = false;
-      session.isKept = true;
+      session.isKept = !bounded;
       const result = await work(session);
       session.whole = !session.hasEnded;
       return result;

@@ -57,7 +57,7 @@ export async function diagnose(
 ): Promise<Report> {
   const begun = performance.now();
   const { checks = everyCheck, onCheck, statementTimeout = STATEMENT_MS, ...around } = options;
-  return database.session(async (session) => {
+  const work = async (session: Queryable) => {
     const look = await lookAt(session, book, around);
     const diagnoses: Diagnosis[] = [];
     for (const check of checks) {
@@ -74,7 +74,8 @@ export async function diagnose(
       counts: countsOf(diagnoses),
       checks: diagnoses,
     };
-  });
+  };
+  return database.session(work, { bounded: true });
 }
 
 async function lookAt(session: Queryable, book: string, around: Surroundings): Promise<Look> {

@@ -103,7 +103,7 @@ export class Collector {
 
   async #ask(done: Map<string, Page>, signal: AbortSignal): Promise<void> {
     const { database, books, sections } = this.#options;
-    await database.session(async (session) => {
+    const work = async (session: Queryable) => {
       await session.query(
         `select set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false)`,
         [String(STATEMENT_MS), String(LOCK_MS)],
@@ -123,7 +123,8 @@ export class Collector {
       this.#failing.delete('database');
       await session.query('reset statement_timeout');
       await session.query('reset lock_timeout');
-    });
+    };
+    await database.session(work, { bounded: true });
   }
 
   #tell(section: string, error: unknown): void {

@@ -1,5 +1,5 @@
 export { Background, type BackgroundParts, type BackupFigures } from './background.js';
-export { Collector, type CollectorOptions, type Section } from './collector.js';
+export { Collector, type CollectorOptions, type Section, type Source } from './collector.js';
 export { positions, profit, riskEvents, trading } from './sections/books.js';
 export { operations } from './sections/operations.js';
 export { archive, connections } from './sections/server.js';
