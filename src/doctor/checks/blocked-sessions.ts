@@ -28,16 +28,17 @@ const SESSIONS = `
   select a.pid, coalesce(w.blockers, '{}') as blockers, a.usename::text as role, a.application_name as application, a.state,
     coalesce(round(extract(epoch from clock_timestamp() - a.state_change)), 0)::int as state_seconds,
     extract(epoch from clock_timestamp() - l.waitstart)::float8 as waits_seconds,
-    l.locktype || ' ' || l.mode as lock, l.relation::regclass::text as relation
+    l.locktype || ' ' || l.mode as lock, l.relation
   from pg_stat_activity as a
   left join waiting as w on w.pid = a.pid
   left join lateral (
-    select l.locktype, l.mode, l.waitstart,
+    select l.locktype, l.mode, l.waitstart, c.relnamespace::regnamespace || '.' || c.relname as relation
+    from pg_locks as l
+    left join pg_class as c on c.oid = coalesce(l.relation, (
       -- Who waits for a row has the lock on its table and waits for the other's transaction.
-      coalesce(l.relation, (
-        select t.relation from pg_locks as t where t.pid = a.pid and t.granted and t.locktype = 'tuple' limit 1
-      )) as relation
-    from pg_locks as l where l.pid = a.pid and not l.granted limit 1
+      select t.relation from pg_locks as t where t.pid = a.pid and t.granted and t.locktype = 'tuple' limit 1
+    ))
+    where l.pid = a.pid and not l.granted limit 1
   ) as l on w.pid is not null
   where w.pid is not null or a.pid = any (select unnest(blockers) from waiting)
   order by l.waitstart`;
