@@ -19,7 +19,6 @@ export function dashboard(metrics) {
   return {
     title: 'Claire',
     uid: 'claire',
-    tags: ['claire'],
     timezone: 'utc',
     refresh: '30s',
     schemaVersion: 39,

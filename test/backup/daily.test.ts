@@ -15,10 +15,11 @@ const book = useBook();
 async function keep(
   backups: string,
   { hook, now, until }: { hook?: string; now: number; until?: () => Promise<boolean> },
-): Promise<{ taken: string[]; errors: unknown[] }> {
+): Promise<{ taken: string[]; errors: unknown[]; events: [string, object][] }> {
   const end = new AbortController();
   const taken: string[] = [];
   const errors: unknown[] = [];
+  const events: [string, object][] = [];
   const place = { url: () => book.url, database: () => book.database } as unknown as Place;
   const settings = { backups, hook, key: undefined, scratch: undefined, gzip: 1, compress: undefined };
   const keeping: Keeping = {
@@ -26,6 +27,7 @@ async function keep(
     ...{ books: async () => ['main'], now: () => now },
     onTaken: (sentence) => taken.push(sentence),
     onError: (error) => errors.push(error),
+    log: { tell: (event, fields) => void events.push([event, fields]) },
     clock: { now: () => now, sleep: async () => end.abort() },
   };
   const ended = keepTaking(keeping);
@@ -34,7 +36,7 @@ async function keep(
     end.abort();
   }
   await ended;
-  return { taken, errors };
+  return { taken, errors, events };
 }
 
 const DAY_MS = 86_400_000;
@@ -55,7 +57,7 @@ test('a backup that was taken and not tried is tried and handed on; what hangs t
     { action: 'hook', ok: false, error: 'It ended with SIGTERM.' },
   ]);
   // It is there, and the next time of day has not come.
-  expect(await keep(backups, { now })).toEqual({ taken: [], errors: [] });
+  expect(await keep(backups, { now })).toEqual({ taken: [], errors: [], events: [] });
   expect(await listBackups(backups)).toHaveLength(1);
 });
 
@@ -78,12 +80,17 @@ test('a day later another one is taken, and failures are told until the same has
   await writeFile(log, `${JSON.stringify(event)}\n${JSON.stringify({ ...event, ok: true })}\n`);
   expect((await status()).failure).toBeNull();
 
-  const { taken, errors } = await keep(backups, { now: one.side!.begun_ms + DAY_MS });
+  const { taken, errors, events } = await keep(backups, { now: one.side!.begun_ms + DAY_MS });
   expect(errors).toEqual([]);
   expect(taken).toHaveLength(1);
   const [newest, ...others] = await listBackups(backups);
   expect(newest!.verified).toMatchObject({ ok: true });
   expect(others.map(({ name }) => name)).toEqual([one.name]);
+  const of = { book: 'main', backup: newest!.name };
+  expect(events).toEqual([
+    ['backup_taken', { ...of, bytes: expect.any(Number), took_ms: expect.any(Number) }],
+    ['backup_verified', of],
+  ]);
   expect(await status()).toMatchObject({ verified: { name: newest!.name }, failure: null });
 });
 
