@@ -59,8 +59,8 @@ export interface Look {
   /** Quoted, ready for SQL. */
   schema: string;
   facts: Facts;
-  /** The book as recognised. */
-  state: BookState;
+  /** The book as recognised; undefined where the login may not look into it. */
+  state: BookState | undefined;
   around: Surroundings;
   /** Unix milliseconds by the application's clock. */
   now: number;

@@ -78,7 +78,12 @@ export async function diagnose(
   return database.session(work, { bounded: true });
 }
 
-async function lookAt(session: Queryable, book: string, around: Surroundings): Promise<Look> {
+/** Why no check of the book can be asked; undefined where they can. */
+interface Ground extends Look {
+  bookMissing: string | undefined;
+}
+
+async function lookAt(session: Queryable, book: string, around: Surroundings): Promise<Ground> {
   const [facts] = await session.query<Facts>(
     `select current_database()::text as database, current_setting('server_version_num')::int as version_num,
        current_user::text as login, (select rolsuper from pg_roles where rolname = current_user) as superuser,
@@ -86,23 +91,39 @@ async function lookAt(session: Queryable, book: string, around: Surroundings): P
        has_database_privilege(current_database(), 'create') as creates,
        array(select extname::text from pg_extension) as extensions`,
   );
-  const state = await recognise(session, book);
   const now = (around.now ?? Date.now)();
-  return { session, book, schema: identifier(book), facts: facts!, state, around, now };
+  return {
+    session,
+    book,
+    schema: identifier(book),
+    facts: facts!,
+    around,
+    now,
+    ...(await bookAt(session, book)),
+  };
 }
 
-async function ask(check: Check, look: Look, statementTimeout: number): Promise<Diagnosis> {
+async function bookAt(session: Queryable, book: string): Promise<Pick<Ground, 'state' | 'bookMissing'>> {
+  try {
+    const state = await recognise(session, book);
+    const isNewest = state.version === LATEST_VERSION && !state.handMade;
+    const missing = `Book ${book} does not stand at ${LATEST_VERSION}: see \`claire migrate --status\`.`;
+    return { state, bookMissing: isNewest ? undefined : missing };
+  } catch (error) {
+    return { state: undefined, bookMissing: whySkipped(error, STATEMENT_MS) };
+  }
+}
+
+async function ask(check: Check, look: Ground, statementTimeout: number): Promise<Diagnosis> {
   const { name, question, threshold } = check;
   const begun = performance.now();
   const verdict = await answerOf(check, look, statementTimeout);
   return { check: name, question, threshold, ...verdict, took_ms: Math.round(performance.now() - begun) };
 }
 
-async function answerOf(check: Check, look: Look, statementTimeout: number): Promise<Verdict> {
-  const { session, state, book } = look;
-  if (check.of !== 'server' && (state.version !== LATEST_VERSION || state.handMade)) {
-    return skipped(`Book ${book} does not stand at ${LATEST_VERSION}: see \`claire migrate --status\`.`);
-  }
+async function answerOf(check: Check, look: Ground, statementTimeout: number): Promise<Verdict> {
+  const { session, bookMissing } = look;
+  if (check.of !== 'server' && bookMissing) return skipped(bookMissing);
   try {
     await session.query(check.own_transaction ? 'begin' : 'begin read only');
     await session.query(`set local statement_timeout to ${statementTimeout}`);

@@ -48,3 +48,23 @@ test('of a table that a login may not read it is told that its room is not known
     `notes: there are no statistics that ${login} may see; it takes SELECT on the table, and an ANALYZE.`,
   );
 });
+
+test('a login with no right in the book gets a whole report, and is told which one is missing', async () => {
+  const stranger = `stranger_${randomBytes(6).toString('hex')}`;
+  await book.sql(`create role ${identifier(stranger)} login password 'secret'`);
+  const url = new URL(book.url);
+  url.username = stranger;
+  url.password = 'secret';
+  const database = new Database({ databaseUrl: url.href, applicationName: 'tests', connections: 1 });
+  try {
+    const report = await diagnose(database, 'main', { statementTimeout: 30_000 });
+    expect(report.checks.map(({ check }) => check)).toEqual(checks.map(({ name }) => name));
+    const ofTheBook = report.checks.find(({ check }) => check === 'halted')!;
+    expect(ofTheBook).toMatchObject({ result: 'skipped' });
+    expect(ofTheBook.sentence).toMatch(/lacks a right: permission denied for (schema|table) /);
+    expect(report.counts.ok).toBeGreaterThan(2);
+  } finally {
+    await database.close();
+    await book.sql(`drop role ${identifier(stranger)}`);
+  }
+});

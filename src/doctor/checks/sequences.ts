@@ -46,7 +46,7 @@ export const sequences = defineCheck({
   of: 'server',
   async examine(look) {
     const { session, book, state } = look;
-    if (!state.exists) return skipped(`There is no book ${book} here.`);
+    if (state && !state.exists) return skipped(`There is no book ${book} here.`);
     const all = await session.query<Sequence>(SEQUENCES, [book]);
     const near = all.filter(({ used }) => used > WARN);
     if (near.length === 0) {
@@ -78,7 +78,7 @@ function remedyFor(near: readonly Sequence[], { book, schema, state }: Look): Re
       ),
     };
   }
-  const isOld = state.version !== undefined && state.version !== LATEST_VERSION;
+  const isOld = state?.version !== undefined && state.version !== LATEST_VERSION;
   if (isOld) return { command: commandFor(book, 'migrate') };
   const columns = near.filter(({ column_is_wider }) => !column_is_wider);
   return {
