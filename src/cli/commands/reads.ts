@@ -5,10 +5,11 @@ import { parseJson } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type AnyOperation, type Operations, operations, type Page } from '../../operations/index.js';
 import { parseInput } from '../../operations/operation.js';
+import { innermost } from '../../operations/shapes.js';
 import { type AddCommand, type CommandSpec, defineCommand, type Invocation, option } from '../command.js';
 import { MOMENTS, momentGiven } from '../moments.js';
 import { counted, csv, list, table } from '../print.js';
-import { columnsOf, formatCell, innermost, type Row } from '../rows.js';
+import { columnsOf, formatCell, type Row } from '../rows.js';
 import { withBook } from '../session.js';
 
 /** Reads that have a command of their own, which says more than a list of rows. */
