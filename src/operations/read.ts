@@ -21,6 +21,12 @@ export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   expressions?: { readonly [Column in keyof z.output<Row> & string]?: string };
 }
 
+/** A read of rows whose rows may also be found otherwise than by its filters. */
+export interface Rows<Input extends z.ZodType, Row> extends Operation<Input, Row[]> {
+  /** SQL of its rows, before any condition; the table is `t`. `book` is quoted. */
+  select(book: string): string;
+}
+
 /** A read of rows by filters. The text depends only on which filters are given, so the server may keep its plan. */
 export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShape>(spec: Read<Row, Filters>) {
   const input = z.strictObject({ ...spec.filters, limit: spec.whole ? noLimit : limit });
@@ -32,7 +38,9 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
     .join(', ');
   // Words of a fixed list stand in the text: how many rows have one decides the plan, and indexes may be made for it.
   const words = new Set(Object.keys(spec.filters).filter((filter) => isWord(spec.filters[filter]!)));
-  const operation: Operation<typeof input, z.output<Row>[]> = {
+  const select = (book: string) => `select ${columns} from ${book}.${spec.from} as t`;
+  const operation: Rows<typeof input, z.output<Row>> = {
+    select,
     summary: spec.summary,
     kind: 'read',
     input,
@@ -43,7 +51,7 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
       // Not a parameter: a plan that is kept for every limit is one for a tenth of the table. It is a checked integer.
       const limit = given.limit === undefined ? '' : `limit ${Number(given.limit)}`;
       return context.database.query(
-        `select ${columns} from ${context.book}.${spec.from} as t where ${where} order by ${spec.orderBy} ${limit}`,
+        `${select(context.book)} where ${where} order by ${spec.orderBy} ${limit}`,
         values,
         {
           prepared:
