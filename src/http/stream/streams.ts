@@ -4,6 +4,7 @@ import { ClaireError } from '../../errors/index.js';
 import { readLog } from '../../operations/index.js';
 import type { Caller } from '../api/access.js';
 import type { Pools } from '../api/pools.js';
+import { SECURITY } from '../headers.js';
 import { Client, message } from './client.js';
 import { Hub } from './hub.js';
 
@@ -59,8 +60,9 @@ export class Streams {
       const mine = await pools.open(caller.role, book);
       const hub = await this.#hubOf(book);
       const begin = await beginning(mine.database, book, request.headers['last-event-id']);
-      reply.hijack();
       const { raw } = reply;
+      if (raw.destroyed || request.raw.socket.destroyed) return;
+      reply.hijack();
       raw.writeHead(200, { ...headersOf(reply), 'content-type': 'text/event-stream; charset=utf-8' });
       isOpen = true;
       const client = new Client(raw, begin);
@@ -114,7 +116,7 @@ async function beginning(
 
 function headersOf(reply: FastifyReply): Record<string, string> {
   const given = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]);
-  return { ...Object.fromEntries(given), 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+  return { ...SECURITY, ...Object.fromEntries(given), 'x-accel-buffering': 'no' };
 }
 
 /** `/v1/stream`. */
