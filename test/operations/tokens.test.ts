@@ -41,9 +41,7 @@ describe('a token', () => {
     const both = await Promise.allSettled([make(), make()]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect((await refusal(make())).code).toBe('token_name_taken');
-    const [{ token_id }] = (await claire.tokens()).filter(({ name }) => name === 'page') as [
-      { token_id: string },
-    ];
+    const { token_id } = (await claire.tokens()).find(({ name }) => name === 'page')!;
     await claire.revokeToken({ token_id });
     expect((await make()).token_id).not.toBe(token_id);
   });
