@@ -161,7 +161,7 @@ describe('an address', () => {
   ])('%s leads nowhere', async (path) => {
     const { serving } = await listening();
     const socket = dial(serving.port, '127.0.0.1');
-    socket.end(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
     const said = await text(socket);
     expect(said).toMatch(/^HTTP\/1\.1 4\d\d /);
     expect(said).not.toContain('root:');
