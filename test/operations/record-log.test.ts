@@ -165,6 +165,16 @@ describe('the cursor', () => {
     expect(told(await readAll(page.cursor))).toEqual(['order insert open1', 'order insert later1']);
   });
 
+  test('that goes by numbers alone would skip what commits late', async () => {
+    const newest = async () => (await sql<{ id: number }>('select max(id) as id from record_log'))[0]!.id;
+    const end = await holdOpen(database, ['set local search_path to main', insertOrders('late', 1, 1)]);
+    await sql(insertOrders('early', 1, 1));
+    const seen = await newest();
+    await end();
+    expect(await newest()).toBe(seen);
+    expect(told(await readAll())).toEqual(['order insert late1', 'order insert early1']);
+  });
+
   test('skips nothing and tells nothing twice, however transactions open, write, read and end', async () => {
     let run = 0;
     const step = fc.record({
