@@ -1,6 +1,7 @@
+import { type Listed, listBackups } from '../backup/index.js';
 import { setting } from '../config.js';
-import { Database, type Queryable } from '../database/index.js';
-import { diagnose } from '../doctor/index.js';
+import { Database, identifier, type Queryable } from '../database/index.js';
+import { diagnose, lookAtConnections } from '../doctor/index.js';
 import {
   addressGiven,
   archive,
@@ -8,14 +9,20 @@ import {
   build,
   Collector,
   connections,
+  type Machine,
+  machineEndpoints,
+  operationEndpoints,
   operations,
+  Pools,
   poolSource,
   positions,
   profit,
   Requests,
   requireReady,
+  requireTokens,
   riskEvents,
   type Serving,
+  Streams,
   serve,
   trading,
   type UpkeepRuns,
@@ -25,6 +32,8 @@ import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { backupStatusOf } from './backup-status.js';
 import { backupSettings } from './backups.js';
 import type { Invocation } from './command.js';
+import { described } from './commands/backup.js';
+import { accessOf, booksKept, urlOfRole } from './http-access.js';
 import type { Place } from './session.js';
 import { surroundingsOf } from './surroundings.js';
 
@@ -59,6 +68,25 @@ export async function serveHttp(
     ...place.telling,
   });
   const { backups } = await backupSettings(invocation);
+  const pools = new Pools({
+    url: (role, of) => urlOfRole(place, database, role, of),
+    telling: place.telling,
+  });
+  const books = booksKept(database, (of) => place.server !== undefined || of === book);
+  const reader = async (of: string) => (await pools.open('claire_reader', of)).database;
+  const streams = new Streams({ pools, onError: (error) => log.tell('http_failed', { error }) });
+  const api = accessOf(invocation, book, reader, books);
+  const machine: Machine = {
+    database,
+    diagnose: (of) => diagnose(database, of, surroundingsOf(invocation, place, of)),
+    connections: (of) => lookAtConnections(database, of),
+    backups: async (of) => ({
+      ...(await backupStatusOf(backups, of, database)),
+      backups: (await listBackups(backups)).filter((each) => holds(each, of)).map(described),
+    }),
+    books: async () =>
+      (await books()).map(({ book: of, version }) => ({ book: of, version: version ?? null })),
+  };
   const background = backgroundOf(invocation, place, book, { database, backups, log });
   const requests = new Requests();
   const collector = new Collector({
@@ -66,7 +94,7 @@ export async function serveHttp(
     books: (session) => booksOn(place, session, book),
     sections: [trading, positions, profit, riskEvents, operations(), connections, archive],
     sources: [
-      poolSource(() => [...place.pools(), database.stats()]),
+      poolSource(() => [...place.pools(), database.stats(), ...pools.stats()]),
       known.runs.source,
       requests.source,
       background.source,
@@ -75,22 +103,28 @@ export async function serveHttp(
     onError: (part, error) => log.tell('metrics_failed', { part, error }),
   });
   const app = build({
-    ...{ collector, requests },
+    ...{ collector, requests, isPublic: address.isPublic },
+    api: { ...api, streams, endpoints: [...operationEndpoints(pools), ...machineEndpoints(machine)] },
     ready: () => requireReady(database, book),
     onUnknown: (error) => log.tell('http_failed', { error }),
     onRefused: (refusal) => log.tell('http_refused', refusal),
   });
   const close = async () => {
     await background.atRest();
+    await pools.close();
     await database.close();
   };
-  const serving = await serve(app, address).catch(async (error: unknown) => {
+  const listen = async () => {
+    await requireTokens(address, api.isOpen, () => hasToken(database, book));
+    return serve(app, address);
+  };
+  const serving = await listen().catch(async (error: unknown) => {
     await close();
     throw error;
   });
   log.tell('http_started', { url: serving.url });
   const moved = address.isAsked || serving.port === address.port ? '' : ` (${address.port} is taken)`;
-  invocation.out.say(`HTTP is served on ${serving.url}${moved}: /metrics, /healthz and /readyz.`);
+  invocation.out.say(`HTTP is served on ${serving.url}${moved}: /reference says what is there.`);
   return {
     ...serving,
     async close() {
@@ -98,6 +132,17 @@ export async function serveHttp(
       await close();
     },
   };
+}
+
+/** Of one that cannot be read nobody knows whose it is. */
+const holds = ({ side }: Listed, book: string): boolean =>
+  side === undefined || side.books.some((one) => one.book === book);
+
+async function hasToken(database: Database, book: string): Promise<boolean> {
+  const [row] = await database.query<{ has: boolean }>(
+    `select exists (select from ${identifier(book)}.tokens where revoked_at is null) as has`,
+  );
+  return row!.has;
 }
 
 async function booksOn(place: Place, session: Queryable, book: string): Promise<string[]> {

@@ -1,4 +1,6 @@
 import { retentionLaws } from './laws-retention.js';
+import { riskLaws } from './laws-risk.js';
+import { tokenLaws } from './laws-tokens.js';
 
 /**
  * Laws of the record. Each is held by the constraints or trigger laws named with it; a test holds both ends:
@@ -162,6 +164,9 @@ export const laws = {
       'risk_events_pkey',
       'corrections_pkey',
       'permits_pkey',
+      'record_log_pkey',
+      'tokens_pkey',
+      'idempotency_keys_pkey',
       'quarantine_pkey',
       'candles_pkey',
       'position_totals_pkey',
@@ -325,24 +330,6 @@ export const laws = {
     constraints: ['halts_limit_still_broken'],
   },
   ...retentionLaws,
-  halt_impossible: {
-    sentence: 'A halt ends after it begins.',
-    remedy: 'Give an `until` that is later than now (or than `at`).',
-    constraints: ['halts_until_check', 'halts_action_check', 'halts_cause_check'],
-  },
-  time_to_come: {
-    sentence: 'A decision, a halt or a resumption is of now or of before.',
-    remedy: 'Check the clock and the unit of `at`: Unix milliseconds, at most a minute ahead of the server.',
-    constraints: ['risk_time_to_come'],
-  },
-  decision_needs_read_committed: {
-    sentence: 'Limits are not decided by an older moment than the present.',
-    remedy: 'Decide, and place orders that limits may refuse, in a transaction of READ COMMITTED.',
-    constraints: ['decide_reads_committed'],
-  },
-  reservation_stays: {
-    sentence: 'What this order reserves cannot be released.',
-    remedy: 'Cancel it while it is PENDING; `claire reservations list` shows what is reserved.',
-    constraints: ['decisions_reservation', 'decisions_decision_check'],
-  },
+  ...tokenLaws,
+  ...riskLaws,
 } as const;

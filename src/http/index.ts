@@ -1,5 +1,14 @@
-export { addressGiven } from './address.js';
+export { type Address, addressGiven, requireTokens } from './address.js';
+export type { Caller, Token } from './api/access.js';
+export type { Endpoint } from './api/endpoint.js';
+export type { RateOptions } from './api/limits.js';
+export { type Machine, machineEndpoints } from './api/machine.js';
+export { openApi } from './api/openapi.js';
+export { operationEndpoints } from './api/operations.js';
+export { type PoolOptions, Pools } from './api/pools.js';
+export type { ApiOptions } from './api/routes.js';
 export { type AppOptions, build } from './app.js';
 export * from './metrics/index.js';
 export { requireReady } from './ready.js';
 export { type Serving, serve } from './serve.js';
+export { Streams } from './stream/streams.js';

@@ -16,6 +16,7 @@ import {
 import { decisions, notTraded, orderHistory, why } from './lineage.js';
 import { cancelOrder, cancelOrders, fillOrder, fillOrders, rejectOrder, rejectOrders } from './move-order.js';
 import { openTrade, openTrades } from './open-trade.js';
+import { performance } from './performance.js';
 import { placeOrder, placeOrders } from './place-order.js';
 import { profit } from './profit.js';
 import { discardQuarantined, quarantined, releaseQuarantined } from './quarantine.js';
@@ -24,6 +25,7 @@ import { recordCandles } from './record-candles.js';
 import { recordRiskEvent, recordRiskEvents } from './record-risk-event.js';
 import { recordSignal, recordSignals } from './record-signal.js';
 import { summary } from './summary.js';
+import { createToken, revokeToken, tokens } from './tokens.js';
 import { readChecks, verify } from './verify.js';
 
 /** Every verb of Claire, once. The library's methods and the command's reads are made from this. */
@@ -56,6 +58,8 @@ export const operations = {
   correct,
   releaseQuarantined,
   discardQuarantined,
+  createToken,
+  revokeToken,
   signals,
   orders,
   trades,
@@ -77,7 +81,9 @@ export const operations = {
   retentionRuns,
   corrections,
   quarantined,
+  tokens,
   profit,
+  performance,
   summary,
   verify,
 } as const;
@@ -90,6 +96,10 @@ export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';
 export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';
+export type { Page } from './page.js';
+export { type LogEvent, type LogPage, readLog } from './record-log.js';
 export { type Statement, statementsOf } from './statements.js';
 export { type OperationTimings, Timings, type TimingsSnapshot } from './timings.js';
+export { findToken, type TokenFound } from './tokens.js';
+export { type Answer, acting, hashOf, type Once, once, transactionContext } from './transactions.js';
 export { readChecks, verify };

@@ -16,6 +16,7 @@ import {
 } from '../../src/backup/index.js';
 import { removeBackup, writeVerified } from '../../src/backup/repository.js';
 import { openCopySession } from '../../src/database/index.js';
+import { readLog } from '../../src/operations/index.js';
 import { migrate } from '../../src/schema/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
@@ -125,6 +126,26 @@ describe('what somebody added to a book', () => {
       expect(refused.code).toBe('restore_refused');
       expect(refused.message).toContain(`${name}.mine drop constraint mine_id_fkey`);
     });
+  });
+
+  test('credentials and the log are in no backup, and who read the log before a restore is told that it missed something', async () => {
+    const name = await book.bookAt();
+    await book.sql(SIGNAL, name);
+    await book.sql(`select create_token('bcdfghjkmnpq', 'n', 'claire', sha256('x'))`, name);
+    await book.sql(`select keep_answer('c', 'k', 'h', 200, '{}')`, name);
+    await book.sql(`select halt_trading('h')`, name);
+    const { cursor } = await readLog(book.database, name, { limit: 10 });
+    const taken = await takeLogical(book, await backupsDirectory(), { book: name });
+    const target = { admin: book.database, url: book.url, book: `${name}_new` };
+    await openBackup(taken, here, async (opened) => {
+      await restoreBook(opened, name, target);
+      await restoreBook(opened, name, { ...target, book: name }, { replace: true });
+    });
+    const held = `select (select count(*) from tokens) as tokens, (select count(*) from idempotency_keys) as keys,
+      (select count(*) from halts) as halts, (select count(*) from record_log) as log`;
+    expect(await book.sql(held, target.book)).toEqual([{ tokens: 0, keys: 0, halts: 1, log: 1 }]);
+    expect(await book.sql(held, name)).toEqual([{ tokens: 1, keys: 1, halts: 1, log: 1 }]);
+    expect(await readLog(book.database, name, { after: cursor, limit: 10 })).toMatchObject({ gap: true });
   });
 
   test('rows that a policy hides are an error, and not rows that are not there', async () => {

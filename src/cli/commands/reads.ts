@@ -1,20 +1,22 @@
 import type { Option } from 'commander';
 import type { z } from 'zod';
 import type { Claire } from '../../claire.js';
+import type { Login } from '../../database/embedded/index.js';
 import { parseJson } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
-import { type AnyOperation, type Operations, operations } from '../../operations/index.js';
+import { type AnyOperation, type Operations, operations, type Page } from '../../operations/index.js';
 import { parseInput } from '../../operations/operation.js';
+import { innermost } from '../../operations/shapes.js';
 import { type AddCommand, type CommandSpec, defineCommand, type Invocation, option } from '../command.js';
 import { MOMENTS, momentGiven } from '../moments.js';
 import { counted, csv, list, table } from '../print.js';
-import { columnsOf, formatCell, innermost, type Row } from '../rows.js';
+import { columnsOf, formatCell, type Row } from '../rows.js';
 import { withBook } from '../session.js';
 
 /** Reads that have a command of their own, which says more than a list of rows. */
 const ELSEWHERE = [
   ...['summary', 'verify', 'quarantined', 'limits', 'limitsHistory', 'capital', 'riskState'],
-  ...['reservations', 'why', 'notTraded', 'horizons', 'retentionRuns'],
+  ...['reservations', 'why', 'notTraded', 'horizons', 'retentionRuns', 'tokens'],
 ];
 
 /** Reads that are also for a spreadsheet. */
@@ -47,11 +49,19 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
     ['corrections --table trades --law closed_trades_have_their_profit', 'profits that a migration mended'],
     ['corrections --csv > corrections.csv', 'every column, for a spreadsheet'],
   ],
+  performance: [
+    ['performance --since 30d', 'win rate, profit factor and drawdown of a month'],
+    ['performance --json', 'with the equity curve, the days and the symbols, for a program'],
+  ],
   profit: [['profit --since 2024-01-01 --until 2025-01-01', 'what a year brought']],
 };
 
 /** Of a state, when it was recorded is what people ask. */
-const APPEARANCES: Record<string, Partial<Appearance>> = { orderHistory: { hidden: ['id'] } };
+const APPEARANCES: Record<string, Partial<Appearance>> = {
+  orderHistory: { hidden: ['id'] },
+  // Hundreds of points are for a page.
+  performance: { hidden: ['equity', 'daily', 'by_symbol'] },
+};
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
@@ -82,7 +92,11 @@ interface Appearance {
 }
 
 /** A read of the registry as a command. */
-export function readCommand(verb: keyof Operations, appearance: Partial<Appearance> = {}): AddCommand {
+export function readCommand(
+  verb: keyof Operations,
+  appearance: Partial<Appearance> = {},
+  login: Login = 'claire_reader',
+): AddCommand {
   const operation: AnyOperation = operations[verb];
   const usage = kebab(verb);
   const as: Appearance = {
@@ -119,8 +133,8 @@ export function readCommand(verb: keyof Operations, appearance: Partial<Appearan
       );
       // Before anything is opened or started: a typing error should cost nothing.
       parseInput(operation.input, input);
-      const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Row[]>)(input);
-      const result = await withBook(invocation, 'claire_reader', read);
+      const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Page<Row>>)(input);
+      const result = await withBook(invocation, login, read);
       print(invocation, as, operation.result as z.ZodObject, result);
       return undefined;
     },
@@ -131,12 +145,16 @@ function print(
   { out, options, globals }: Invocation,
   { rows, hidden, sparse }: Appearance,
   shape: z.ZodObject,
-  result: Row | Row[],
+  result: Row | Page<Row>,
 ): void {
   const columns = columnsOf(shape);
   if (!Array.isArray(result)) {
     out.answer(result, () =>
-      list(columns.map((column) => [column.name, formatCell(column, result[column.name])])),
+      list(
+        columns
+          .filter(({ name }) => !hidden.includes(name))
+          .map((column) => [column.name, formatCell(column, result[column.name])]),
+      ),
     );
     return;
   }
@@ -157,7 +175,7 @@ function print(
     );
     const cells = result.map((row) => shown.map((column) => formatCell(column, row[column.name])));
     const head = shown.map((column) => column.name);
-    const limited = result.length === Number(options.limit ?? 100) ? ' (more with --limit)' : '';
+    const limited = result.next ? ` (more with --limit, or --after ${result.next})` : '';
     return `${table(head, cells)}\n${counted(result.length, 'row')}${limited}`;
   });
 }
@@ -167,6 +185,7 @@ const PLACEHOLDERS: Record<string, string> = {
   until: 'time',
   contains: 'json',
   limit: 'rows',
+  after: 'cursor',
 };
 
 function filterFlag(key: string, schema: z.ZodType, flags?: string): { key: string; flag: Option } {

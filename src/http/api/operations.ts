@@ -1,0 +1,100 @@
+import type { z } from 'zod';
+import { signed } from '../../claire.js';
+import { type Database, toJson } from '../../database/index.js';
+import { ClaireError } from '../../errors/index.js';
+import {
+  type AnyOperation,
+  acting,
+  bindOperation,
+  type Context,
+  hashOf,
+  once,
+  operations,
+} from '../../operations/index.js';
+import { requireFew } from './body.js';
+import type { Call, Endpoint } from './endpoint.js';
+import type { Pools } from './pools.js';
+import { inputOf, refusal } from './query.js';
+import { answersRows, type Name, ROUTES, type Route } from './table.js';
+
+/** The verbs of the registry as addresses. */
+export const operationEndpoints = (pools: Pools): Endpoint[] =>
+  ROUTES.map((route) => (route.method === 'GET' ? readOf(route, pools) : writeOf(route, pools)));
+
+const verbOf = (name: Name): AnyOperation => operations[name];
+
+type Verbs = Record<Name, (input: unknown) => Promise<unknown>>;
+
+function readOf({ path, one }: Route, pools: Pools): Endpoint {
+  const name = one!;
+  const { summary, input, result } = verbOf(name);
+  return {
+    ...{ method: 'GET', path, summary, result },
+    query: input as z.ZodObject,
+    answers: 'after' in (input as z.ZodObject).shape || answersRows(name) ? 'rows' : 'value',
+    async answer({ caller, book, query, params }) {
+      const given = inputOf(input as z.ZodObject, { ...query, ...params });
+      const { claire } = await pools.open(caller.role, book);
+      return (claire as unknown as Verbs)[name](given);
+    },
+  };
+}
+
+function writeOf(route: Route, pools: Pools): Endpoint {
+  const { path, one, many, by } = route;
+  const single = one === undefined ? undefined : verbOf(one);
+  const batch = many === undefined ? undefined : verbOf(many);
+  return {
+    ...{ method: 'POST', path, summary: (single ?? batch)!.summary },
+    ...(single ? { one: single.input as z.ZodType } : {}),
+    ...(batch ? { many: batch.input as z.ZodType } : {}),
+    answers: single ? 'value' : 'rows',
+    result: (single ?? batch)!.result,
+    async answer(call) {
+      const name = nameOf(route, call.body);
+      const { claire, database } = await pools.open(roleOf(call, by), call.book);
+      const { token_id, name: token } = call.caller;
+      const actor = token_id === undefined ? undefined : token;
+      if (call.key !== undefined) return answerOnce(database, call, { name, path, actor });
+      if (actor === undefined) return (claire as unknown as Verbs)[name](call.body);
+      return acting(database, call.book, actor, (context) => run(context, name, call.body));
+    },
+  };
+}
+
+const run = (context: Context, name: Name, body: unknown): Promise<unknown> =>
+  bindOperation(verbOf(name), { ...context, database: signed(context.database, name) })(body);
+
+interface Asked {
+  name: Name;
+  path: string;
+  actor: string | undefined;
+}
+
+/** With a key it is done once, however often it is sent. */
+async function answerOnce(database: Database, call: Call, { name, path, actor }: Asked): Promise<unknown> {
+  // Its answer would be kept, and the secret in it.
+  if (name === 'createToken') throw refusal('Idempotency-Key', 'a token is shown once and never again');
+  const { book, body } = call;
+  const asked = {
+    ...{ key: call.key!, caller: call.caller.token_id ?? call.caller.name },
+    ...{ hash: hashOf(path, book, toJson(body)), actor },
+  };
+  const work = async (context: Context) => ({ status: 200, body: await run(context, name, body) });
+  return (await once(database, book, asked, work)).body;
+}
+
+/** Without a token it is the login whose part the write is, where that was allowed. */
+function roleOf({ caller }: Call, by: Route['by']): Route['by'] {
+  if (caller.token_id !== undefined) return caller.role;
+  if (caller.isOpen) return by;
+  throw new ClaireError('http_token_missing', { found: 'Without one this machine may read.' });
+}
+
+function nameOf({ one, many }: Route, body: unknown): Name {
+  if (Array.isArray(body)) requireFew(body);
+  const name = Array.isArray(body) ? many : one;
+  if (name !== undefined) return name;
+  const found = one === undefined ? 'A batch is an array.' : 'The body is an object here, no array.';
+  throw new ClaireError('input_invalid', { found });
+}
