@@ -1,0 +1,199 @@
+import { get, type Rows, type Value } from '../api.js';
+import { count } from '../exact.js';
+import { type Loaded, useLoad } from '../load.js';
+import type { Backups, Connections, Diagnosis, Doctor, Horizon, RetentionRun } from '../record.js';
+import { bytes, span } from '../time.js';
+import { Bar } from '../ui/bars.js';
+import { Answer, Command, Empty, Panel } from '../ui/panel.js';
+import { Age, Facts, When, words } from '../ui/values.js';
+import { Latency } from './machine-latency.js';
+
+export function Machine() {
+  return (
+    <div class="split">
+      <div class="stack">
+        <TheDoctor />
+        <Latency />
+      </div>
+      <div class="stack">
+        <ConnectionsOf />
+        <BackupsOf />
+        <Retention />
+      </div>
+    </div>
+  );
+}
+
+function TheDoctor() {
+  const report = useLoad('doctor', (caller) => get<Value<Doctor>>(caller, '/v1/doctor'), {
+    every_ms: 60_000,
+  });
+  return (
+    <Panel
+      title="The doctor"
+      unit="checks of the record and its server"
+      tall="high"
+      at_ms={report.data?.value.at_ms}
+    >
+      <Answer of={report}>{({ value }) => <Findings of={value} />}</Answer>
+    </Panel>
+  );
+}
+
+/** What is not well first. */
+const ORDER: readonly Diagnosis['result'][] = ['fail', 'warn', 'skipped', 'ok'];
+const MARKS: Record<Diagnosis['result'], string> = {
+  ok: '✓ ok',
+  warn: '! warn',
+  fail: '✗ fail',
+  skipped: '– skipped',
+};
+
+function Findings({ of: { checks, counts, book, server_version_num } }: { of: Doctor }) {
+  const sorted = [...checks].sort((a, b) => ORDER.indexOf(a.result) - ORDER.indexOf(b.result));
+  return (
+    <>
+      <p class="sums">
+        <b>{counts.fail}</b> failed, <b>{counts.warn}</b> to look at, <b>{counts.ok}</b> well,{' '}
+        <b>{counts.skipped}</b> skipped; book {book} on PostgreSQL {Math.floor(server_version_num / 10_000)}.
+        {server_version_num % 10_000}
+      </p>
+      <ul class="findings">
+        {sorted.map(({ check, result, sentence, remedy, threshold }) => (
+          <li key={check}>
+            <span class={`tag ${result}`}>{MARKS[result]}</span>
+            <div>
+              <p>{sentence}</p>
+              {result !== 'ok' && (
+                <p class="note">
+                  {words(check)}: {threshold}
+                </p>
+              )}
+              {remedy && 'command' in remedy && <Command text={remedy.command} />}
+              {remedy && 'fix' in remedy && <Command text={`claire doctor --fix ${check}`} />}
+              {remedy && 'decide' in remedy && <p class="note">{remedy.decide}</p>}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function ConnectionsOf() {
+  const report = useLoad('connections', (caller) => get<Value<Connections>>(caller, '/v1/connections'), {
+    every_ms: 10_000,
+  });
+  return (
+    <Panel title="Connections" unit="of the budget" tall="middle" at_ms={report.at_ms}>
+      <Answer of={report}>
+        {({ value: { budget, roles, missing } }) => (
+          <>
+            <Bar label="All" used={String(budget.connections)} limit={String(budget.limit)} />
+            {roles.map(({ role, connections, expected }) => (
+              <Bar key={role} label={role} used={String(connections)} limit={String(expected.most)} />
+            ))}
+            {missing.map((sentence) => (
+              <p key={sentence} class="note">
+                {sentence}
+              </p>
+            ))}
+          </>
+        )}
+      </Answer>
+    </Panel>
+  );
+}
+
+function BackupsOf() {
+  const backups = useLoad('backups', (caller) => get<Rows<Backups>>(caller, '/v1/backups'), {
+    every_ms: 60_000,
+  });
+  return (
+    <Panel title="Backups" unit="restored and compared" tall="middle" at_ms={backups.at_ms}>
+      <Answer of={backups}>{({ rows }) => <ListOfBackups rows={rows} />}</Answer>
+    </Panel>
+  );
+}
+
+const SHOWN_BACKUPS = 8;
+
+function ListOfBackups({ rows }: { rows: readonly Backups[] }) {
+  if (rows.length === 0)
+    return (
+      <Empty command="claire backup create">
+        There is no backup. One is restored right after it was taken.
+      </Empty>
+    );
+  const verified = rows.filter(({ verified_at_ms }) => verified_at_ms !== null);
+  return (
+    <>
+      <p class="big">
+        {verified.length === 0 ? (
+          '✗ none verified'
+        ) : (
+          <Age at_ms={Math.max(...verified.map(({ taken_ms }) => taken_ms))} />
+        )}
+      </p>
+      <p class="note">the last one that was restored and found right</p>
+      <ul class="log">
+        {rows.slice(0, SHOWN_BACKUPS).map(({ name, kind, taken_ms, bytes: size, verified_at_ms }) => (
+          <li key={name}>
+            <span class={`tag ${verified_at_ms === null ? 'warn' : 'ok'}`}>
+              {verified_at_ms === null ? 'not verified' : '✓ verified'}
+            </span>{' '}
+            <When at_ms={taken_ms} /> {kind}, {bytes(size)}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Retention() {
+  const horizons = useLoad('horizons', (caller) => get<Rows<Horizon>>(caller, '/v1/horizons'), {
+    every_ms: 60_000,
+  });
+  const runs = useLoad(
+    'retention',
+    (caller) => get<Rows<RetentionRun>>(caller, '/v1/retention-runs', { limit: 4 }),
+    {
+      every_ms: 60_000,
+    },
+  );
+  return (
+    <Panel title="Retention" unit="kept after recording" tall="middle" at_ms={horizons.at_ms}>
+      <Answer of={horizons}>
+        {({ rows }) => (
+          <Facts
+            of={rows.map(({ table_name, keep_seconds }) => [
+              words(table_name),
+              keep_seconds === null ? 'for ever' : span(keep_seconds * 1000),
+            ])}
+          />
+        )}
+      </Answer>
+      <Runs of={runs} />
+    </Panel>
+  );
+}
+
+const Runs = ({ of }: { of: Loaded<Rows<RetentionRun>> }) => (
+  <Answer of={of}>
+    {({ rows }) =>
+      rows.length === 0 ? (
+        <Empty command="claire retention run --dry-run">
+          It has not run yet; `claire up` runs it hourly.
+        </Empty>
+      ) : (
+        <ul class="log">
+          {rows.map(({ id, table_name, outcome, removed, ended_at }) => (
+            <li key={id}>
+              {words(table_name)}: {outcome}, {count(removed)} rows left <Age at_ms={ended_at} />
+            </li>
+          ))}
+        </ul>
+      )
+    }
+  </Answer>
+);

@@ -1,0 +1,169 @@
+import { useMemo, useRef, useState } from 'preact/hooks';
+import { get, type Rows } from '../api.js';
+import { count, multiply, negate, subtract, sum } from '../exact.js';
+import { keyOf, type LastPrice, live } from '../live.js';
+import { useLoad } from '../load.js';
+import type { Position, Signal } from '../record.js';
+import { useCaller } from '../session.js';
+import { useStore } from '../store.js';
+import { Empty, Failure, Panel, Skeleton } from '../ui/panel.js';
+import { type Column, Table } from '../ui/table.js';
+import { Age, Gain, None, Num, SideOf } from '../ui/values.js';
+
+export function Positions() {
+  const loaded = useLoad('positions', live.readPositions);
+  const positions = useStore(live.positions);
+  const connection = useStore(live.connection);
+  const [wanted, want] = useState('');
+  const { prices, onShown } = usePrices();
+  const rows = useMemo(() => sorted([...(positions?.values() ?? [])], wanted), [positions, wanted]);
+  const total = useMemo(
+    () => sum([...(positions?.values() ?? [])].map((one) => one.total_value_usd)),
+    [positions],
+  );
+  return (
+    <Panel
+      title="Open positions"
+      unit="exact at commit"
+      tall="high"
+      class="positions"
+      isLive={connection.state === 'live'}
+      at_ms={loaded.at_ms}
+      actions={
+        <input
+          type="search"
+          aria-label="Symbol"
+          placeholder="Symbol"
+          value={wanted}
+          onInput={({ currentTarget }) => want(currentTarget.value)}
+        />
+      }
+    >
+      {loaded.error && <Failure error={loaded.error} again={loaded.again} isOld={positions !== undefined} />}
+      {!positions && !loaded.error && <Skeleton />}
+      {positions && (
+        <>
+          <p class="sums">
+            <b>{count(positions.size)}</b> positions, <Num of={total} decimals={2} unit="at entry" />
+          </p>
+          {positions.size === 0 ? (
+            <Empty command="claire trades --status OPEN">
+              No position is open. One appears here with the commit that opens a trade.
+            </Empty>
+          ) : (
+            <Table
+              label="Open positions"
+              columns={columnsWith(prices)}
+              rows={rows}
+              keyOf={keyOf}
+              most={16}
+              onShown={onShown}
+            />
+          )}
+        </>
+      )}
+    </Panel>
+  );
+}
+
+const sorted = (positions: Position[], wanted: string): Position[] =>
+  positions
+    .filter(({ symbol }) => symbol.toLowerCase().includes(wanted.trim().toLowerCase()))
+    .sort((a, b) => (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : a.side < b.side ? -1 : 1));
+
+const columnsWith = (prices: ReadonlyMap<string, LastPrice>): Column<Position>[] => [
+  { title: 'Symbol', width: 'minmax(84px, 1fr)', cell: ({ symbol }) => <b>{symbol}</b> },
+  { title: 'Side', width: '66px', cell: ({ side }) => <SideOf side={side} /> },
+  {
+    ...{ title: 'Quantity', width: 'minmax(92px, 1fr)', isNumber: true },
+    cell: ({ total_quantity }) => <Num of={total_quantity} />,
+  },
+  {
+    ...{ title: 'Entry, average', width: 'minmax(104px, 1fr)', isNumber: true, onWide: true },
+    cell: ({ avg_entry_price }) => <Num of={avg_entry_price} decimals={8} />,
+  },
+  {
+    ...{ title: 'Value at entry', width: 'minmax(92px, 1fr)', isNumber: true, onWide: true },
+    cell: ({ total_value_usd }) => <Num of={total_value_usd} decimals={2} fixed={2} />,
+  },
+  {
+    ...{ title: 'Last price', width: 'minmax(92px, 1fr)', isNumber: true, onWide: true },
+    cell: ({ symbol }) => <Num of={prices.get(symbol)?.price} />,
+  },
+  {
+    ...{ title: 'Unrealized', width: 'minmax(92px, 1fr)', isNumber: true },
+    cell: (position) => <Unrealized position={position} last={prices.get(position.symbol)} />,
+  },
+  {
+    ...{ title: 'Price of', width: '84px', onWide: true, isNumber: true },
+    cell: ({ symbol }) => <Age at_ms={prices.get(symbol)?.at_ms} />,
+  },
+  {
+    ...{ title: 'Last entry', width: '84px', onWide: true, isNumber: true },
+    cell: ({ last_entry }) => <Age at_ms={last_entry} />,
+  },
+];
+
+/** (last price − average entry) × quantity, the other way round for what was sold. */
+function Unrealized({ position, last }: { position: Position; last: LastPrice | undefined }) {
+  const { side, total_quantity, total_value_usd } = position;
+  if (!last) return <None />;
+  const gain = subtract(multiply(last.price, total_quantity), total_value_usd);
+  return <Gain of={side === 'BUY' ? gain : negate(gain)} decimals={2} fixed={2} />;
+}
+
+/** At once at most this many; the rest of what is seen follows. */
+const AT_ONCE = 4;
+
+/** The last price of each symbol that is seen: the newest signal's, unless a trade told a newer one since. */
+function usePrices(): {
+  prices: ReadonlyMap<string, LastPrice>;
+  onShown: (rows: readonly Position[]) => void;
+} {
+  const caller = useCaller();
+  const told = useStore(live.prices);
+  const [read, setRead] = useState<ReadonlyMap<string, LastPrice>>(new Map());
+  const asked = useRef({ book: caller.book, symbols: new Set<string>(), queue: [] as string[], running: 0 });
+  if (asked.current.book !== caller.book) {
+    asked.current = { book: caller.book, symbols: new Set(), queue: [], running: 0 };
+  }
+  const work = asked.current;
+
+  async function next(): Promise<void> {
+    const symbol = work.queue.pop();
+    if (symbol === undefined || work.running >= AT_ONCE) {
+      if (symbol !== undefined) work.queue.push(symbol);
+      return;
+    }
+    work.running++;
+    try {
+      const { rows } = await get<Rows<Signal>>(caller, '/v1/signals', { symbol, limit: 1 });
+      const [signal] = rows;
+      if (signal && work === asked.current)
+        setRead((before) => new Map(before).set(symbol, { price: signal.price, at_ms: signal.timestamp }));
+    } catch {
+      // Without it there is no last price to show; the position itself stands.
+      work.symbols.delete(symbol);
+    } finally {
+      work.running--;
+    }
+    await next();
+  }
+
+  function onShown(rows: readonly Position[]): void {
+    for (const { symbol } of rows) {
+      if (work.symbols.has(symbol)) continue;
+      work.symbols.add(symbol);
+      work.queue.push(symbol);
+    }
+    for (let free = AT_ONCE - work.running; free > 0; free--) void next();
+  }
+
+  const prices = useMemo(() => {
+    const both = new Map(read);
+    for (const [symbol, price] of told)
+      if ((both.get(symbol)?.at_ms ?? 0) <= price.at_ms) both.set(symbol, price);
+    return both;
+  }, [read, told]);
+  return { prices, onShown };
+}
