@@ -29,19 +29,12 @@ export function App() {
   useEffect(() => {
     document.title = `${TITLES[view]} – Claire`;
   }, [view]);
-  const me = useLoad('me', (as) => get<Value<Me> | Me>(as, '/v1/me').then(valueOf));
+  const me = useLoad('me', (as) => get<Value<Me> | Me>(as, '/v1/me').then(answerIn));
   return (
     <>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          document.getElementById('main')?.focus();
-        }}
-      >
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <header class="top">
         <span class="brand">Claire</span>
         <Tabs view={view} />
@@ -65,7 +58,7 @@ export function App() {
   );
 }
 
-const valueOf = <Of extends object>(answer: Value<Of> | Of): Of =>
+const answerIn = <Of extends object>(answer: Value<Of> | Of): Of =>
   'value' in answer ? answer.value : answer;
 
 /** Arrow keys move between the views, as in tabs everywhere. */
