@@ -161,7 +161,9 @@ export function claireOn(database: Database, book: string, service?: string): Cl
     book,
     transaction: (work, transactionOptions) =>
       turn(() =>
-        database.transaction((t) => {
+        database.transaction(async (t) => {
+          const actor = transactionOptions?.actor;
+          if (actor !== undefined) await t.query("select set_config('claire.actor', $1, true)", [actor]);
           const context = inTransaction(t, quoted);
           return work(verbs(() => context, oneAtATime(), timings));
         }, transactionOptions),

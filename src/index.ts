@@ -6,4 +6,4 @@ export { LATENCY_BUCKETS_MS } from './domain/latency.js';
 export type { Milliseconds, TimeInput } from './domain/time.js';
 export type { OrderStatus, RiskEventType, Side, TradeStatus } from './domain/vocabulary.js';
 export { ClaireError, type ErrorCode } from './errors/index.js';
-export type { OperationTimings, Outcome, Recorded, TimingsSnapshot } from './operations/index.js';
+export type { OperationTimings, Outcome, Page, Recorded, TimingsSnapshot } from './operations/index.js';

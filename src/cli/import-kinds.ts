@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { json } from '../operations/fields.js';
 import { type AnyOperation, type Operations, operations } from '../operations/index.js';
+import { innermost } from '../operations/shapes.js';
 import type { Columns } from '../services/index.js';
-import { innermost } from './rows.js';
 
 /** Something that a file may hold. */
 export interface Kind {

@@ -2,8 +2,8 @@ import type { Claire } from '../claire.js';
 import { toIso } from '../domain/time.js';
 import { out } from '../operations/fields.js';
 import { LIMITS } from '../operations/index.js';
+import { innermost, isOf } from '../operations/shapes.js';
 import { list } from './print.js';
-import { innermost, isOf } from './rows.js';
 
 export type LimitsRow = Awaited<ReturnType<Claire['limits']>>[number];
 export type RiskState = Awaited<ReturnType<Claire['riskState']>>;

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { toJson } from '../database/index.js';
 import { toIso } from '../domain/time.js';
 import { out } from '../operations/fields.js';
+import { isOf } from '../operations/shapes.js';
 
 export type Row = Record<string, unknown>;
 
@@ -23,17 +24,4 @@ export function formatCell(column: Column, value: unknown): string {
   if (column.isTime) return toIso(value as number);
   if (Array.isArray(value)) return value.join(', ');
   return typeof value === 'object' ? toJson(value) : String(value);
-}
-
-/** The field itself, without what makes it optional. */
-export function innermost(field: z.ZodType): z.ZodType {
-  const wrapped = (field as z.ZodType & { unwrap?: () => z.ZodType }).unwrap?.();
-  return wrapped ? innermost(wrapped) : field;
-}
-
-/** Whether a field is of a kind, whatever description it was given since, and also where it may be absent. */
-export function isOf(field: z.core.$ZodType, kind: z.core.$ZodType): boolean {
-  if (field === kind) return true;
-  const { parent, def } = field._zod as { parent?: z.core.$ZodType; def: { innerType?: z.core.$ZodType } };
-  return (parent !== undefined && isOf(parent, kind)) || (!!def.innerType && isOf(def.innerType, kind));
 }

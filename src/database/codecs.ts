@@ -1,4 +1,4 @@
-import { isSafeNumber, parse, stringify } from 'lossless-json';
+import { isSafeNumber, LosslessNumber, parse, stringify } from 'lossless-json';
 import { types } from 'pg';
 import { trimDecimal } from '../domain/decimal.js';
 
@@ -7,6 +7,12 @@ const { INT8, JSON: JSON_TYPE, JSONB, NUMERIC, TIMESTAMP, TIMESTAMPTZ } = types.
 /** A JSON text as a value. A number that a float cannot hold arrives as its decimal text, never rounded. */
 export const parseJson = (text: string): unknown =>
   parse(text, null, { parseNumber: (digits) => (isSafeNumber(digits) ? Number(digits) : digits) });
+
+/** As that, where a number that a float cannot hold arrives as a LosslessNumber: `toJson` writes it as a number again. */
+export const parseJsonByDigits = (text: string): unknown =>
+  parse(text, null, {
+    parseNumber: (digits) => (isSafeNumber(digits) ? Number(digits) : new LosslessNumber(digits)),
+  });
 
 /** A JSON text as a value that `toJson` writes again with every digit: its numbers stay what they are in the text. */
 export const parseJsonExactly = (text: string): unknown => parse(text);

@@ -1,6 +1,6 @@
 export { type BareClient, type BarePool, barePool, connectBare, copyIn } from './bare.js';
 export { type BaseBackup, type BaseBackupOptions, type BasePart, baseBackup } from './base-backup.js';
-export { parseJson, parseJsonExactly, toArrayText, toJson } from './codecs.js';
+export { parseJson, parseJsonByDigits, parseJsonExactly, toArrayText, toJson } from './codecs.js';
 export { forPrograms, parseDatabaseUrl, redact, withDatabase } from './connection-string.js';
 export { type CopySession, openCopySession } from './copy-session.js';
 export {

@@ -9,9 +9,9 @@ export const httpSituations = {
     exit: EXIT.unavailable,
   },
   http_not_loopback: {
-    sentence: 'HTTP is served on a loopback address only, as long as it asks nobody who they are.',
+    sentence: 'HTTP is served on a loopback address only, as long as the book has no token to ask for.',
     remedy:
-      'Name 127.0.0.1, [::1] or localhost; from another machine come through a tunnel: `ssh -L 4400:127.0.0.1:4400 HOST`.',
+      'Make a token with `claire tokens create`; or name 127.0.0.1 and come through a tunnel: `ssh -L 4400:127.0.0.1:4400 HOST`.',
     status: 422,
     exit: EXIT.input,
   },
@@ -21,9 +21,46 @@ export const httpSituations = {
     status: 421,
     exit: EXIT.refused,
   },
+  http_origin_refused: {
+    sentence: 'The request comes from a page of another origin.',
+    remedy: 'Name that origin with --cors, if the page is yours.',
+    status: 403,
+    exit: EXIT.refused,
+  },
+  http_token_missing: {
+    sentence: 'This needs a token.',
+    remedy:
+      'Make one with `claire tokens create NAME --role ROLE` and send it as `Authorization: Bearer TOKEN`.',
+    status: 401,
+    exit: EXIT.refused,
+  },
+  http_token_refused: {
+    sentence: 'There is no such token, or it was revoked.',
+    remedy: 'See `claire tokens list`; a token is of one book.',
+    status: 401,
+    exit: EXIT.refused,
+  },
+  http_rate_limited: {
+    sentence: 'Too many requests came with this token.',
+    remedy: 'Wait as long as Retry-After says; hand many items over as one batch.',
+    status: 429,
+    exit: EXIT.unavailable,
+  },
+  http_overloaded: {
+    sentence: 'More requests are under way than can be answered in time. This one was not begun.',
+    remedy: 'Send it again after Retry-After; hand many items over as one batch.',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
+  http_too_large: {
+    sentence: 'The request is larger than is taken at once.',
+    remedy: 'Send it in parts: 1 MB, 5,000 items and 32 levels of JSON are taken.',
+    status: 413,
+    exit: EXIT.input,
+  },
   http_route_missing: {
     sentence: 'There is nothing under this address.',
-    remedy: 'GET /healthz, /readyz or /metrics.',
+    remedy: 'See /reference, or /openapi.json.',
     status: 404,
     exit: EXIT.input,
   },

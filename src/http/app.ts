@@ -1,6 +1,9 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { ClaireError } from '../errors/index.js';
 import { isLoopbackName } from './address.js';
+import { isOfThisMachine } from './api/access.js';
+import type { Endpoint } from './api/endpoint.js';
+import { type ApiOptions, addApi } from './api/routes.js';
 import type { Collector, Requests } from './metrics/index.js';
 import { problemOf, rawProblem, sendProblem } from './problems.js';
 import { addHealth } from './routes/health.js';
@@ -13,20 +16,42 @@ export interface AppOptions {
   ready: () => Promise<void>;
   /** Told of errors that are not in the catalogue. */
   onUnknown: (error: unknown) => void;
+  /** What is under /v1. */
+  api?: ApiOptions & { endpoints: readonly Endpoint[] };
+  /** Whether other machines reach it. They show a token, whatever they call it. */
+  isPublic?: boolean;
   /** Told of requests that are refused before they reach a route. */
   onRefused?: (refusal: { code: string; host: string }) => void;
 }
 
-/** No route of these reads a body, and no header of theirs is long. */
+/** Without a body that somebody asks for. */
 const MOST_BODY_BYTES = 64 * 1024;
 const REQUEST_MS = 10_000;
+/** Who sends a header a minute keeps a connection for ever: looked for each second, and ended. */
+const HEADERS_MS = 5000;
+const LOOK_MS = 1000;
+/** Streams and whoever asks beside them. */
+const MOST_CONNECTIONS = 1000;
+
+/** A page of ours loads what is ours, and no other page shows it or reads from it. */
+const HEADERS: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+};
 
 /** Everything that is served, apart from listening. */
-export function build({ collector, requests, ready, onUnknown, onRefused }: AppOptions): FastifyInstance {
+export function build(options: AppOptions): FastifyInstance {
+  const { collector, requests, ready, onUnknown, onRefused, api, isPublic = false } = options;
   const app = fastify({
     logger: false,
     bodyLimit: MOST_BODY_BYTES,
     requestTimeout: REQUEST_MS,
+    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: LOOK_MS },
     // Who keeps a connection open without asking is not waited for when it ends.
     forceCloseConnections: 'idle',
     frameworkErrors: (error, _, reply) => void sendProblem(reply, problemOf(error, onUnknown)),
@@ -41,19 +66,24 @@ export function build({ collector, requests, ready, onUnknown, onRefused }: AppO
     const found = `${method} ${url.split('?')[0]}.`;
     return sendProblem(reply, problemOf(new ClaireError('http_route_missing', { found }), onUnknown));
   });
+  app.server.maxConnections = MOST_CONNECTIONS;
   app.addHook('onRequest', async ({ headers: { host } }) => {
-    if (isLoopbackName(host)) return;
+    if (isPublic || isLoopbackName(host)) return;
     onRefused?.({ code: 'http_host_refused', host: String(host ?? '') });
     throw new ClaireError('http_host_refused');
   });
   app.addHook('onSend', async (_, reply) => {
-    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    for (const [name, value] of Object.entries(HEADERS))
+      if (!reply.hasHeader(name)) reply.header(name, value);
   });
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode }) => {
     // The pattern and not the address: as many lines as there are routes, whatever is asked for.
     requests.add({ method, route: routeOptions.url ?? 'none', status: String(statusCode) });
   });
   addHealth(app, ready);
-  addMetrics(app, collector);
+  addMetrics(app, collector, (request) => {
+    if (isPublic && !isOfThisMachine(request)) throw new ClaireError('http_token_missing');
+  });
+  if (api) addApi(app, api.endpoints, api);
   return app;
 }

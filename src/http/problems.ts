@@ -5,6 +5,9 @@ import { ClaireError } from '../errors/index.js';
 /** RFC 9457. */
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8';
 
+/** What is away for a moment is asked again soon. */
+const RETRY_AFTER_SECONDS = 1;
+
 /** An error as a document: the catalogue's code and remedy, and nothing of what is not in the catalogue. */
 export interface Problem {
   type: string;
@@ -13,18 +16,22 @@ export interface Problem {
   detail: string;
   code: string;
   remedy: string;
+  /** The law that refused, by its name in the database. */
+  law?: string;
+  details?: Record<string, unknown>;
 }
 
 /** `onUnknown`: told of what is no error of Claire's, of which the caller learns nothing. */
-export function problemOf(error: unknown, onUnknown: (error: unknown) => void): Problem & { law?: string } {
+export function problemOf(error: unknown, onUnknown: (error: unknown) => void): Problem {
   const known = error instanceof ClaireError ? error : ofFramework(error);
   if (!known) onUnknown(error);
-  const { code, message, remedy, status, law } = known ?? new ClaireError('http_failed');
+  const { code, message, remedy, status, law, details } = known ?? new ClaireError('http_failed');
   return {
     type: `urn:claire:error:${code}`,
     title: STATUS_CODES[status] ?? 'Error',
     ...{ status, detail: message, code, remedy },
     ...(law === undefined ? {} : { law }),
+    ...(details === undefined ? {} : { details }),
   };
 }
 
@@ -32,14 +39,20 @@ export function problemOf(error: unknown, onUnknown: (error: unknown) => void): 
 function ofFramework(error: unknown): ClaireError | undefined {
   const { statusCode = 500, message } = error as { statusCode?: number; message?: string };
   if (statusCode < 400 || statusCode >= 500) return undefined;
-  return new ClaireError('http_request_invalid', {
+  return new ClaireError(statusCode === 413 ? 'http_too_large' : 'http_request_invalid', {
     found: `${message}.`.replace(/\.\.$/, '.'),
     cause: error,
   });
 }
 
-export const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
-  reply.code(problem.status).type(CONTENT_TYPE).send(JSON.stringify(problem));
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const { status, details } = problem;
+  if (status === 429 || status === 503) {
+    reply.header('retry-after', String(details?.retry_after_seconds ?? RETRY_AFTER_SECONDS));
+  }
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply.code(status).type(CONTENT_TYPE).send(JSON.stringify(problem));
+}
 
 /** The whole answer to what is no HTTP, before there is a request. */
 export function rawProblem(problem: Problem): string {

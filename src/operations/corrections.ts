@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { named, out, rowNumber, table, time } from './fields.js';
+import { ID, moment as recorded } from './page.js';
 import { defineRead } from './read.js';
 
 /** SQL: Unix milliseconds as the columns of recording have them. An interval holds milliseconds exactly. */
@@ -52,5 +53,5 @@ export const corrections = defineRead({
     until: `t.created_at < ${moment}`,
   },
   // Not by the id alone: a span of time is then a span of the index in the order of the answer.
-  orderBy: 't.created_at desc, t.id desc',
+  order: { direction: 'desc', keys: [recorded('t.created_at'), ID] },
 });

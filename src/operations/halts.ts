@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { flag, out, reason, time } from './fields.js';
 import type { Operation } from './operation.js';
+import { ID } from './page.js';
 import { defineRead } from './read.js';
 
 const row = z.object({
@@ -23,7 +24,7 @@ export const halts = defineRead({
   expressions: { id: 't.id::text' },
   filters: {},
   where: {},
-  orderBy: 't.id desc',
+  order: { direction: 'desc', keys: [ID] },
 });
 
 type Halt = z.output<typeof row>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { out, reason } from './fields.js';
 import type { Operation } from './operation.js';
+import { ID, words } from './page.js';
 import { defineRead } from './read.js';
 
 const TABLES = ['signals', 'orders', 'risk_events', 'candles'] as const;
@@ -22,7 +23,7 @@ export const horizons = defineRead({
   }),
   filters,
   where,
-  orderBy: 'table_name',
+  order: { direction: 'asc', keys: [words('table_name')] },
 });
 
 export const retentionRuns = defineRead({
@@ -49,7 +50,7 @@ export const retentionRuns = defineRead({
   expressions: { id: 't.id::text' },
   filters,
   where,
-  orderBy: 't.id desc',
+  order: { direction: 'desc', keys: [ID] },
 });
 
 const input = z.strictObject({

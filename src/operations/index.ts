@@ -90,6 +90,7 @@ export type Operations = typeof operations;
 export type { AnyOperation, Context, Operation } from './operation.js';
 export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';
-export { type OperationTimings, Timings, type TimingsSnapshot } from './timings.js';
+export type { Page } from './page.js';
 export { type Statement, statementsOf } from './statements.js';
+export { type OperationTimings, Timings, type TimingsSnapshot } from './timings.js';
 export { readChecks, verify };

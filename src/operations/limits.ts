@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { changes, flag, id, out, price, reason, symbol, time } from './fields.js';
 import type { Operation } from './operation.js';
+import { moment, number, words } from './page.js';
 import { defineRead } from './read.js';
 
 const limit = (description: string) => out.decimal.nullable().meta({ description });
@@ -57,7 +58,8 @@ export const limits = defineRead({
   row,
   filters,
   where,
-  orderBy: 'symbol nulls first',
+  // The book's own row, which names no symbol, comes first.
+  order: { direction: 'asc', keys: [{ by: `coalesce(symbol, '')`, type: 'text' }] },
 });
 
 export const limitsHistory = defineRead({
@@ -66,7 +68,7 @@ export const limitsHistory = defineRead({
   row,
   filters,
   where,
-  orderBy: 'version desc',
+  order: { direction: 'desc', keys: [number('version')] },
 });
 
 export const capital = defineRead({
@@ -82,7 +84,7 @@ export const capital = defineRead({
   }),
   filters: {},
   where: {},
-  orderBy: 'version desc',
+  order: { direction: 'desc', keys: [number('version')] },
 });
 
 const setInput = z.strictObject({
@@ -155,7 +157,7 @@ export const reservations = defineRead({
     symbol: 'symbol = $',
     until: `created_at < timestamp 'epoch' + $::bigint * interval '1 millisecond'`,
   },
-  orderBy: 'created_at',
+  order: { direction: 'asc', keys: [moment('created_at'), words('order_id')] },
 });
 
 const releaseInput = z.strictObject({ order_id: id('order whose reservation goes'), reason });

@@ -3,6 +3,7 @@ import { ClaireError } from '../errors/index.js';
 import { decisionRow } from './decide.js';
 import { id, out, symbol, time } from './fields.js';
 import type { Operation } from './operation.js';
+import { ID } from './page.js';
 import { conditionsOf, defineRead } from './read.js';
 
 export const decisions = defineRead({
@@ -20,7 +21,7 @@ export const decisions = defineRead({
     order_id: 'order_id = $',
     signal_id: 'order_id in (select o.order_id from {book}.orders as o where o.signal_id = $)',
   },
-  orderBy: 't.order_id',
+  order: { direction: 'asc', keys: [{ by: 't.order_id', type: 'text', of: 'order_id' }] },
 });
 
 export const orderHistory = defineRead({
@@ -38,7 +39,7 @@ export const orderHistory = defineRead({
   expressions: { id: 't.id::text' },
   filters: { order_id: id('order').optional() },
   where: { order_id: 'order_id = $' },
-  orderBy: 't.id desc',
+  order: { direction: 'desc', keys: [ID] },
 });
 
 const whyInput = z.strictObject({ id: id('signal, order or trade') });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ClaireError } from '../errors/index.js';
 import { changes, named, out, reason, rowNumber, table } from './fields.js';
 import type { Context, Operation } from './operation.js';
+import { ID } from './page.js';
 import { defineRead } from './read.js';
 
 /** SQL: a float of this process would drop zeros at the end and digits; NaN and infinity are text already. */
@@ -37,7 +38,7 @@ export const quarantined = defineRead({
     law: named('Law that the row breaks'),
   },
   where: { state: 't.state = $', table: 't.table_name = $', law: 't.laws @> array[$]' },
-  orderBy: 't.id desc',
+  order: { direction: 'desc', keys: [ID] },
 });
 
 const where = z.object({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { literal } from '../database/index.js';
 import { limit, noLimit } from './fields.js';
 import type { Operation } from './operation.js';
+import { afterText, cursorOf, hiddenColumns, type Order, orderText, type Page, pageOf } from './page.js';
 
 export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   summary: string;
@@ -12,7 +13,7 @@ export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   filters: Filters;
   /** SQL of each filter; `$` stands for its parameter, `{book}` for the schema. A filter that is not given does not count. */
   where: { readonly [Filter in keyof Filters & string]: string };
-  orderBy: string;
+  order: Order;
   /** A filter whose value decides the plan, so that none is kept: see `riskEvents`. */
   decisive?: keyof Filters & string;
   /** All rows unless told otherwise: a part of the answer would be a wrong answer. */
@@ -21,35 +22,44 @@ export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   expressions?: { readonly [Column in keyof z.output<Row> & string]?: string };
 }
 
-/** A read of rows by filters. The text depends only on which filters are given, so the server may keep its plan. */
+/**
+ * A read of rows by filters, page by page where it is limited: what was recorded meanwhile moves no row to another page.
+ * The text depends only on which filters are given, so the server may keep its plan.
+ */
 export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShape>(spec: Read<Row, Filters>) {
-  const input = z.strictObject({ ...spec.filters, limit: spec.whole ? noLimit : limit });
-  const columns = Object.keys(spec.row.shape)
-    .map((column) => {
-      const expression = (spec.expressions as Record<string, string> | undefined)?.[column];
-      return expression ? `${expression} as ${column}` : column;
-    })
-    .join(', ');
+  const { from, order } = spec;
+  const input = z.strictObject({
+    ...spec.filters,
+    limit: spec.whole ? noLimit : limit,
+    after: cursorOf(from, order),
+  });
+  const own = Object.keys(spec.row.shape).map((column) => {
+    const expression = (spec.expressions as Record<string, string> | undefined)?.[column];
+    return expression ? `${expression} as ${column}` : column;
+  });
+  const columns = [...own, ...hiddenColumns(order)].join(', ');
   // Words of a fixed list stand in the text: how many rows have one decides the plan, and indexes may be made for it.
   const words = new Set(Object.keys(spec.filters).filter((filter) => isWord(spec.filters[filter]!)));
-  const operation: Operation<typeof input, z.output<Row>[]> = {
+  // Of a page in the middle a plan for any page would take it for a third of the table.
+  const isDecisive = (given: Record<string, unknown>) =>
+    given.after !== undefined || (spec.decisive !== undefined && given[spec.decisive] !== undefined);
+  const operation: Operation<typeof input, Page<z.output<Row>>> = {
     summary: spec.summary,
     kind: 'read',
     input,
     result: spec.row,
-    run(context, parsed) {
-      const given = parsed as Record<string, unknown>;
+    async run(context, parsed) {
+      const given = parsed as Record<string, unknown> & { limit?: number; after?: string[] };
       const { where, values } = conditionsOf(spec.where, given, context.book, words);
+      const rest = given.after ? ` and ${afterText(order, values.length + 1)}` : '';
       // Not a parameter: a plan that is kept for every limit is one for a tenth of the table. It is a checked integer.
       const limit = given.limit === undefined ? '' : `limit ${Number(given.limit)}`;
-      return context.database.query(
-        `select ${columns} from ${context.book}.${spec.from} as t where ${where} order by ${spec.orderBy} ${limit}`,
-        values,
-        {
-          prepared:
-            isKept(given.limit) && (spec.decisive === undefined || given[spec.decisive] === undefined),
-        },
+      const rows = await context.database.query<z.output<Row>>(
+        `select ${columns} from ${context.book}.${from} as t where ${where}${rest} order by ${orderText(order)} ${limit}`,
+        [...values, ...(given.after ?? [])],
+        { prepared: isKept(given.limit) && !isDecisive(given) },
       );
+      return pageOf(from, order, rows, given.limit);
     },
   };
   return operation;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ORDER_STATES, RISK_EVENT_TYPES, SIDES, TRADE_STATES } from '../domain/vocabulary.js';
 import { eventType, id, json, orderStatus, out, side, symbol, time, tradeStatus } from './fields.js';
+import { ID, moment, number, words } from './page.js';
 import { defineRead } from './read.js';
 
 const sideOut = z.enum(SIDES);
@@ -43,7 +44,7 @@ export const signals = defineRead({
     since: 'timestamp >= $',
     until: 'timestamp < $',
   },
-  orderBy: 'timestamp desc',
+  order: { direction: 'desc', keys: [number('timestamp'), ID] },
 });
 
 export const orders = defineRead({
@@ -78,7 +79,7 @@ export const orders = defineRead({
     side: 'side = $',
     status: 'status = $',
   },
-  orderBy: 'created_at desc, t.id desc',
+  order: { direction: 'desc', keys: [moment('created_at'), ID] },
 });
 
 export const trades = defineRead({
@@ -123,7 +124,7 @@ export const trades = defineRead({
     since: 'entry_timestamp >= $',
     until: 'entry_timestamp < $',
   },
-  orderBy: 'entry_timestamp desc, t.id desc',
+  order: { direction: 'desc', keys: [number('entry_timestamp'), ID] },
   // A plan for any span takes it for one of few rows, and sorts those that it finds.
   decisive: 'until',
 });
@@ -163,7 +164,7 @@ export const riskEvents = defineRead({
     since: 'timestamp >= $',
     until: 'timestamp < $',
   },
-  orderBy: 'timestamp desc, t.id desc',
+  order: { direction: 'desc', keys: [number('timestamp'), ID] },
   // Rare values are found by the GIN index, frequent ones along the time. A plan for any value would be wrong for either.
   decisive: 'contains',
 });
@@ -184,7 +185,7 @@ export const positions = defineRead({
   }),
   filters: { symbol: symbol.optional(), side: side.optional() },
   where: { symbol: 'symbol = $', side: 'side = $' },
-  orderBy: 'symbol, side',
+  order: { direction: 'asc', keys: [words('symbol'), words('side')] },
 });
 
 export const exposure = defineRead({
@@ -200,7 +201,7 @@ export const exposure = defineRead({
   }),
   filters: { symbol: symbol.optional() },
   where: { symbol: 'symbol = $' },
-  orderBy: 'symbol',
+  order: { direction: 'asc', keys: [words('symbol')] },
 });
 
 export const candles = defineRead({
@@ -217,5 +218,5 @@ export const candles = defineRead({
   }),
   filters: { symbol: symbol.optional(), since, until },
   where: { symbol: 'symbol = $', since: 'timestamp >= $', until: 'timestamp < $' },
-  orderBy: 'timestamp, symbol',
+  order: { direction: 'asc', keys: [number('timestamp'), words('symbol')] },
 });

@@ -7,6 +7,8 @@ import { decimal, sum, text } from './decimals.js';
 import { tradeId } from './ids.js';
 import { requireRecorded } from './outcomes.js';
 
+type OpenTrade = Awaited<ReturnType<typeof openTradesAgainst>>[number];
+
 export interface ExecutionOptions {
   /** Commission of a leg as a share of its notional. Default 0.001. */
   commissionRate?: Decimal;
@@ -112,7 +114,7 @@ export class ExecutionService {
 
   async #fill(order: Order, candle: Candle, fills: Fills): Promise<void> {
     const reduces = await this.#reduces(order);
-    const against = reduces ? await openTradesAgainst(this.#claire, order) : [];
+    const against: OpenTrade[] = reduces ? await openTradesAgainst(this.#claire, order) : [];
     if (!reduces) {
       await this.#open(order, candle);
       fills.opened++;
@@ -143,7 +145,7 @@ export class ExecutionService {
     });
   }
 
-  #close({ order_id }: Order, candle: Candle, trades: Awaited<ReturnType<typeof openTradesAgainst>>) {
+  #close({ order_id }: Order, candle: Candle, trades: OpenTrade[]) {
     const closes = trades.map((trade) => ({
       ...(trade.trade_id === null ? { order_id: trade.order_id } : { trade_id: trade.trade_id }),
       exit_price: candle.open,

@@ -77,6 +77,16 @@ describe('the verdict', () => {
     ['a sort of more than is answered', over('Limit', 100, over('Sort', 100, scan('Index Scan'))), 1],
     ['a sort of what is answered', over('Limit', 200, over('Sort', 200, scan('Index Scan'))), 0],
     [
+      'a sort within the last moment of what an index has in order',
+      over('Limit', 200, over('Incremental Sort', 200, scan('Index Scan', { 'Actual Rows': 201 }))),
+      0,
+    ],
+    [
+      'one within a moment that all share',
+      over('Limit', 200, over('Incremental Sort', 200, scan('Index Scan', { 'Actual Rows': 2000 }))),
+      1,
+    ],
+    [
       'a sort of what a GIN index found',
       over('Limit', 1, over('Sort', 1, scan('Bitmap Heap Scan', { 'Index Name': 'gin' }))),
       0,

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { identifier, type Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
-import { type Context, type Operations, operations } from '../../operations/index.js';
+import { type Context, type Operations, operations, type Page } from '../../operations/index.js';
 import { type AnyOperation, bindOperation } from '../../operations/operation.js';
 import { tasks } from '../../upkeep/tasks.js';
 import { type Ground, survey as lookAround } from './ground.js';
@@ -14,6 +14,8 @@ type Name = keyof Operations;
 
 /** Of many more items even a large table is rightly read whole. */
 const BATCH = 20;
+/** Of every read, and no filter. */
+const PAGING = ['limit', 'after'];
 const NAMES = Object.keys(operations) as Name[];
 
 export interface SurveyOptions {
@@ -76,7 +78,8 @@ function stepsOf(name: Name, ground: Ground, limit: number | undefined): Step[] 
   const operation = operations[name] as AnyOperation;
   const once = ONCE[name];
   if (once) return once(ground).map((input) => stepOf(name, input));
-  if (operation.kind === 'read') return inputsOf(name, ground, limit).map((input) => stepOf(name, input));
+  if (operation.kind === 'read')
+    return inputsOf(name, ground, limit).flatMap((input) => [stepOf(name, input), nextPage(name, input)]);
   const isBatch = operation.kind === 'batch';
   const isOf = (single: Name) => name === `${single}s` || name === `${single}All`;
   const single = isBatch ? NAMES.find((other) => WRITES[other] && isOf(other)) : name;
@@ -94,12 +97,26 @@ const stepOf = (name: Name, input: unknown): Step => ({
   run: (recorded) => call(name, recorded, input).catch(allowingNone),
 });
 
+/** What follows the first row, of what has more: as much is left to be ordered as of the first page. */
+const nextPage = (name: Name, input: object): Step => ({
+  asked: `${name} ${JSON.stringify(input)}, the next page`,
+  async run(recorded, unseen) {
+    const first = await call(name, unseen, { ...input, ...(hasPages(name) && { limit: 1 }) }).catch(
+      allowingNone,
+    );
+    const after = (first as Partial<Page<unknown>> | undefined)?.next;
+    if (after) await call(name, recorded, { ...input, after });
+  },
+});
+
+const hasPages = (name: Name): boolean => 'after' in (operations[name].input as z.ZodObject).shape;
+
 /** Every subset of the filters, each input once. @throws Error where a filter has no value */
-function inputsOf(name: Name, ground: Ground, limit: number | undefined): unknown[] {
+function inputsOf(name: Name, ground: Ground, limit: number | undefined): object[] {
   const profiles = PROFILES[name]?.(ground);
   if (!profiles) throw missing(name, 'the filters');
   const { shape } = operations[name].input as z.ZodObject;
-  const filters = Object.keys(shape).filter((filter) => filter !== 'limit');
+  const filters = Object.keys(shape).filter((filter) => !PAGING.includes(filter));
   for (const profile of profiles) {
     const without = filters.filter((filter) => !(filter in profile));
     if (without.length > 0) throw missing(name, without.join(', '));

@@ -24,8 +24,8 @@ export interface Verdict {
 }
 
 /**
- * Whether a statement's plan keeps its cost to what it answers: no table that grows is read from end to end, and no more
- * of its rows are sorted than are answered. What a statement was given may be sorted; so may what a GIN index has found.
+ * Whether a statement's plan keeps its cost to what it answers: no table that grows is read from end to end, and hardly
+ * more of its rows are sorted than are answered. What a statement was given may be sorted; so may what a GIN index has found.
  */
 export function judge(root: PlanNode, surroundings: Surroundings): Verdict {
   const nodes = nodesOf(root);
@@ -45,10 +45,16 @@ function scanned(node: PlanNode, { growing }: Surroundings): Offence[] {
   return [{ what: `${node['Node Type']} on ${table}`, tables: [table] }];
 }
 
+/**
+ * So many rows more cost nothing, and a planner is free to sort them. An incremental sort, too, ends with the group in which
+ * it has enough: as many rows too many as share a moment.
+ */
+const FEW = 64;
+
 function sorted(node: PlanNode, answer: number, { growing, unordered }: Surroundings): Offence[] {
   if (!['Sort', 'Incremental Sort'].includes(node['Node Type'])) return [];
   const [input] = node.Plans ?? [];
-  if (!input || rowsOf(input) <= answer) return [];
+  if (!input || rowsOf(input) <= answer + FEW) return [];
   const below = nodesOf(input);
   const tables = [...new Set(below.flatMap((each) => each['Relation Name'] ?? []))].filter((name) =>
     growing.has(name),

@@ -3,12 +3,13 @@ import type { z } from 'zod';
 import type { Claire } from '../../claire.js';
 import { parseJson } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
-import { type AnyOperation, type Operations, operations } from '../../operations/index.js';
+import { type AnyOperation, type Operations, operations, type Page } from '../../operations/index.js';
 import { parseInput } from '../../operations/operation.js';
+import { innermost } from '../../operations/shapes.js';
 import { type AddCommand, type CommandSpec, defineCommand, type Invocation, option } from '../command.js';
 import { MOMENTS, momentGiven } from '../moments.js';
 import { counted, csv, list, table } from '../print.js';
-import { columnsOf, formatCell, innermost, type Row } from '../rows.js';
+import { columnsOf, formatCell, type Row } from '../rows.js';
 import { withBook } from '../session.js';
 
 /** Reads that have a command of their own, which says more than a list of rows. */
@@ -119,7 +120,7 @@ export function readCommand(verb: keyof Operations, appearance: Partial<Appearan
       );
       // Before anything is opened or started: a typing error should cost nothing.
       parseInput(operation.input, input);
-      const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Row[]>)(input);
+      const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Page<Row>>)(input);
       const result = await withBook(invocation, 'claire_reader', read);
       print(invocation, as, operation.result as z.ZodObject, result);
       return undefined;
@@ -131,7 +132,7 @@ function print(
   { out, options, globals }: Invocation,
   { rows, hidden, sparse }: Appearance,
   shape: z.ZodObject,
-  result: Row | Row[],
+  result: Row | Page<Row>,
 ): void {
   const columns = columnsOf(shape);
   if (!Array.isArray(result)) {
@@ -157,7 +158,7 @@ function print(
     );
     const cells = result.map((row) => shown.map((column) => formatCell(column, row[column.name])));
     const head = shown.map((column) => column.name);
-    const limited = result.length === Number(options.limit ?? 100) ? ' (more with --limit)' : '';
+    const limited = result.next ? ` (more with --limit, or --after ${result.next})` : '';
     return `${table(head, cells)}\n${counted(result.length, 'row')}${limited}`;
   });
 }
@@ -167,6 +168,7 @@ const PLACEHOLDERS: Record<string, string> = {
   until: 'time',
   contains: 'json',
   limit: 'rows',
+  after: 'cursor',
 };
 
 function filterFlag(key: string, schema: z.ZodType, flags?: string): { key: string; flag: Option } {

@@ -1,7 +1,14 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Collector } from '../metrics/index.js';
 
-/** `/metrics`, in Prometheus' text format. */
-export function addMetrics(app: FastifyInstance, collector: Pick<Collector, 'text' | 'contentType'>): void {
-  app.get('/metrics', async (_, reply) => reply.type(collector.contentType).send(await collector.text()));
+/** `/metrics`, in Prometheus' text format. `require` throws where somebody is not to see it. */
+export function addMetrics(
+  app: FastifyInstance,
+  collector: Pick<Collector, 'text' | 'contentType'>,
+  require: (request: FastifyRequest) => void,
+): void {
+  app.get('/metrics', async (request, reply) => {
+    require(request);
+    return reply.type(collector.contentType).send(await collector.text());
+  });
 }

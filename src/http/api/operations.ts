@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import { ClaireError } from '../../errors/index.js';
+import { type AnyOperation, operations } from '../../operations/index.js';
+import { requireFew } from './body.js';
+import type { Call, Endpoint } from './endpoint.js';
+import type { Pools } from './pools.js';
+import { inputOf } from './query.js';
+import { answersRows, type Name, ROUTES, type Route } from './table.js';
+
+/** The verbs of the registry as addresses. */
+export const operationEndpoints = (pools: Pools, isOpen: boolean): Endpoint[] =>
+  ROUTES.map((route) => (route.method === 'GET' ? readOf(route, pools) : writeOf(route, pools, isOpen)));
+
+const verbOf = (name: Name): AnyOperation => operations[name];
+
+type Verbs = Record<Name, (input: unknown) => Promise<unknown>>;
+
+function readOf({ path, one }: Route, pools: Pools): Endpoint {
+  const name = one!;
+  const { summary, input, result } = verbOf(name);
+  return {
+    ...{ method: 'GET', path, summary, result },
+    query: input as z.ZodObject,
+    answers: 'after' in (input as z.ZodObject).shape || answersRows(name) ? 'rows' : 'value',
+    async answer({ caller, book, query, params }) {
+      const given = inputOf(input as z.ZodObject, { ...query, ...params });
+      const { claire } = await pools.open(caller.role, book);
+      return (claire as unknown as Verbs)[name](given);
+    },
+  };
+}
+
+function writeOf(route: Route, pools: Pools, isOpen: boolean): Endpoint {
+  const { path, one, many, by } = route;
+  const single = one === undefined ? undefined : verbOf(one);
+  const batch = many === undefined ? undefined : verbOf(many);
+  return {
+    ...{ method: 'POST', path, summary: (single ?? batch)!.summary },
+    ...(single ? { one: single.input as z.ZodType } : {}),
+    ...(batch ? { many: batch.input as z.ZodType } : {}),
+    answers: single ? 'value' : 'rows',
+    result: (single ?? batch)!.result,
+    async answer(call) {
+      const { caller, book, body } = call;
+      const name = nameOf(route, body);
+      const { claire } = await pools.open(roleOf(call, by, isOpen), book);
+      if (caller.token_id === undefined) return (claire as unknown as Verbs)[name](body);
+      return claire.transaction((t) => (t as unknown as Verbs)[name](body), { actor: caller.name });
+    },
+  };
+}
+
+/** Without a token it is the login whose part the write is, where that was allowed. */
+function roleOf({ caller }: Call, by: Route['by'], isOpen: boolean): Route['by'] {
+  if (caller.token_id !== undefined) return caller.role;
+  if (isOpen) return by;
+  throw new ClaireError('http_token_missing', { found: 'Without one this machine may read.' });
+}
+
+function nameOf({ one, many }: Route, body: unknown): Name {
+  if (Array.isArray(body)) requireFew(body);
+  const name = Array.isArray(body) ? many : one;
+  if (name !== undefined) return name;
+  const found = one === undefined ? 'A batch is an array.' : 'The body is an object here, no array.';
+  throw new ClaireError('input_invalid', { found });
+}

@@ -1,0 +1,121 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { bookName } from '../../database/index.js';
+import { ClaireError } from '../../errors/index.js';
+import { Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
+import { MOST_BODY_BYTES, parseBody } from './body.js';
+import type { Endpoint } from './endpoint.js';
+import { type RateOptions, Rates, UnderWay } from './limits.js';
+import { BOOK, textOf } from './query.js';
+
+export interface ApiOptions extends AccessOptions {
+  /** The book that is meant where none is named. */
+  book: string;
+  /** Resolves where there is such a book. Else throws book_missing. */
+  requireBook(book: string): Promise<void>;
+  /** Origins of other pages that may ask. */
+  origins?: readonly string[];
+  rate?: RateOptions;
+}
+
+interface Asked {
+  caller: Caller;
+  book: string;
+}
+
+/** Requests that were let in, and as whom. */
+const asked = new WeakMap<FastifyRequest, Asked>();
+export const askedBy = (request: FastifyRequest): Asked => asked.get(request)!;
+
+/** The addresses under /v1: everybody is asked who he is, held to his rate, and answered in one form. */
+export function addApi(
+  app: FastifyInstance,
+  endpoints: readonly Endpoint[],
+  options: ApiOptions,
+  more: (scope: FastifyInstance) => void = () => {},
+): void {
+  const rates = new Rates(options.rate);
+  const access = new Access(options, rates);
+  const underWay = new UnderWay();
+  const origins = options.origins ?? [];
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string', bodyLimit: MOST_BODY_BYTES },
+      async (_: FastifyRequest, text: string) => parseBody(text),
+    );
+    scope.addHook('onRequest', async (request, reply) => {
+      requireOwnOrigin(request.headers, origins);
+      allow(reply, request.headers.origin, origins);
+      // What a page asks before it asks; a token is not sent with it.
+      if (request.method === 'OPTIONS') return;
+      const { [BOOK]: named } = request.query as Record<string, unknown>;
+      const book = named === undefined ? options.book : bookName(textOf(BOOK, named));
+      await options.requireBook(book);
+      const caller = await access.callerOf(request, book);
+      rates.take(caller.token_id ?? caller.name);
+      asked.set(request, { caller, book });
+    });
+    if (origins.length > 0) scope.options('/v1/*', async (_, reply) => reply.code(204).send());
+    for (const endpoint of endpoints) addEndpoint(scope, endpoint, underWay);
+    more(scope);
+  });
+}
+
+function addEndpoint(scope: FastifyInstance, endpoint: Endpoint, underWay: UnderWay): void {
+  scope.route({
+    method: endpoint.method,
+    url: endpoint.path,
+    handler: async (request) => {
+      const { caller, book } = askedBy(request);
+      const at_ms = Date.now();
+      const query = request.query as Record<string, unknown>;
+      if (endpoint.method === 'POST') requireOnly(query);
+      const key = keyOf(request);
+      const found = await underWay.run(() =>
+        endpoint.answer({
+          ...{ caller, book, query, params: request.params as Record<string, string>, body: request.body },
+          ...(key === undefined ? {} : { key }),
+        }),
+      );
+      return answerOf(found, endpoint.method === 'GET' ? { at_ms } : {});
+    },
+  });
+}
+
+/** Rows are rows wherever they come from, one value is one value. */
+function answerOf(found: unknown, more: { at_ms?: number }): unknown {
+  if (!Array.isArray(found)) return { value: found, ...more };
+  if (more.at_ms === undefined) return { rows: found };
+  return { rows: found, next: (found as { next?: string | null }).next ?? null, ...more };
+}
+
+function requireOnly(query: Readonly<Record<string, unknown>>): void {
+  const other = Object.keys(query).find((name) => name !== BOOK);
+  if (other === undefined) return;
+  const found = `${other}: what is written goes in the body.`;
+  throw new ClaireError('input_invalid', { found });
+}
+
+/** @throws ClaireError http_request_invalid */
+function keyOf({ headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && /^[\x21-\x7e]{1,200}$/.test(key)) return key;
+  const found = 'Idempotency-Key is up to 200 visible characters of ASCII.';
+  throw new ClaireError('http_request_invalid', { found });
+}
+
+function allow(
+  reply: { header(name: string, value: string): unknown },
+  origin: string | undefined,
+  origins: readonly string[],
+): void {
+  if (origins.length === 0) return;
+  reply.header('vary', 'origin');
+  if (origin === undefined || !origins.includes(origin)) return;
+  reply.header('access-control-allow-origin', origin);
+  reply.header('access-control-allow-headers', 'authorization, content-type, idempotency-key, last-event-id');
+  reply.header('access-control-allow-methods', 'GET, POST');
+  reply.header('access-control-max-age', '600');
+}
