@@ -1,3 +1,5 @@
+import { parse } from './json.js';
+
 /** RFC 9457, with the code and the remedy of Claire's catalogue. */
 export interface Problem {
   title: string;
@@ -122,13 +124,3 @@ const unknownOf = ({ status, statusText }: Response): Problem => ({
   detail: `The server answered ${status} ${statusText}.`.replace(' .', '.'),
   remedy: 'Look into the log of `claire up`.',
 });
-
-/** JSON columns hold numbers with more digits than a float has: those stay text, as they were written. */
-export function parse<Answer>(text: string): Answer {
-  if (!/[\d.]{16}/.test(text)) return JSON.parse(text);
-  const keep = (_: string, value: unknown, context?: { source?: string }): unknown =>
-    typeof value === 'number' && context?.source !== undefined && String(value) !== context.source
-      ? context.source
-      : value;
-  return JSON.parse(text, keep as (key: string, value: unknown) => unknown);
-}

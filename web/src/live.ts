@@ -1,7 +1,8 @@
 import { type Caller, pages } from './api.js';
+import type { Sent } from './event-text.js';
 import type { Halt, Order, Position, RiskEvent, Trade } from './record.js';
 import { type Store, store } from './store.js';
-import { follow, type Sent } from './stream.js';
+import { follow } from './stream.js';
 
 export type Connection =
   | { state: 'connecting' }

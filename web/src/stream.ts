@@ -1,11 +1,5 @@
-import { ApiError, addressOf, type Caller, headersOf, parse, refusalOf } from './api.js';
-
-/** One event as the server sends it. */
-export interface Sent {
-  event: string;
-  id: string | undefined;
-  data: unknown;
-}
+import { ApiError, addressOf, type Caller, headersOf, refusalOf } from './api.js';
+import { reader, type Sent } from './event-text.js';
 
 export interface Listener {
   /** The connection stands. */
@@ -83,26 +77,6 @@ async function listen(
     stop.removeEventListener('abort', hangUp);
     connection.abort();
   }
-}
-
-/** Takes text/event-stream in pieces of any size. */
-export function reader(onEvent: (sent: Sent) => void): (piece: string) => void {
-  let rest = '';
-  let [event, id, data]: [string, string | undefined, string[]] = ['message', undefined, []];
-  return (piece) => {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const [, name, value = ''] = /^(\w*)(?:: ?(.*?))?\r?$/.exec(line) ?? [];
-      if (name === 'event') event = value;
-      else if (name === 'id') id = value;
-      else if (name === 'data') data.push(value);
-      else if (line.replace('\r', '') === '') {
-        if (data.length > 0) onEvent({ event, id, data: parse(data.join('\n')) });
-        [event, id, data] = ['message', undefined, []];
-      }
-    }
-  };
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {

@@ -14,9 +14,6 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Scripts and styles of this server only: what a service writes into a reason stays text, whatever it holds. */
-const POLICY =
-  "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /** The name of a built file holds the hash of its content. */
 const HASHED = /^\/assets\/.+-[\w-]{8}\.\w+$/;
 
@@ -30,10 +27,9 @@ interface File {
 /** The page at `/`. The files are read once, at the start: what is not among them does not exist, whatever the address says. */
 export function addPage(app: FastifyInstance, directory = BUILT): void {
   for (const [path, { type, plain, gzip, cache }] of filesOf(directory)) {
-    app.get(path, { schema: { hide: true } }, (request, reply) => {
+    app.get(path, (request, reply) => {
       const packed = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
       reply.type(type).header('cache-control', cache).header('vary', 'accept-encoding');
-      reply.header('content-security-policy', POLICY).header('referrer-policy', 'no-referrer');
       if (packed) reply.header('content-encoding', 'gzip');
       return reply.send(packed ? gzip : plain);
     });
