@@ -23,6 +23,7 @@ import {
   operations,
   Timings,
   type TimingsSnapshot,
+  transactionContext,
 } from './operations/index.js';
 import { describeState, LATEST_VERSION, recognise } from './schema/index.js';
 
@@ -161,10 +162,8 @@ export function claireOn(database: Database, book: string, service?: string): Cl
     book,
     transaction: (work, transactionOptions) =>
       turn(() =>
-        database.transaction(async (t) => {
-          const actor = transactionOptions?.actor;
-          if (actor !== undefined) await t.query("select set_config('claire.actor', $1, true)", [actor]);
-          const context = inTransaction(t, quoted);
+        database.transaction((t) => {
+          const context = transactionContext(t, quoted);
           return work(verbs(() => context, oneAtATime(), timings));
         }, transactionOptions),
       ),
@@ -208,7 +207,7 @@ function verbs(contextOf: (operation: AnyOperation) => Context, turn: Turn, timi
 }
 
 /** Has each statement say whose it is wherever the server shows statements: its statistics, its sessions, its log. */
-function signed(database: Queryable, operation: string): Queryable {
+export function signed(database: Queryable, operation: string): Queryable {
   const signature = ` /* claire ${operation} */`;
   return { query: (text, values, options) => database.query(text + signature, values, options) };
 }
@@ -240,27 +239,6 @@ function oneAtATime(): Turn {
     const mine = last.then(work);
     last = mine.catch(() => {});
     return mine;
-  };
-}
-
-function inTransaction(t: Queryable, book: string): Context {
-  let savepoints = 0;
-  return {
-    database: t,
-    book,
-    inTransaction: true,
-    async attempt(work) {
-      const savepoint = identifier(`claire_${++savepoints}`);
-      await t.query(`savepoint ${savepoint}`);
-      try {
-        const result = await work();
-        await t.query(`release savepoint ${savepoint}`);
-        return result;
-      } catch (error) {
-        await t.query(`rollback to savepoint ${savepoint}`);
-        throw error;
-      }
-    },
   };
 }
 

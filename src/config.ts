@@ -59,7 +59,19 @@ export const settings = {
     flag: '--http <address>',
     fallback: undefined,
     meaning:
-      'HOST:PORT of this machine on which `claire up` serves HTTP, or `off` (default: 127.0.0.1:4400 or the next free port)',
+      'HOST:PORT on which `claire up` serves HTTP, or `off` (default: 127.0.0.1:4400 or the next free port); one that others reach wants a token in the book',
+  },
+  cors: {
+    environment: 'CLAIRE_CORS',
+    flag: '--cors <origins>',
+    fallback: undefined,
+    meaning: 'origins of other pages that may ask over HTTP, with commas between (default: none)',
+  },
+  http_rate: {
+    environment: 'CLAIRE_HTTP_RATE',
+    flag: '--http-rate <requests>',
+    fallback: '100',
+    meaning: 'requests a second that each token may send over HTTP; twice as many at once',
   },
   log: {
     environment: 'CLAIRE_LOG',

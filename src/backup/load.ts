@@ -44,6 +44,7 @@ export async function loadRows({ session, book, shape, rows, onTable }: Load): P
   for (const table of tables) await session.query(`alter table ${table} enable trigger user`);
   for (const statement of special) await session.query(statement);
   await refreshView(session, schema);
+  await beginLog(session, schema);
 }
 
 /** Statements that set triggers again which are off, or on in another way than the usual one. */
@@ -75,6 +76,14 @@ async function addMissingColumns(
       });
     await session.query(`alter table ${table} add column ${identifier(name)} ${type}`);
   }
+}
+
+/** Whoever reads the log missed all of this: what the log holds is of the rows before. */
+async function beginLog(session: CopySession, schema: string): Promise<void> {
+  const [log] = await session.query('select where to_regclass($1) is not null', [`${schema}.record_log`]);
+  if (!log) return;
+  await session.query(`truncate ${schema}.record_log`);
+  await session.query(`insert into ${schema}.record_log (what, action, ids) values ('log', 'restore', '{}')`);
 }
 
 async function refreshView(session: CopySession, schema: string): Promise<void> {

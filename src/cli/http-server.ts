@@ -1,5 +1,5 @@
 import { setting } from '../config.js';
-import { Database, type Queryable } from '../database/index.js';
+import { Database, identifier, type Queryable } from '../database/index.js';
 import { diagnose } from '../doctor/index.js';
 import {
   addressGiven,
@@ -8,12 +8,15 @@ import {
   build,
   Collector,
   connections,
+  operationEndpoints,
   operations,
+  Pools,
   poolSource,
   positions,
   profit,
   Requests,
   requireReady,
+  requireTokens,
   riskEvents,
   type Serving,
   serve,
@@ -25,6 +28,7 @@ import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { backupStatusOf } from './backup-status.js';
 import { backupSettings } from './backups.js';
 import type { Invocation } from './command.js';
+import { accessOf, urlOfRole } from './http-access.js';
 import type { Place } from './session.js';
 import { surroundingsOf } from './surroundings.js';
 
@@ -59,6 +63,11 @@ export async function serveHttp(
     ...place.telling,
   });
   const { backups } = await backupSettings(invocation);
+  const api = accessOf(invocation, place, book, database);
+  const pools = new Pools({
+    url: (role, of) => urlOfRole(place, database, role, of),
+    telling: place.telling,
+  });
   const background = backgroundOf(invocation, place, book, { database, backups, log });
   const requests = new Requests();
   const collector = new Collector({
@@ -66,7 +75,7 @@ export async function serveHttp(
     books: (session) => booksOn(place, session, book),
     sections: [trading, positions, profit, riskEvents, operations(), connections, archive],
     sources: [
-      poolSource(() => [...place.pools(), database.stats()]),
+      poolSource(() => [...place.pools(), database.stats(), ...pools.stats()]),
       known.runs.source,
       requests.source,
       background.source,
@@ -75,22 +84,28 @@ export async function serveHttp(
     onError: (part, error) => log.tell('metrics_failed', { part, error }),
   });
   const app = build({
-    ...{ collector, requests },
+    ...{ collector, requests, isPublic: address.isPublic },
+    api: { ...api, endpoints: operationEndpoints(pools, api.isOpen) },
     ready: () => requireReady(database, book),
     onUnknown: (error) => log.tell('http_failed', { error }),
     onRefused: (refusal) => log.tell('http_refused', refusal),
   });
   const close = async () => {
     await background.atRest();
+    await pools.close();
     await database.close();
   };
-  const serving = await serve(app, address).catch(async (error: unknown) => {
+  const listen = async () => {
+    await requireTokens(address, api.isOpen, () => hasToken(database, book));
+    return serve(app, address);
+  };
+  const serving = await listen().catch(async (error: unknown) => {
     await close();
     throw error;
   });
   log.tell('http_started', { url: serving.url });
   const moved = address.isAsked || serving.port === address.port ? '' : ` (${address.port} is taken)`;
-  invocation.out.say(`HTTP is served on ${serving.url}${moved}: /metrics, /healthz and /readyz.`);
+  invocation.out.say(`HTTP is served on ${serving.url}${moved}; its addresses: /reference.`);
   return {
     ...serving,
     async close() {
@@ -98,6 +113,13 @@ export async function serveHttp(
       await close();
     },
   };
+}
+
+async function hasToken(database: Database, book: string): Promise<boolean> {
+  const [row] = await database.query<{ has: boolean }>(
+    `select exists (select from ${identifier(book)}.tokens where revoked_at is null) as has`,
+  );
+  return row!.has;
 }
 
 async function booksOn(place: Place, session: Queryable, book: string): Promise<string[]> {

@@ -40,6 +40,7 @@ const COMMANDS: readonly Listed[] = [
   { name: 'schema', load: async () => (await import('./commands/schema.js')).schema },
   { name: 'book', load: async () => (await import('./commands/book.js')).book },
   { name: 'roles', load: async () => (await import('./commands/roles.js')).roles },
+  { name: 'tokens', load: async () => (await import('./commands/tokens.js')).tokens },
   { name: 'test-data', load: async () => (await import('./commands/test-data.js')).testData },
   { name: 'service', load: async () => (await import('./commands/service.js')).service },
   { name: 'connections', load: async () => (await import('./commands/connections.js')).connections },

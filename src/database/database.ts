@@ -22,8 +22,6 @@ export interface TransactionOptions {
   readOnly?: boolean;
   /** How often the work is tried when it meets a serialization failure or a deadlock. Default 5. */
   attempts?: number;
-  /** For whom the login works: the record names both. It cannot name another login. */
-  actor?: string;
 }
 
 export interface DatabaseOptions {

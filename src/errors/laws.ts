@@ -1,4 +1,5 @@
 import { retentionLaws } from './laws-retention.js';
+import { tokenLaws } from './laws-tokens.js';
 
 /**
  * Laws of the record. Each is held by the constraints or trigger laws named with it; a test holds both ends:
@@ -162,6 +163,9 @@ export const laws = {
       'risk_events_pkey',
       'corrections_pkey',
       'permits_pkey',
+      'record_log_pkey',
+      'tokens_pkey',
+      'idempotency_keys_pkey',
       'quarantine_pkey',
       'candles_pkey',
       'position_totals_pkey',
@@ -325,6 +329,7 @@ export const laws = {
     constraints: ['halts_limit_still_broken'],
   },
   ...retentionLaws,
+  ...tokenLaws,
   halt_impossible: {
     sentence: 'A halt ends after it begins.',
     remedy: 'Give an `until` that is later than now (or than `at`).',

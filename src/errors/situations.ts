@@ -6,6 +6,7 @@ import { physicalSituations } from './situations-physical.js';
 import { retentionSituations } from './situations-retention.js';
 import { serverSituations } from './situations-server.js';
 import { tableSituations } from './situations-tables.js';
+import { tokenSituations } from './situations-tokens.js';
 
 /** Errors that the code throws: the world is not as it must be for what was asked. */
 export const situations = {
@@ -47,6 +48,7 @@ export const situations = {
   ...backupSituations,
   ...physicalSituations,
   ...tableSituations,
+  ...tokenSituations,
   ...httpSituations,
   transaction_conflict: {
     sentence: 'The transaction met others in its way each time it was tried.',

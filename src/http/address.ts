@@ -5,16 +5,18 @@ export interface Address {
   port: number;
   /** Whether somebody asked for exactly this port. */
   isAsked: boolean;
+  /** Whether other machines reach it. */
+  isPublic: boolean;
 }
 
-export const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 4400, isAsked: false };
+export const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 4400, isAsked: false, isPublic: false };
 
 /** The names under which a browser or a program of this machine reaches a loopback address. */
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
 /**
  * Where to serve, from `HOST:PORT`; undefined for `off`.
- * @throws ClaireError usage_invalid, http_not_loopback
+ * @throws ClaireError usage_invalid
  */
 export function addressGiven(text: string | undefined): Address | undefined {
   if (text === undefined) return DEFAULT_ADDRESS;
@@ -24,9 +26,24 @@ export function addressGiven(text: string | undefined): Address | undefined {
     throw new ClaireError('usage_invalid', {
       found: `--http is HOST:PORT or \`off\`, not ${JSON.stringify(text)}.`,
     });
-  if (!LOOPBACK.has(host.toLowerCase()))
-    throw new ClaireError('http_not_loopback', { found: `${host} was asked for.` });
-  return { host: host.toLowerCase(), port: Number(port), isAsked: Number(port) !== 0 };
+  const isPublic = !LOOPBACK.has(host.toLowerCase());
+  return { host: host.toLowerCase(), port: Number(port), isAsked: Number(port) !== 0, isPublic };
+}
+
+/**
+ * Other machines are asked who they are: there has to be a token that they could show, and none of the rest is open.
+ * @throws ClaireError http_not_loopback, usage_invalid
+ */
+export async function requireTokens(
+  { host, isPublic }: Address,
+  isOpen: boolean,
+  hasToken: () => Promise<boolean>,
+): Promise<void> {
+  if (!isPublic) return;
+  if (isOpen)
+    throw new ClaireError('usage_invalid', { found: `--open is for this machine only, not for ${host}.` });
+  if (await hasToken()) return;
+  throw new ClaireError('http_not_loopback', { found: `${host} was asked for.` });
 }
 
 /**

@@ -1,8 +1,10 @@
-export { addressGiven } from './address.js';
+export { type Address, addressGiven, requireTokens } from './address.js';
 export type { Caller, Token } from './api/access.js';
 export type { Endpoint } from './api/endpoint.js';
+export type { RateOptions } from './api/limits.js';
 export { operationEndpoints } from './api/operations.js';
 export { type PoolOptions, Pools } from './api/pools.js';
+export type { ApiOptions } from './api/routes.js';
 export { type AppOptions, build } from './app.js';
 export * from './metrics/index.js';
 export { requireReady } from './ready.js';

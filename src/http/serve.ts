@@ -15,7 +15,10 @@ const NEXT = 20;
 const CLOSE_MS = 5000;
 
 /** @throws ClaireError http_port_in_use */
-export async function serve(app: FastifyInstance, { host, port, isAsked }: Address): Promise<Serving> {
+export async function serve(
+  app: FastifyInstance,
+  { host, port, isAsked }: Pick<Address, 'host' | 'port' | 'isAsked'>,
+): Promise<Serving> {
   const found = await listen(app, host, isAsked ? [port] : [...candidates(port), 0]);
   if (found === undefined)
     throw new ClaireError('http_port_in_use', {

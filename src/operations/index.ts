@@ -24,6 +24,7 @@ import { recordCandles } from './record-candles.js';
 import { recordRiskEvent, recordRiskEvents } from './record-risk-event.js';
 import { recordSignal, recordSignals } from './record-signal.js';
 import { summary } from './summary.js';
+import { createToken, revokeToken, tokens } from './tokens.js';
 import { readChecks, verify } from './verify.js';
 
 /** Every verb of Claire, once. The library's methods and the command's reads are made from this. */
@@ -56,6 +57,8 @@ export const operations = {
   correct,
   releaseQuarantined,
   discardQuarantined,
+  createToken,
+  revokeToken,
   signals,
   orders,
   trades,
@@ -77,6 +80,7 @@ export const operations = {
   retentionRuns,
   corrections,
   quarantined,
+  tokens,
   profit,
   summary,
   verify,
@@ -91,6 +95,9 @@ export type { AnyOperation, Context, Operation } from './operation.js';
 export { bindOperation } from './operation.js';
 export type { Outcome, Recorded } from './outcomes.js';
 export type { Page } from './page.js';
+export { type LogEvent, type LogPage, readLog } from './record-log.js';
 export { type Statement, statementsOf } from './statements.js';
 export { type OperationTimings, Timings, type TimingsSnapshot } from './timings.js';
+export { findToken, type TokenFound } from './tokens.js';
+export { type Answer, acting, hashOf, type Once, once, transactionContext } from './transactions.js';
 export { readChecks, verify };

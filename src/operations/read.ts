@@ -22,6 +22,12 @@ export interface Read<Row extends z.ZodObject, Filters extends z.ZodRawShape> {
   expressions?: { readonly [Column in keyof z.output<Row> & string]?: string };
 }
 
+/** A read of rows whose rows may also be found otherwise than by its filters. */
+export interface Rows<Input extends z.ZodType, Row> extends Operation<Input, Page<Row>> {
+  /** SQL of its rows, before any condition; the table is `t`. `book` is quoted. */
+  select(book: string): string;
+}
+
 /**
  * A read of rows by filters, page by page where it is limited: what was recorded meanwhile moves no row to another page.
  * The text depends only on which filters are given, so the server may keep its plan.
@@ -43,7 +49,9 @@ export function defineRead<Row extends z.ZodObject, Filters extends z.ZodRawShap
   // Of a page in the middle a plan for any page would take it for a third of the table.
   const isDecisive = (given: Record<string, unknown>) =>
     given.after !== undefined || (spec.decisive !== undefined && given[spec.decisive] !== undefined);
-  const operation: Operation<typeof input, Page<z.output<Row>>> = {
+  const select = (book: string) => `select ${own.join(', ')} from ${book}.${from} as t`;
+  const operation: Rows<typeof input, z.output<Row>> = {
+    select,
     summary: spec.summary,
     kind: 'read',
     input,

@@ -16,6 +16,9 @@ export const BOUNDED: Readonly<Record<string, string>> = {
   retention_waiting: 'orders that are past their horizon and not decided',
   retention_runs: 'the last 10,000',
   permits: 'its rows are gone before their transaction ends',
+  record_log: 'a day and a million rows',
+  idempotency_keys: 'a day',
+  tokens: 'a row a token that somebody made',
   materialized_view_refreshes: 'a row a view',
   [HISTORY]: 'a row a migration',
 };

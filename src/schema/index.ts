@@ -20,7 +20,7 @@ export type { Pieces } from './hand-made.js';
 export { mendingSql } from './mend.js';
 export { type Migrated, type MigrateOptions, migrate, pendingMigrations, requireOurs } from './migrate.js';
 export { lockBook, migratorsOf } from './migrators.js';
-export { recordTables } from './objects.js';
+export { PASSING, recordTables } from './objects.js';
 export { zoneOnItsWay } from './on-its-way.js';
 export { type Plan, type PlannedFile, type PlannedStep, planMigration } from './plan.js';
 export { completePositions } from './positions.js';

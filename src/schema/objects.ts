@@ -35,6 +35,7 @@ export const TABLES: readonly Named[] = [
   ...since('1.3', 'limits', 'capital', 'halts', 'risk', 'halt_gate', 'decisions', 'order_history'),
   ...since('1.3', 'reservation_totals', 'reservation_changes'),
   ...since('1.4', 'retention_horizons', 'retention_state', 'retention_waiting', 'retention_runs'),
+  ...since('1.5', 'record_log', 'tokens', 'idempotency_keys'),
 ];
 
 export const HISTORY = 'schema_migrations';
@@ -45,10 +46,12 @@ export const SEQUENCES: readonly Named[] = [
   ...since('1.2', 'corrections_id_seq', 'quarantine_id_seq'),
   ...since('1.3', 'limits_version_seq', 'capital_version_seq', 'halts_id_seq', 'order_history_id_seq'),
   ...since('1.4', 'retention_horizons_version_seq', 'retention_runs_id_seq'),
+  ...since('1.5', 'record_log_id_seq'),
 ];
 
 /** Functions that take or give rows of the tables: they go before these. */
 export const ROW_FUNCTIONS: readonly Named[] = [
+  ...since('1.5', 'token_of(text)', 'answer_kept(text, text)'),
   ...since(
     '1.4',
     'remove_orders(bigint[], retention_runs)',
@@ -173,6 +176,17 @@ export const FUNCTIONS: readonly Named[] = [
     'retain(bigint, integer, bigint, boolean)',
     'end_retention(bigint, text, boolean)',
   ),
+  ...since(
+    '1.5',
+    'actor()',
+    'log_rows()',
+    'prune_record_log(integer)',
+    'create_token(text, text, text, bytea)',
+    'revoke_token(text)',
+    'mark_token_used(text)',
+    'keep_answer(text, text, text, bigint, jsonb)',
+    'prune_answers(integer)',
+  ),
 ];
 
 /** Functions that run with the rights of their owner from a version on, and with those of the caller before. */
@@ -240,6 +254,7 @@ export const INDEXES: readonly Piece[] = [
   ...on('corrections', '1.3', 'idx_corrections_law_created_at_id'),
   ...on('quarantine', '1.3', 'idx_quarantine_state_id', 'idx_quarantine_table_name_id'),
   ...on('quarantine', '1.3', 'idx_quarantine_laws'),
+  ...on('idempotency_keys', '1.5', 'idx_idempotency_keys_created_at'),
 ];
 
 export const TRIGGERS: readonly Piece[] = on('trades', '1.1', 'trigger_calculate_pnl');
@@ -329,8 +344,8 @@ export const SEED_COLUMNS: Readonly<Record<string, Readonly<Record<string, SeedC
 /** The four that hold rows; without one of them there is no book made by hand. */
 export const SEED_TABLES = ['signals', 'orders', 'trades', 'risk_events'];
 
-/** What goes with a transaction, or is made by migrations anew. */
-const PASSING = ['permits'];
+/** What goes with a transaction or a day, and credentials: no backup holds it. */
+export const PASSING: readonly string[] = ['permits', 'record_log', 'idempotency_keys', 'tokens'];
 
 /** Tables that hold what was recorded, in an order in which each can be filled: what others point to comes first. */
 export const recordTables = (which: 'kept' | 'all' = 'kept'): string[] =>

@@ -41,7 +41,28 @@ export const tasks: readonly Task[] = [
       await session.query(`select ${identifier(book)}.refresh_positions_realtime()`);
     },
   },
+  {
+    // A minute's worth at a time, so that what is held is what the bounds say, and a minute.
+    name: 'prune_record_log',
+    every_ms: 60_000,
+    run: pruning('prune_record_log'),
+  },
+  {
+    name: 'prune_answers',
+    every_ms: 60_000,
+    run: pruning('prune_answers'),
+  },
 ];
+
+/** Batch by batch, so that no snapshot is held for long. */
+function pruning(called: 'prune_record_log' | 'prune_answers'): Task['run'] {
+  return async (session, book, signal) => {
+    while (!signal.aborted) {
+      const [row] = await session.query<{ gone: number }>(`select ${identifier(book)}.${called}() as gone`);
+      if (!row?.gone) return;
+    }
+  };
+}
 
 /** Changes folded in a session since position_changes was vacuumed, and how many it takes until it is again. */
 const foldedIn = new WeakMap<Queryable, { folded: number; due: number }>();

@@ -45,6 +45,8 @@ const CALLS: Record<Verb, unknown> = {
   correct: { what: 'trade', id: 't1', changes: { quantity: '2' }, reason: 'r' },
   releaseQuarantined: { id: '1', changes: {}, reason: 'r' },
   discardQuarantined: { id: '2', reason: 'r' },
+  createToken: { name: 'n', role: 'claire_reader' },
+  revokeToken: { token_id: 'bcdfghjkmnpq' },
   signals: { without_order: true },
   orders: { status: 'PENDING' },
   trades: { status: 'OPEN' },
@@ -66,6 +68,7 @@ const CALLS: Record<Verb, unknown> = {
   retentionRuns: {},
   corrections: {},
   quarantined: {},
+  tokens: {},
   profit: {},
   summary: {},
   verify: {},
@@ -143,9 +146,13 @@ const MAY: Record<LoginRole, readonly Verb[]> = {
   signal_engine: SIGNAL_ENGINE,
   risk_manager: RISK_MANAGER,
   execution_service: EXECUTION_SERVICE,
-  claire_reader: READS,
+  claire_reader: READS.filter((verb) => verb !== 'tokens'),
   claire_upkeep: READS.filter((verb) => verb !== 'why' && verb !== 'riskState'),
-  claire: [...SIGNAL_ENGINE, ...RISK_MANAGER, ...EXECUTION_SERVICE, ...READS],
+  claire: [
+    ...[...SIGNAL_ENGINE, ...RISK_MANAGER, ...EXECUTION_SERVICE, ...READS].filter(
+      (verb) => verb !== 'tokens',
+    ),
+  ],
   claire_operator: [
     ...MOVES,
     ...([
@@ -156,6 +163,8 @@ const MAY: Record<LoginRole, readonly Verb[]> = {
       'resume',
       'releaseReservation',
       'correct',
+      'createToken',
+      'revokeToken',
     ] as const),
     ...(['releaseQuarantined', 'discardQuarantined', ...READS] as const),
   ],

@@ -1,5 +1,6 @@
 import { type CopySession, openCopySession } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
+import { PASSING } from '../../schema/index.js';
 import { atOneMoment, type Writing, type Written } from '../create.js';
 import { factsOf } from '../facts.js';
 import { type StoredFile, storeFile } from '../files.js';
@@ -86,6 +87,7 @@ function argumentsOf({ major }: DumpTools, options: PgDumpOptions, snapshot: str
     '--format=custom',
     `--compress=${compression}`,
     `--schema=${book}`,
+    ...PASSING.map((table) => `--exclude-table-data=${book}.${table}`),
     '--no-owner',
     '--no-privileges',
     `--snapshot=${snapshot}`,

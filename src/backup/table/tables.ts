@@ -94,6 +94,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   quarantine: 'A row would be in its table and in quarantine at once.',
   retention_horizons: 'Old horizons would come into force: say what is to hold with `claire retention set`.',
   permits: 'It is empty between transactions.',
+  record_log: 'No backup holds it: it tells what changed of late.',
+  idempotency_keys: 'No backup holds them: they are of a day.',
+  tokens: 'No backup holds credentials: make new ones with `claire tokens create`.',
 };
 
 const TABLE_NAMES: ReadonlySet<string> = new Set(recordTables('all'));

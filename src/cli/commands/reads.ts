@@ -1,6 +1,7 @@
 import type { Option } from 'commander';
 import type { z } from 'zod';
 import type { Claire } from '../../claire.js';
+import type { Login } from '../../database/embedded/index.js';
 import { parseJson } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type AnyOperation, type Operations, operations, type Page } from '../../operations/index.js';
@@ -15,7 +16,7 @@ import { withBook } from '../session.js';
 /** Reads that have a command of their own, which says more than a list of rows. */
 const ELSEWHERE = [
   ...['summary', 'verify', 'quarantined', 'limits', 'limitsHistory', 'capital', 'riskState'],
-  ...['reservations', 'why', 'notTraded', 'horizons', 'retentionRuns'],
+  ...['reservations', 'why', 'notTraded', 'horizons', 'retentionRuns', 'tokens'],
 ];
 
 /** Reads that are also for a spreadsheet. */
@@ -83,7 +84,11 @@ interface Appearance {
 }
 
 /** A read of the registry as a command. */
-export function readCommand(verb: keyof Operations, appearance: Partial<Appearance> = {}): AddCommand {
+export function readCommand(
+  verb: keyof Operations,
+  appearance: Partial<Appearance> = {},
+  login: Login = 'claire_reader',
+): AddCommand {
   const operation: AnyOperation = operations[verb];
   const usage = kebab(verb);
   const as: Appearance = {
@@ -121,7 +126,7 @@ export function readCommand(verb: keyof Operations, appearance: Partial<Appearan
       // Before anything is opened or started: a typing error should cost nothing.
       parseInput(operation.input, input);
       const read = (claire: Claire) => (claire[verb] as (input: unknown) => Promise<Row | Page<Row>>)(input);
-      const result = await withBook(invocation, 'claire_reader', read);
+      const result = await withBook(invocation, login, read);
       print(invocation, as, operation.result as z.ZodObject, result);
       return undefined;
     },

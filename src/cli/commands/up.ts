@@ -39,7 +39,7 @@ export const up = defineCommand({
     'Prints a connection string for each login; passwords stay in the file that it names. While it runs, positions are\n' +
     'folded every second, positions_realtime is refreshed every 5 seconds, and once a day every book is backed up and the\n' +
     'backup restored to see that it can be. With --database-url it does the same for\n' +
-    'one book of that server, and leaves the server running. HTTP on this machine has /metrics, /healthz and /readyz.',
+    'one book of that server, and leaves the server running. HTTP has everything of the record: /reference.',
   options: [
     option(
       '--demo',
@@ -50,6 +50,9 @@ export const up = defineCommand({
     offered('backup_at'),
     offered('notify'),
     offered('http'),
+    option('--open', 'over HTTP, programs of this machine may write without a token, too'),
+    offered('cors'),
+    offered('http_rate'),
     ...logOptions(),
     ...backupOptions(),
     ...writingOptions(),

@@ -1,10 +1,20 @@
 import type { z } from 'zod';
+import { signed } from '../../claire.js';
+import { type Database, toJson } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
-import { type AnyOperation, operations } from '../../operations/index.js';
+import {
+  type AnyOperation,
+  acting,
+  bindOperation,
+  type Context,
+  hashOf,
+  once,
+  operations,
+} from '../../operations/index.js';
 import { requireFew } from './body.js';
 import type { Call, Endpoint } from './endpoint.js';
 import type { Pools } from './pools.js';
-import { inputOf } from './query.js';
+import { inputOf, refusal } from './query.js';
 import { answersRows, type Name, ROUTES, type Route } from './table.js';
 
 /** The verbs of the registry as addresses. */
@@ -41,13 +51,37 @@ function writeOf(route: Route, pools: Pools, isOpen: boolean): Endpoint {
     answers: single ? 'value' : 'rows',
     result: (single ?? batch)!.result,
     async answer(call) {
-      const { caller, book, body } = call;
-      const name = nameOf(route, body);
-      const { claire } = await pools.open(roleOf(call, by, isOpen), book);
-      if (caller.token_id === undefined) return (claire as unknown as Verbs)[name](body);
-      return claire.transaction((t) => (t as unknown as Verbs)[name](body), { actor: caller.name });
+      const name = nameOf(route, call.body);
+      const { claire, database } = await pools.open(roleOf(call, by, isOpen), call.book);
+      const { token_id, name: token } = call.caller;
+      const actor = token_id === undefined ? undefined : token;
+      if (call.key !== undefined) return answerOnce(database, call, { name, path, actor });
+      if (actor === undefined) return (claire as unknown as Verbs)[name](call.body);
+      return acting(database, call.book, actor, (context) => run(context, name, call.body));
     },
   };
+}
+
+const run = (context: Context, name: Name, body: unknown): Promise<unknown> =>
+  bindOperation(verbOf(name), { ...context, database: signed(context.database, name) })(body);
+
+interface Asked {
+  name: Name;
+  path: string;
+  actor: string | undefined;
+}
+
+/** With a key it is done once, however often it is sent. */
+async function answerOnce(database: Database, call: Call, { name, path, actor }: Asked): Promise<unknown> {
+  // Its answer would be kept, and the secret in it.
+  if (name === 'createToken') throw refusal('Idempotency-Key', 'a token is shown once and never again');
+  const { book, body } = call;
+  const asked = {
+    ...{ key: call.key!, caller: call.caller.token_id ?? call.caller.name },
+    ...{ hash: hashOf(path, book, toJson(body)), actor },
+  };
+  const work = async (context: Context) => ({ status: 200, body: await run(context, name, body) });
+  return (await once(database, book, asked, work)).body;
 }
 
 /** Without a token it is the login whose part the write is, where that was allowed. */

@@ -42,6 +42,8 @@ const WRITES: { readonly [N in Name]?: Write } = {
   correct: operator('corrections'),
   releaseQuarantined: operator('quarantined/release'),
   discardQuarantined: operator('quarantined/discard'),
+  createToken: operator('tokens'),
+  revokeToken: operator('tokens/revoke'),
 };
 
 /** A read whose one input stands in the path. */

@@ -18,6 +18,10 @@ type Relations = Record<string, readonly Right[]>;
 
 const EVERYTHING = [...TABLES, ...VIEWS, ...MATERIALIZED_VIEWS].map(({ name }) => name).concat(HISTORY);
 
+/** Credentials, and answers that are their caller's. */
+const SECRET = ['tokens', 'idempotency_keys'];
+const READABLE = EVERYTHING.filter((name) => !SECRET.includes(name));
+
 const reading = (names: readonly string[]): Relations =>
   Object.fromEntries(names.map((name) => [name, ['select'] as const]));
 
@@ -70,6 +74,8 @@ const OF_UPKEEP = [
   'fold_position_changes(integer)',
   'fold_reservation_changes()',
   'refresh_positions_realtime()',
+  'prune_record_log(integer)',
+  'prune_answers(integer)',
 ];
 /** They hold to the horizons and to lineage whatever they are told: who may call them may delete nothing else. */
 const OF_RETENTION = [
@@ -77,11 +83,15 @@ const OF_RETENTION = [
   'retain(bigint, integer, bigint, boolean)',
   'end_retention(bigint, text, boolean)',
 ];
+/** A write that is sent again under its key is answered and not done. */
+const OF_ONCE = ['answer_kept(text, text)', 'keep_answer(text, text, text, bigint, jsonb)'];
+const OF_TOKENS = ['token_of(text)', 'mark_token_used(text)'];
 const HALT = 'halt_trading(text, bigint, bigint)';
 
 const SIGNAL_ENGINE = rights(
   'Records signals and candles, and reads these.',
   together(reading(['signals', 'candles', ...VERSION]), { signals: ['insert'], candles: ['insert'] }),
+  OF_ONCE,
 );
 
 const RISK_MANAGER = rights(
@@ -93,7 +103,7 @@ const RISK_MANAGER = rights(
     { orders: ['insert'], risk_events: ['insert'] },
     MOVES,
   ),
-  [...OF_DECIDE, HALT, ...OF_READS],
+  [...OF_DECIDE, HALT, ...OF_READS, ...OF_ONCE],
 );
 
 const EXECUTION_SERVICE = rights(
@@ -105,6 +115,7 @@ const EXECUTION_SERVICE = rights(
     MOVES,
     CLOSES,
   ),
+  OF_ONCE,
 );
 
 const CLAIRE_UPKEEP = rights(
@@ -130,7 +141,10 @@ export const RIGHTS: Readonly<Record<LoginRole, Rights>> = {
   signal_engine: SIGNAL_ENGINE,
   risk_manager: RISK_MANAGER,
   execution_service: EXECUTION_SERVICE,
-  claire_reader: rights('Reads everything and writes nothing.', reading(EVERYTHING), OF_READS),
+  claire_reader: rights('Reads everything and writes nothing.', reading(READABLE), [
+    ...OF_READS,
+    ...OF_TOKENS,
+  ]),
   // A backup holds how far each sequence is.
   claire_upkeep: {
     ...CLAIRE_UPKEEP,
@@ -138,7 +152,7 @@ export const RIGHTS: Readonly<Record<LoginRole, Rights>> = {
   },
   claire: rights(
     'The login that the seed has for all: what the three services may, and fold and refresh. Owns positions_realtime.',
-    together(reading(EVERYTHING), ...SERVICES.map(({ relations }) => relations), {
+    together(reading(READABLE), ...SERVICES.map(({ relations }) => relations), {
       // Clients of 1.1 may send every column of a row, with the values that stand there: the laws say what may change.
       orders: ['update'],
       trades: ['update'],
@@ -148,14 +162,15 @@ export const RIGHTS: Readonly<Record<LoginRole, Rights>> = {
     [...SERVICES.flatMap(({ functions }) => functions), ...OF_READS, ...OF_UPKEEP],
   ),
   claire_operator: rights(
-    'A person at the command: halts and resumes, sets limits, corrects, decides on quarantine, cancels orders.',
-    together(reading(EVERYTHING), MOVES),
+    'A person at the command: halts and resumes, sets limits, corrects, decides on quarantine, cancels orders, makes tokens.',
+    together(reading([...READABLE, 'tokens']), MOVES),
     [
       ...['correct_record(text, bigint, jsonb, text, text)', 'release_row(bigint, jsonb, text)'],
       ...['discard_row(bigint, text)', 'set_limits(jsonb, text, text, boolean)'],
       'set_horizon(text, bigint, text)',
       ...['set_capital(numeric, text, bigint)', HALT, 'resume_trading(text, boolean, bigint)'],
-      ...['release_reservation(text, text)', ...OF_READS],
+      ...['release_reservation(text, text)', ...OF_READS, ...OF_ONCE],
+      ...['create_token(text, text, text, bytea)', 'revoke_token(text)'],
     ],
   ),
 };
