@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import { get, type Rows, type Value } from './api.js';
+import { get, type Value } from './api.js';
+import { useBooks } from './books.js';
 import { live } from './live.js';
 import { type Loaded, useLoad } from './load.js';
 import type { Me } from './record.js';
@@ -29,7 +30,7 @@ export function App() {
   useEffect(() => {
     document.title = `${TITLES[view]} – Claire`;
   }, [view]);
-  const me = useLoad('me', (as) => get<Value<Me> | Me>(as, '/v1/me').then(answerIn));
+  const me = useLoad('me', (as) => get<Value<Me>>(as, '/v1/me'));
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
@@ -47,7 +48,7 @@ export function App() {
       <main id="main" tabIndex={-1}>
         <h1 class="unseen">{TITLES[view]}</h1>
         <div id="view" role="tabpanel" aria-labelledby={`tab-${view}`}>
-          {view === 'now' && <Now me={me.data} />}
+          {view === 'now' && <Now me={me.data?.value} />}
           {view === 'trades' && <Trades />}
           {view === 'why' && <Why />}
           {view === 'risk' && <Risk />}
@@ -57,9 +58,6 @@ export function App() {
     </>
   );
 }
-
-const answerIn = <Of extends object>(answer: Value<Of> | Of): Of =>
-  'value' in answer ? answer.value : answer;
 
 /** Arrow keys move between the views, as in tabs everywhere. */
 function Tabs({ view }: { view: View }) {
@@ -96,7 +94,7 @@ function Tabs({ view }: { view: View }) {
 function Books() {
   const caller = useCaller();
   const { view } = useStore(route);
-  const books = useLoad('books', (as) => get<Rows<{ book: string; current?: boolean }>>(as, '/v1/books'));
+  const books = useBooks();
   const names = (books.data?.rows ?? []).map(({ book }) => book);
   const isOf = books.data?.rows.find(({ current }) => current)?.book;
   const shown = caller.book ?? isOf ?? names[0] ?? '';
@@ -136,14 +134,15 @@ function ConnectionState() {
   );
 }
 
-function Who({ me }: { me: Loaded<Me> }) {
+function Who({ me: { data, error } }: { me: Loaded<Value<Me>> }) {
+  const me = data?.value;
   const caller = useCaller();
   const [isAsking, ask] = useState(false);
-  const name = me.data?.token ? me.data.name : me.data?.may_write ? 'open' : 'reading only';
+  const name = me?.token ? me.name : me?.may_write ? 'open' : 'reading only';
   return (
     <span class="who">
-      <span class="name" title={me.data ? `Role ${me.data.role}` : undefined}>
-        {me.data ? name : me.error ? 'not signed in' : '…'}
+      <span class="name" title={me && `Role ${me.role}`}>
+        {me ? name : error ? 'not signed in' : '…'}
       </span>
       {caller.token === undefined ? (
         <button type="button" class="small" onClick={() => ask(true)}>

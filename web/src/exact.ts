@@ -96,3 +96,5 @@ export function show(text: string, { sign = false, decimals, fixed = 0 }: Shown 
 }
 
 export const count = (n: number): string => show(String(n));
+/** `1 trade`, `2,000 trades`. */
+export const many = (n: number, thing: string): string => `${count(n)} ${thing}${n === 1 ? '' : 's'}`;

@@ -15,7 +15,7 @@ export type Happening =
   | { what: 'risk_event'; row: RiskEvent }
   | { what: 'halt'; row: Halt };
 
-export type Told = Happening & { key: string; actor: string | undefined; at_ms: number };
+export type Told = Happening & { key: string; actor?: string | undefined; at_ms: number };
 
 /** What the list of events keeps: more is read nowhere but in the record itself. */
 const EVENTS = 200;

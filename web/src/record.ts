@@ -187,18 +187,29 @@ export interface Chain {
   risk_events: Pick<RiskEvent, 'event_id' | 'event_type' | 'reason' | 'details' | 'timestamp'>[];
 }
 
-/** What the closed trades of a span came to. */
-export interface Performance extends Profit {
+export interface Share extends Profit {
   wins: number;
   losses: number;
+  /** From 0 to 1. */
   win_rate: string | null;
   profit_factor: string | null;
+}
+
+/** What the closed trades of a span brought. */
+export interface Performance extends Share {
   average_win: string | null;
   average_loss: string | null;
-  drawdown: { amount: string; percent: string | null; from: number | null; until: number | null };
-  equity: { timestamp: number; pnl: string; pnl_net: string }[];
-  daily: { day: string; pnl: string; pnl_net: string; closed_trades: number }[];
-  symbols: { symbol: string; closed_trades: number; pnl: string; pnl_net: string; win_rate: string | null }[];
+  largest_win: string | null;
+  largest_loss: string | null;
+  /** Largest fall of the gross profit below its highest before. */
+  drawdown: string;
+  drawdown_pct: string | null;
+  drawdown_from: number | null;
+  drawdown_until: number | null;
+  time_zone: string;
+  equity: { at: number; pnl: string; pnl_net: string; drawdown: string }[];
+  daily: { day: string; closed_trades: number; pnl: string; pnl_net: string }[];
+  by_symbol: (Share & { symbol: string })[];
 }
 
 export interface Diagnosis {
@@ -224,12 +235,22 @@ export interface Connections {
   missing: string[];
 }
 
-export interface Backups {
+export interface Backup {
   name: string;
-  kind: string;
-  taken_ms: number;
-  bytes: number;
-  verified_at_ms: number | null;
+  /** Why it cannot be read. */
+  problem: string | null;
+  kind?: string;
+  taken_ms?: number;
+  bytes?: number;
+  rows?: number;
+  verified: { ok: boolean } | null;
+}
+
+export interface Backups {
+  directory: string;
+  verified: { name: string; taken_ms: number; bytes: number } | null;
+  failure: { at_ms: number; action: string; error?: string } | null;
+  backups: Backup[];
 }
 
 export interface OperationUse {
@@ -239,12 +260,20 @@ export interface OperationUse {
   p50_ms: number | null;
   p95_ms: number | null;
   p99_ms: number | null;
-  steps?: { from_ms: number; calls: number; p95_ms: number | null }[];
+}
+
+export interface Step {
+  from_ms: number;
+  calls: number;
+  p95_ms: number | null;
 }
 
 export interface Queries {
+  since_ms: number;
   sampled: { since_ms: number | null; last_ms: number | null; missing: string | null };
   operations: OperationUse[];
+  /** Of the one operation that was asked for. */
+  steps: Step[];
 }
 
 export interface Horizon {

@@ -21,7 +21,7 @@ export function span(ms: number): string {
 
 export const ago = (at_ms: number, now: number): string => `${span(now - at_ms)} ago`;
 
-/** UTC, as everything in the record. */
+/** UTC, as everything in the record; to the millisecond where it is not a whole second. */
 export const stamp = (at_ms: number): string =>
   new Date(at_ms)
     .toISOString()
@@ -30,7 +30,7 @@ export const stamp = (at_ms: number): string =>
 export const day = (at_ms: number): string => new Date(at_ms).toISOString().slice(0, 10);
 export const clock = (at_ms: number): string => new Date(at_ms).toISOString().slice(11, 19);
 /** A day alone where the moment is one: candles of a day carry midnight. */
-export const moment = (at_ms: number): string => (at_ms % DAY === 0 ? day(at_ms) : stamp(at_ms));
+export const moment = (at_ms: number): string => (at_ms % DAY === 0 ? day(at_ms) : stamp(at_ms).slice(0, 19));
 
 /** `2024-01-31` as Unix milliseconds; undefined for what is no day. */
 export function dayGiven(text: string | undefined): number | undefined {

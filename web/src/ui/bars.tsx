@@ -36,9 +36,11 @@ export function Bar({
         </span>
         <span class="share">{limit === null ? 'no limit' : isOver ? `over: ${share} %` : `${share} %`}</span>
       </div>
-      <div class="track" aria-hidden="true">
-        <div class={level} style={{ width: `${width}%` }} />
-      </div>
+      {limit !== null && (
+        <div class="track" aria-hidden="true">
+          <div class={level} style={{ width: `${width}%` }} />
+        </div>
+      )}
       {note && <div class="note">{note}</div>}
     </div>
   );

@@ -64,7 +64,8 @@ function optionsOf(height: number) {
     },
     grid: { vertLines: { visible: false }, horzLines: { color: line } },
     rightPriceScale: { borderColor: line },
-    timeScale: { borderColor: line },
+    // Twenty years of days side by side are thinner than half a pixel each.
+    timeScale: { borderColor: line, minBarSpacing: 0.02 },
   };
 }
 

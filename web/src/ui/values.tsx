@@ -23,9 +23,11 @@ export function Gain({ of, ...shown }: { of: string | null | undefined; unit?: s
   const sign = signOf(of);
   return (
     <span class={`gain ${sign > 0 ? 'up' : sign < 0 ? 'down' : ''}`}>
-      <span class="arrow" aria-hidden="true">
-        {sign > 0 ? '▲' : sign < 0 ? '▼' : ''}
-      </span>
+      {sign !== 0 && (
+        <span class="arrow" aria-hidden="true">
+          {sign > 0 ? '▲' : '▼'}
+        </span>
+      )}
       <Num of={of} sign {...shown} />
     </span>
   );

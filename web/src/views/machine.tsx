@@ -1,22 +1,28 @@
 import { get, type Rows, type Value } from '../api.js';
-import { count } from '../exact.js';
+import { useBooks } from '../books.js';
+import { count, many } from '../exact.js';
 import { type Loaded, useLoad } from '../load.js';
-import type { Backups, Connections, Diagnosis, Doctor, Horizon, RetentionRun } from '../record.js';
+import type { Backup, Backups, Connections, Diagnosis, Doctor, Horizon, RetentionRun } from '../record.js';
+import { useCaller } from '../session.js';
 import { bytes, span } from '../time.js';
 import { Bar } from '../ui/bars.js';
 import { Answer, Command, Empty, Panel } from '../ui/panel.js';
-import { Age, Facts, When, words } from '../ui/values.js';
+import { Age, Facts, None, When, words } from '../ui/values.js';
 import { Latency } from './machine-latency.js';
 
 export function Machine() {
+  const report = useLoad('doctor', (caller) => get<Value<Doctor>>(caller, '/v1/doctor'), {
+    every_ms: 60_000,
+  });
   return (
     <div class="split">
       <div class="stack">
-        <TheDoctor />
+        <TheDoctor report={report} />
         <Latency />
       </div>
       <div class="stack">
         <ConnectionsOf />
+        <TheRecord report={report} />
         <BackupsOf />
         <Retention />
       </div>
@@ -24,18 +30,42 @@ export function Machine() {
   );
 }
 
-function TheDoctor() {
-  const report = useLoad('doctor', (caller) => get<Value<Doctor>>(caller, '/v1/doctor'), {
-    every_ms: 60_000,
-  });
+type Report = Loaded<Value<Doctor>>;
+
+const TheDoctor = ({ report }: { report: Report }) => (
+  <Panel
+    title="The doctor"
+    unit="checks of the record and its server"
+    tall="high"
+    at_ms={report.data?.value.at_ms}
+  >
+    <Answer of={report}>{({ value }) => <Findings of={value} />}</Answer>
+  </Panel>
+);
+
+/** Which checks say how old the positions are, and what the schema is. */
+const OF_THE_RECORD = ['schema_released', 'positions_exact', 'positions_realtime'];
+
+function TheRecord({ report }: { report: Report }) {
+  const { book } = useCaller();
+  const books = useBooks();
+  const version = books.data?.rows.find((one) => (book ? one.book === book : one.current))?.version;
   return (
-    <Panel
-      title="The doctor"
-      unit="checks of the record and its server"
-      tall="high"
-      at_ms={report.data?.value.at_ms}
-    >
-      <Answer of={report}>{({ value }) => <Findings of={value} />}</Answer>
+    <Panel title="Schema and positions" tall="middle" at_ms={report.data?.value.at_ms}>
+      <Facts of={[['Schema version', version ?? <None key="none" />]]} />
+      <Answer of={report}>
+        {({ value: { checks } }) => (
+          <ul class="log">
+            {checks
+              .filter(({ check }) => OF_THE_RECORD.includes(check))
+              .map(({ check, result, sentence }) => (
+                <li key={check}>
+                  <span class={`tag ${result}`}>{MARKS[result]}</span> {sentence}
+                </li>
+              ))}
+          </ul>
+        )}
+      </Answer>
     </Panel>
   );
 }
@@ -106,48 +136,54 @@ function ConnectionsOf() {
 }
 
 function BackupsOf() {
-  const backups = useLoad('backups', (caller) => get<Rows<Backups>>(caller, '/v1/backups'), {
+  const backups = useLoad('backups', (caller) => get<Value<Backups>>(caller, '/v1/backups'), {
     every_ms: 60_000,
   });
   return (
     <Panel title="Backups" unit="restored and compared" tall="middle" at_ms={backups.at_ms}>
-      <Answer of={backups}>{({ rows }) => <ListOfBackups rows={rows} />}</Answer>
+      <Answer of={backups}>{({ value }) => <ListOfBackups of={value} />}</Answer>
     </Panel>
   );
 }
 
 const SHOWN_BACKUPS = 8;
 
-function ListOfBackups({ rows }: { rows: readonly Backups[] }) {
-  if (rows.length === 0)
-    return (
-      <Empty command="claire backup create">
-        There is no backup. One is restored right after it was taken.
-      </Empty>
-    );
-  const verified = rows.filter(({ verified_at_ms }) => verified_at_ms !== null);
+function ListOfBackups({ of: { verified, failure, backups } }: { of: Backups }) {
   return (
     <>
-      <p class="big">
-        {verified.length === 0 ? (
-          '✗ none verified'
-        ) : (
-          <Age at_ms={Math.max(...verified.map(({ taken_ms }) => taken_ms))} />
-        )}
-      </p>
-      <p class="note">the last one that was restored and found right</p>
+      {verified ? (
+        <p class="sums">
+          <b>
+            <Age at_ms={verified.taken_ms} />
+          </b>{' '}
+          the last one was taken that was restored and found right, {bytes(verified.bytes)}
+        </p>
+      ) : (
+        <Empty command="claire backup create">
+          No backup of this book was restored and found right. One is restored right after it was taken.
+        </Empty>
+      )}
+      {failure && (
+        <p class="note">
+          <span class="tag fail">✗ {failure.action}</span> {failure.error} <Age at_ms={failure.at_ms} />
+        </p>
+      )}
       <ul class="log">
-        {rows.slice(0, SHOWN_BACKUPS).map(({ name, kind, taken_ms, bytes: size, verified_at_ms }) => (
-          <li key={name}>
-            <span class={`tag ${verified_at_ms === null ? 'warn' : 'ok'}`}>
-              {verified_at_ms === null ? 'not verified' : '✓ verified'}
-            </span>{' '}
-            <When at_ms={taken_ms} /> {kind}, {bytes(size)}
+        {backups.slice(0, SHOWN_BACKUPS).map((backup) => (
+          <li key={backup.name}>
+            <Standing of={backup} /> <When at_ms={backup.taken_ms} /> {backup.problem ?? backup.kind}
+            {backup.bytes !== undefined && `, ${bytes(backup.bytes)}`}
+            {backup.rows !== undefined && `, ${many(backup.rows, 'row')}`}
           </li>
         ))}
       </ul>
     </>
   );
+}
+
+function Standing({ of: { verified } }: { of: Backup }) {
+  if (!verified) return <span class="tag warn">not verified</span>;
+  return verified.ok ? <span class="tag ok">✓ verified</span> : <span class="tag fail">✗ not right</span>;
 }
 
 function Retention() {

@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { get, type Rows } from '../api.js';
-import { count, multiply, negate, subtract, sum } from '../exact.js';
+import { many, multiply, negate, subtract, sum } from '../exact.js';
 import { keyOf, type LastPrice, live } from '../live.js';
 import { useLoad } from '../load.js';
 import type { Position, Signal } from '../record.js';
@@ -44,7 +44,7 @@ export function Positions() {
       {positions && (
         <>
           <p class="sums">
-            <b>{count(positions.size)}</b> positions, <Num of={total} decimals={2} unit="at entry" />
+            <b>{many(positions.size, 'position')}</b>, <Num of={total} decimals={2} unit="at entry" />
           </p>
           {positions.size === 0 ? (
             <Empty command="claire trades --status OPEN">
@@ -72,10 +72,10 @@ const sorted = (positions: Position[], wanted: string): Position[] =>
     .sort((a, b) => (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : a.side < b.side ? -1 : 1));
 
 const columnsWith = (prices: ReadonlyMap<string, LastPrice>): Column<Position>[] => [
-  { title: 'Symbol', width: 'minmax(84px, 1fr)', cell: ({ symbol }) => <b>{symbol}</b> },
-  { title: 'Side', width: '66px', cell: ({ side }) => <SideOf side={side} /> },
+  { title: 'Symbol', width: 'minmax(64px, 1fr)', cell: ({ symbol }) => <b>{symbol}</b> },
+  { title: 'Side', width: '62px', cell: ({ side }) => <SideOf side={side} /> },
   {
-    ...{ title: 'Quantity', width: 'minmax(92px, 1fr)', isNumber: true },
+    ...{ title: 'Quantity', width: 'minmax(78px, 1fr)', isNumber: true },
     cell: ({ total_quantity }) => <Num of={total_quantity} />,
   },
   {
@@ -91,7 +91,7 @@ const columnsWith = (prices: ReadonlyMap<string, LastPrice>): Column<Position>[]
     cell: ({ symbol }) => <Num of={prices.get(symbol)?.price} />,
   },
   {
-    ...{ title: 'Unrealized', width: 'minmax(92px, 1fr)', isNumber: true },
+    ...{ title: 'Unrealized', width: 'minmax(84px, 1fr)', isNumber: true },
     cell: (position) => <Unrealized position={position} last={prices.get(position.symbol)} />,
   },
   {

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import { firstRows, get, type Rows, type Value } from '../api.js';
-import { absolute, compare, count, multiply, sum } from '../exact.js';
+import { absolute, compare, count, many, multiply, sum } from '../exact.js';
 import { live } from '../live.js';
 import { type Loaded, useLoad } from '../load.js';
 import type { Capital, Exposure, Limits, Me, Position, Profit, RiskState } from '../record.js';
@@ -105,7 +105,7 @@ function Today({ limits }: { limits: Loaded<Rows<Limits>> }) {
                 <Gain of={value.pnl_net} decimals={2} fixed={2} />
               </p>
               <p class="note">
-                net of {count(value.closed_trades)} trades, gross <Num of={value.pnl} decimals={2} sign />,
+                net of {many(value.closed_trades, 'trade')}, gross <Num of={value.pnl} decimals={2} sign />,
                 commission <Num of={value.commission} decimals={2} />
                 {value.commission_unknown > 0 && <>; {count(value.commission_unknown)} without one</>}. Since{' '}
                 <When at_ms={since} /> UTC.
@@ -161,7 +161,7 @@ function Drawdown({
       ))}
       {byShare === limit && (
         <p class="note">
-          {book?.max_drawdown_pct} % of the capital of <Num of={capital} />
+          <Num of={book?.max_drawdown_pct} /> % of the capital of <Num of={capital} />
         </p>
       )}
     </>

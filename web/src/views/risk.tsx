@@ -1,5 +1,5 @@
 import { firstRows, get, type Rows } from '../api.js';
-import { count, isDecimal } from '../exact.js';
+import { count, isDecimal, many } from '../exact.js';
 import { useLoad } from '../load.js';
 import type { Halt, Limits, RiskEvent } from '../record.js';
 import { refine, route } from '../route.js';
@@ -157,7 +157,8 @@ function Search() {
           ) : (
             <>
               <p class="sums">
-                <b>{count(rows.length)}</b> {more ? 'newest events; there are more' : 'events'}
+                <b>{many(rows.length, 'event')}</b>
+                {more && ', the newest; there are more'}
               </p>
               <Table label="Risk events" columns={COLUMNS} rows={rows} keyOf={({ id }) => id} most={12} />
             </>

@@ -1,6 +1,6 @@
 import type { IChartApi, SeriesMarker, Time, UTCTimestamp } from 'lightweight-charts';
 import { firstRows, get, type Rows } from '../api.js';
-import { compare, count, pixels, subtract } from '../exact.js';
+import { count, pixels } from '../exact.js';
 import { useLoad } from '../load.js';
 import type { Candle, Performance, Trade } from '../record.js';
 import { moment } from '../time.js';
@@ -27,7 +27,7 @@ export function Equity({ of }: { of: Performance }) {
   return (
     <>
       <Chart
-        label="Equity curve and drawdown"
+        label={`Equity curve from ${moment(of.equity[0]!.at)}, and its drawdown, ${of.drawdown} at most`}
         height_px={300}
         of={of}
         draw={(chart, library) => drawEquity(chart, library, of)}
@@ -37,39 +37,25 @@ export function Equity({ of }: { of: Performance }) {
   );
 }
 
-function drawEquity(chart: IChartApi, { AreaSeries }: Library, { equity }: Performance): void {
+function drawEquity(chart: IChartApi, { AreaSeries, LineSeries }: Library, { equity }: Performance): void {
   const curve = chart.addSeries(AreaSeries, {
-    ...{
-      lineColor: colour('accent'),
-      topColor: colour('accent', 0.3),
-      bottomColor: colour('accent', 0.02),
-      lineWidth: 2,
-    },
-    ...{ priceLineVisible: false, title: 'net' },
+    ...{ lineColor: colour('accent'), topColor: colour('accent', 0.3), bottomColor: colour('accent', 0.02) },
+    ...{ lineWidth: 2, priceLineVisible: false, title: 'gross' },
   });
-  curve.setData(
-    rising(equity.map(({ timestamp, pnl_net }) => ({ time: at(timestamp), value: pixels(pnl_net) }))),
-  );
+  curve.setData(rising(equity.map((point) => ({ time: at(point.at), value: pixels(point.pnl) }))));
+  const net = chart.addSeries(LineSeries, {
+    ...{ color: colour('muted'), lineWidth: 1, lineStyle: 2, priceLineVisible: false, title: 'net' },
+  });
+  net.setData(rising(equity.map((point) => ({ time: at(point.at), value: pixels(point.pnl_net) }))));
   const under = chart.addSeries(
     AreaSeries,
     {
-      ...{
-        lineColor: colour('down'),
-        topColor: colour('down', 0.02),
-        bottomColor: colour('down', 0.3),
-        invertFilledArea: true,
-        lineWidth: 1,
-      },
-      ...{ priceLineVisible: false, title: 'drawdown' },
+      ...{ lineColor: colour('down'), topColor: colour('down', 0.02), bottomColor: colour('down', 0.3) },
+      ...{ invertFilledArea: true, lineWidth: 1, priceLineVisible: false, title: 'drawdown' },
     },
     1,
   );
-  let highest = '0';
-  const depths = equity.map(({ timestamp, pnl_net }) => {
-    if (compare(pnl_net, highest) > 0) highest = pnl_net;
-    return { time: at(timestamp), value: pixels(subtract(pnl_net, highest)) };
-  });
-  under.setData(rising(depths));
+  under.setData(rising(equity.map((point) => ({ time: at(point.at), value: -pixels(point.drawdown) }))));
   chart.panes()[1]?.setHeight(90);
 }
 
@@ -129,6 +115,7 @@ function drawCandles(
     ...{ upColor: 'transparent', borderUpColor: up, wickUpColor: up },
     ...{ downColor: down, borderDownColor: down, wickDownColor: down },
     priceLineVisible: false,
+    lastValueVisible: false,
   });
   const bars = rows.map(({ timestamp, open, high, low, close }) => ({
     ...{ time: at(timestamp), open: pixels(open), high: pixels(high) },

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError, get, type Rows, type Value } from '../api.js';
 import { exportTrades } from '../csv.js';
-import { count } from '../exact.js';
+import { count, many, multiply } from '../exact.js';
 import { useLoad } from '../load.js';
 import type { Performance, Trade } from '../record.js';
 import { refine, route } from '../route.js';
@@ -37,7 +37,7 @@ export function Trades() {
     <>
       <FilterBar />
       <div class="split">
-        <Panel title="Equity and drawdown" unit="net, by exit" tall="high" at_ms={performance.at_ms}>
+        <Panel title="Equity and drawdown" unit="by exit" tall="high" at_ms={performance.at_ms}>
           <Answer of={performance}>{({ value }) => <Equity of={value} />}</Answer>
         </Panel>
         <Panel title="In figures" unit="closed trades" tall="high" at_ms={performance.at_ms}>
@@ -96,20 +96,63 @@ function FilterBar() {
 }
 
 function Figures({ of }: { of: Performance }) {
+  const last = of.daily.at(-1);
   return (
-    <Facts
-      of={[
-        ['Net profit', <Gain key="net" of={of.pnl_net} />],
-        ['Gross profit', <Gain key="gross" of={of.pnl} />],
-        ['Commission', <Num key="commission" of={of.commission} />],
-        ['Closed trades', count(of.closed_trades)],
-      ]}
-    />
+    <>
+      <Facts
+        of={[
+          ['Gross profit', <Gain key="gross" of={of.pnl} decimals={2} fixed={2} />],
+          ['Net profit', <Gain key="net" of={of.pnl_net} decimals={2} fixed={2} />],
+          ['Commission', <Num key="commission" of={of.commission} decimals={2} fixed={2} />],
+          ['Closed trades', count(of.closed_trades)],
+          ['Won / lost', `${count(of.wins)} / ${count(of.losses)}`],
+          ['Win rate', <Num key="rate" of={percentOf(of.win_rate)} decimals={1} unit="%" />],
+          ['Profit factor', <Num key="factor" of={of.profit_factor} decimals={2} />],
+          ['Average win', <Gain key="win" of={of.average_win} decimals={2} fixed={2} />],
+          ['Average loss', <Gain key="loss" of={of.average_loss} decimals={2} fixed={2} />],
+          ['Largest win', <Gain key="most" of={of.largest_win} decimals={2} fixed={2} />],
+          ['Largest loss', <Gain key="least" of={of.largest_loss} decimals={2} fixed={2} />],
+          ['Drawdown', <Num key="drawdown" of={of.drawdown} decimals={2} fixed={2} />],
+          ['… of the capital', <Num key="share" of={of.drawdown_pct} decimals={1} unit="%" />],
+          ['… deepest', <When key="deepest" at_ms={of.drawdown_until} />],
+          [last ? `Day ${last.day}` : 'Last day', <Gain key="day" of={last?.pnl} decimals={2} fixed={2} />],
+        ]}
+      />
+      <h3 class="under">By symbol</h3>
+      <Table
+        label="Profit by symbol"
+        columns={BY_SYMBOL}
+        rows={of.by_symbol}
+        keyOf={({ symbol }) => symbol}
+        most={6}
+      />
+    </>
   );
 }
 
+const percentOf = (share: string | null): string | null => share && multiply(share, '100');
+
+const BY_SYMBOL: Column<Performance['by_symbol'][number]>[] = [
+  { title: 'Symbol', width: 'minmax(64px, 1fr)', cell: ({ symbol }) => <b>{symbol}</b> },
+  { title: 'Trades', width: '60px', isNumber: true, cell: ({ closed_trades }) => count(closed_trades) },
+  {
+    ...{ title: 'Win rate', width: '68px', isNumber: true },
+    cell: ({ win_rate }) => <Num of={percentOf(win_rate)} decimals={1} unit="%" />,
+  },
+  {
+    ...{ title: 'Gross', width: 'minmax(84px, 1fr)', isNumber: true },
+    cell: ({ pnl }) => <Gain of={pnl} decimals={2} fixed={2} />,
+  },
+];
+
 const COLUMNS: Column<Trade>[] = [
   { title: 'Entry, UTC', width: '100px', cell: ({ entry_timestamp }) => <When at_ms={entry_timestamp} /> },
+  {
+    title: 'Exit, UTC',
+    width: '100px',
+    onWide: true,
+    cell: ({ exit_timestamp }) => <When at_ms={exit_timestamp} />,
+  },
   { title: 'Symbol', width: '84px', cell: ({ symbol }) => <b>{symbol}</b> },
   { title: 'Side', width: '66px', cell: ({ side }) => <SideOf side={side} /> },
   {
@@ -123,12 +166,6 @@ const COLUMNS: Column<Trade>[] = [
   {
     ...{ title: 'Exit', width: 'minmax(84px, 1fr)', isNumber: true, onWide: true },
     cell: ({ exit_price }) => <Num of={exit_price} />,
-  },
-  {
-    title: 'Exit, UTC',
-    width: '100px',
-    onWide: true,
-    cell: ({ exit_timestamp }) => <When at_ms={exit_timestamp} />,
   },
   {
     ...{ title: 'Net', width: 'minmax(84px, 1fr)', isNumber: true },
@@ -192,7 +229,8 @@ function TradeTable() {
           ) : (
             <>
               <p class="sums">
-                <b>{count(rows.length)}</b> {next ? 'trades; more as you scroll' : 'trades, all'}
+                <b>{many(rows.length, 'trade')}</b>
+                {next ? '; more as you scroll' : ', all'}
               </p>
               <Table
                 label="Trades"
