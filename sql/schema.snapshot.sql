@@ -29,7 +29,7 @@ CREATE INDEX idx_candles_timestamp_symbol ON candles USING btree ("timestamp", s
 -- capital ---------------------------------------------------------------------------------------------
 
 create table capital (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   amount numeric not null,
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   reason text not null,
@@ -52,7 +52,7 @@ CREATE TRIGGER capital_refuse_update BEFORE UPDATE ON capital FOR EACH STATEMENT
 -- corrections -----------------------------------------------------------------------------------------
 
 create table corrections (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   after jsonb,
   before jsonb,
   column_name text not null,
@@ -86,7 +86,7 @@ CREATE TRIGGER corrections_refuse_removal BEFORE DELETE OR TRUNCATE ON correctio
 -- decisions -------------------------------------------------------------------------------------------
 
 create table decisions (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   asked_notional numeric,
   asked_price numeric,
   asked_quantity numeric,
@@ -145,7 +145,7 @@ alter table halt_gate set (fillfactor = 10);
 
 create table halts (
   action text not null,
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   cause text not null,
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   despite_limit boolean not null default false,
@@ -166,14 +166,30 @@ create sequence halts_id_seq as bigint increment by 1 minvalue 1 maxvalue 922337
 
 alter sequence halts_id_seq owned by halts.id;
 
+CREATE TRIGGER halts_record_log_insert AFTER INSERT ON halts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('halt');
+
 CREATE TRIGGER halts_refuse_removal BEFORE DELETE OR TRUNCATE ON halts FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
 CREATE TRIGGER halts_refuse_update BEFORE UPDATE ON halts FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
 
+-- idempotency_keys ------------------------------------------------------------------------------------
+
+create table idempotency_keys (
+  answer jsonb not null,
+  caller text not null,
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  key text not null,
+  request_hash text not null,
+  status bigint not null,
+  constraint idempotency_keys_pkey PRIMARY KEY (caller, key)
+);
+
+CREATE INDEX idx_idempotency_keys_created_at ON idempotency_keys USING btree (created_at);
+
 -- limits ----------------------------------------------------------------------------------------------
 
 create table limits (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   breaker_halts text,
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   enforce_halts text,
@@ -219,6 +235,8 @@ alter sequence limits_version_seq owned by limits.version;
 
 CREATE INDEX idx_limits_symbol_version ON limits USING btree (symbol, version);
 
+CREATE TRIGGER limits_record_log_insert AFTER INSERT ON limits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('limits');
+
 CREATE TRIGGER limits_refuse_removal BEFORE DELETE OR TRUNCATE ON limits FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
 CREATE TRIGGER limits_refuse_update BEFORE UPDATE ON limits FOR EACH STATEMENT EXECUTE FUNCTION refuse_update();
@@ -234,7 +252,7 @@ create table materialized_view_refreshes (
 -- order_history ---------------------------------------------------------------------------------------
 
 create table order_history (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   from_status character varying(20),
   id bigint not null default nextval('order_history_id_seq'::regclass),
@@ -316,6 +334,10 @@ CREATE TRIGGER orders_follow_delete AFTER DELETE ON orders REFERENCING OLD TABLE
 
 CREATE TRIGGER orders_follow_update AFTER UPDATE ON orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION follow_orders();
 
+CREATE TRIGGER orders_record_log_insert AFTER INSERT ON orders REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('order');
+
+CREATE TRIGGER orders_record_log_update AFTER UPDATE ON orders REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('order');
+
 CREATE TRIGGER orders_refuse_removal BEFORE DELETE OR TRUNCATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
 CREATE TRIGGER z_guard_order_update BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION guard_order_update();
@@ -362,7 +384,7 @@ create table position_totals (
 -- quarantine ------------------------------------------------------------------------------------------
 
 create table quarantine (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   decided_at timestamp without time zone,
   decided_by text,
@@ -404,6 +426,28 @@ CREATE TRIGGER quarantine_refuse_change BEFORE UPDATE ON quarantine FOR EACH ROW
 
 CREATE TRIGGER quarantine_refuse_removal BEFORE DELETE OR TRUNCATE ON quarantine FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
+-- record_log ------------------------------------------------------------------------------------------
+
+create table record_log (
+  action text not null,
+  actor text not null default actor(),
+  created_at timestamp without time zone not null default timezone('UTC'::text, clock_timestamp()),
+  id bigint not null default nextval('record_log_id_seq'::regclass),
+  ids bigint[] not null,
+  places text[] not null default '{}'::text[],
+  what text not null,
+  xid xid8 not null default pg_current_xact_id(),
+  constraint record_log_pkey PRIMARY KEY (xid, id)
+);
+
+alter table record_log set (autovacuum_vacuum_scale_factor = 0);
+
+alter table record_log set (autovacuum_vacuum_threshold = 20000);
+
+create sequence record_log_id_seq as bigint increment by 1 minvalue 1 maxvalue 9223372036854775807 no cycle;
+
+alter sequence record_log_id_seq owned by record_log.id;
+
 -- reservation_changes ---------------------------------------------------------------------------------
 
 create table reservation_changes (
@@ -432,7 +476,7 @@ alter table reservation_totals set (fillfactor = 50);
 -- retention_horizons ----------------------------------------------------------------------------------
 
 create table retention_horizons (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   keep_seconds bigint,
   reason text not null,
@@ -455,7 +499,7 @@ CREATE TRIGGER retention_horizons_refuse_update BEFORE UPDATE ON retention_horiz
 -- retention_runs --------------------------------------------------------------------------------------
 
 create table retention_runs (
-  actor text not null default SESSION_USER,
+  actor text not null default actor(),
   as_of timestamp without time zone not null,
   backup text,
   bytes bigint not null default 0,
@@ -557,6 +601,8 @@ CREATE TRIGGER a_fill_created_at BEFORE INSERT ON risk_events FOR EACH ROW WHEN 
 
 CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON risk_events FOR EACH ROW WHEN (new."timestamp" >= '100000000'::numeric::bigint AND new."timestamp" < '100000000000'::numeric::bigint) EXECUTE FUNCTION seconds_to_milliseconds();
 
+CREATE TRIGGER risk_events_record_log_insert AFTER INSERT ON risk_events REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('risk_event');
+
 CREATE TRIGGER risk_events_refuse_change BEFORE UPDATE ON risk_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER risk_events_refuse_removal BEFORE DELETE OR TRUNCATE ON risk_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
@@ -604,6 +650,25 @@ CREATE TRIGGER a_seconds_to_milliseconds BEFORE INSERT OR UPDATE ON signals FOR 
 CREATE TRIGGER signals_refuse_change BEFORE UPDATE ON signals FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER signals_refuse_removal BEFORE DELETE OR TRUNCATE ON signals FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
+
+-- tokens ----------------------------------------------------------------------------------------------
+
+create table tokens (
+  created_at timestamp without time zone not null default timezone('UTC'::text, now()),
+  created_by text not null default actor(),
+  hash bytea not null,
+  last_used_day date,
+  name text not null,
+  revoked_at timestamp without time zone,
+  revoked_by text,
+  role text not null,
+  token_id text not null,
+  constraint tokens_hash_check CHECK (length(hash) = 32),
+  constraint tokens_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,49}$'::text),
+  constraint tokens_pkey PRIMARY KEY (token_id),
+  constraint tokens_role_check CHECK (role = ANY (ARRAY['signal_engine'::text, 'risk_manager'::text, 'execution_service'::text, 'claire_reader'::text, 'claire_operator'::text, 'claire'::text])),
+  constraint tokens_token_id_check CHECK (token_id ~ '^[a-z0-9]{12}$'::text)
+);
 
 -- trades ----------------------------------------------------------------------------------------------
 
@@ -684,6 +749,12 @@ CREATE TRIGGER trades_positions_insert AFTER INSERT ON trades REFERENCING NEW TA
 CREATE TRIGGER trades_positions_truncate AFTER TRUNCATE ON trades FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
 
 CREATE TRIGGER trades_positions_update AFTER UPDATE ON trades REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION append_position_changes();
+
+CREATE TRIGGER trades_record_log_delete AFTER DELETE ON trades REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('trade');
+
+CREATE TRIGGER trades_record_log_insert AFTER INSERT ON trades REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('trade');
+
+CREATE TRIGGER trades_record_log_update AFTER UPDATE ON trades REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION log_rows('trade');
 
 CREATE TRIGGER trades_refuse_removal BEFORE DELETE OR TRUNCATE ON trades FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal();
 
@@ -1030,6 +1101,16 @@ CREATE UNIQUE INDEX idx_positions_realtime_symbol_side ON positions_realtime USI
 
 -- functions -------------------------------------------------------------------------------------------
 
+CREATE OR REPLACE FUNCTION actor()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select session_user::text || coalesce(' (' || left(nullif(current_setting('claire.actor', true), ''), 100) || ')', '');
+$function$;
+
+revoke execute on function actor() from public;
+
 CREATE OR REPLACE FUNCTION answer_direct_order(d decisions, l limits)
  RETURNS void
  LANGUAGE plpgsql
@@ -1066,6 +1147,24 @@ end;
 $function$;
 
 revoke execute on function answer_direct_order(decisions, limits) from public;
+
+CREATE OR REPLACE FUNCTION answer_kept(by text, wanted text)
+ RETURNS idempotency_keys
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  whose constant text := session_user || ' ' || by;
+  kept idempotency_keys;
+begin
+  perform pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || whose || ' ' || wanted, 32));
+  select * into kept from idempotency_keys as k where k.caller = whose and k.key = wanted;
+  return kept;
+end;
+$function$;
+
+revoke execute on function answer_kept(text, text) from public;
 
 CREATE OR REPLACE FUNCTION answers_of(order_ids text[], signal_ids text[], quantities numeric[], notionals numeric[], prices numeric[], fresh decisions[])
  RETURNS TABLE(place bigint, outcome text, differing text[], decided decisions)
@@ -1257,7 +1356,7 @@ begin
     select row(
       i.order_id, i.signal_id, s.symbol, s.side, case when i.closes_opposed then 'closing' else 'opening' end, false,
       i.at, 0, price_of(s.side, i.price, s.price), 0, null, signal_broken(s, i.at, l), signal_numbers(s, i.at, l),
-      null, null, null, null, null, i.quantity, i.notional, i.price, null, null, session_user,
+      null, null, null, null, null, i.quantity, i.notional, i.price, null, null, actor(),
       timezone('UTC', now())
     )::decisions
     from (
@@ -1337,6 +1436,26 @@ end;
 $function$;
 
 revoke execute on function correct_record(text, bigint, jsonb, text, text) from public;
+
+CREATE OR REPLACE FUNCTION create_token(new_id text, new_name text, for_role text, secret_hash bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+begin
+  -- Two at once would both find that the name is free.
+  lock table tokens in share row exclusive mode;
+  if exists (select from tokens where name = new_name and revoked_at is null) then
+    raise exception 'there is a token called %', new_name
+      using errcode = 'unique_violation', constraint = 'tokens_name_taken', table = 'tokens';
+  end if;
+  insert into tokens (token_id, name, role, hash) values (new_id, new_name, for_role, secret_hash);
+end;
+$function$;
+
+revoke execute on function create_token(text, text, text, bytea) from public;
 
 CREATE OR REPLACE FUNCTION decide(wanted_signal text, wanted_quantity numeric, wanted_order text DEFAULT NULL::text, limit_price numeric DEFAULT NULL::numeric, at bigint DEFAULT NULL::bigint)
  RETURNS decisions
@@ -1467,7 +1586,7 @@ begin
   end if;
   insert into permits (table_name, action, reason) values ('quarantine', 'correct', why);
   update quarantine set
-    state = decision, decided_reason = why, decided_by = session_user, decided_at = timezone('UTC', now())
+    state = decision, decided_reason = why, decided_by = actor(), decided_at = timezone('UTC', now())
   where id = wanted_id;
   delete from permits
   where transaction_id = pg_current_xact_id() and table_name = 'quarantine' and action = 'correct';
@@ -1503,7 +1622,7 @@ begin
   d.quantity := quantity;
   d.notional := quantity * d.price;
   d.reduces := false;
-  d.actor := session_user;
+  d.actor := actor();
   d.created_at := timezone('UTC', now());
   return d;
 end;
@@ -2006,7 +2125,7 @@ begin
   if present.id is not null and (present.until is null or present.until >= until_time) then
     return present.id;
   end if;
-  g.halt_id := record_halt(why, 'hand', moment, until_time, jsonb_build_object('actor', session_user));
+  g.halt_id := record_halt(why, 'hand', moment, until_time, jsonb_build_object('actor', actor()));
   update halt_gate set halt_id = g.halt_id;
   return g.halt_id;
 end;
@@ -2332,6 +2451,18 @@ $function$;
 
 revoke execute on function judge_orders(decisions[], risk, halt_gate, limits) from public;
 
+CREATE OR REPLACE FUNCTION keep_answer(by text, new_key text, hash text, status bigint, answer jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  insert into idempotency_keys (caller, key, request_hash, status, answer)
+  values (session_user || ' ' || by, new_key, hash, status, answer);
+$function$;
+
+revoke execute on function keep_answer(text, text, text, bigint, jsonb) from public;
+
 CREATE OR REPLACE FUNCTION limits_as_json(l limits)
  RETURNS jsonb
  LANGUAGE sql
@@ -2471,6 +2602,62 @@ end;
 $function$;
 
 revoke execute on function lock_unneeded(text, bigint[], timestamp without time zone, xid8) from public;
+
+CREATE OR REPLACE FUNCTION log_rows()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  what constant text := tg_argv[0];
+  found bigint[];
+  left_behind text[];
+begin
+  if tg_op = 'UPDATE' then
+    found := array(
+      select n.id from new_rows as n join old_rows as o on o.id = n.id where n is distinct from o order by n.id
+    );
+  elsif what = 'limits' then
+    found := array(select version from new_rows order by version);
+  elsif tg_op = 'INSERT' then
+    found := array(select id from new_rows order by id);
+  end if;
+  if cardinality(found) > 0 then
+    insert into record_log (what, action, ids) values (what, lower(tg_op), found);
+  end if;
+  if what <> 'trade' or tg_op = 'INSERT' then
+    return null;
+  end if;
+  -- Into quarantine, or corrected: the position that it left is told by no trade.
+  if tg_op = 'DELETE' then
+    left_behind := array(select distinct side || ' ' || symbol from old_rows order by 1);
+  else
+    left_behind := array(
+      select distinct o.side || ' ' || o.symbol from new_rows as n join old_rows as o on o.id = n.id
+      where (o.side, o.symbol) is distinct from (n.side, n.symbol) order by 1
+    );
+  end if;
+  if cardinality(left_behind) > 0 then
+    insert into record_log (what, action, ids, places) values ('position', lower(tg_op), '{}', left_behind);
+  end if;
+  return null;
+end;
+$function$;
+
+revoke execute on function log_rows() from public;
+
+CREATE OR REPLACE FUNCTION mark_token_used(wanted text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  update tokens set last_used_day = timezone('UTC', now())::date
+  where token_id = wanted and last_used_day is distinct from timezone('UTC', now())::date;
+$function$;
+
+revoke execute on function mark_token_used(text) from public;
 
 CREATE OR REPLACE FUNCTION market_day(at bigint, zone text, OUT day_from bigint, OUT day_until bigint)
  RETURNS record
@@ -2746,6 +2933,53 @@ $function$;
 
 revoke execute on function profit_of(text, numeric, numeric, numeric, numeric) from public;
 
+CREATE OR REPLACE FUNCTION prune_answers(batch_size integer DEFAULT 10000)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  gone bigint;
+begin
+  delete from idempotency_keys where ctid = any (array(
+    select ctid from idempotency_keys where created_at < timezone('UTC', now()) - interval '24 hours' limit batch_size
+  ));
+  get diagnostics gone = row_count;
+  return gone;
+end;
+$function$;
+
+revoke execute on function prune_answers(integer) from public;
+
+CREATE OR REPLACE FUNCTION prune_record_log(batch_size integer DEFAULT 10000)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+declare
+  gone bigint;
+begin
+  delete from record_log as l
+  using (
+    select o.xid, o.id, bool_or(o.stays) over (order by o.xid, o.id) as stays,
+      lead(o.stays, 1, true) over (order by o.xid, o.id) as is_last
+    from (
+      select xid, id,
+        created_at >= timezone('UTC', now()) - interval '24 hours'
+        and id > (select last_value from record_log_id_seq) - 1000000 as stays
+      from record_log order by xid, id limit batch_size
+    ) as o
+  ) as oldest
+  where not oldest.stays and not oldest.is_last and l.xid = oldest.xid and l.id = oldest.id;
+  get diagnostics gone = row_count;
+  return gone;
+end;
+$function$;
+
+revoke execute on function prune_record_log(integer) from public;
+
 CREATE OR REPLACE FUNCTION quarantine_row(what text, wanted_id bigint, laws text[], why text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2792,7 +3026,7 @@ declare
   recorded integer;
 begin
   insert into corrections (table_name, row_id, column_name, before, after, law, reason, actor, version)
-  select what, wanted_id, b.key, b.value, a.value, law, why, session_user, schema_version()
+  select what, wanted_id, b.key, b.value, a.value, law, why, actor(), schema_version()
   from jsonb_each(before) as b join jsonb_each(after) as a on a.key = b.key
   where a.value is distinct from b.value
     -- It moves with every change; only where there was none is it a value that was filled in.
@@ -3340,6 +3574,21 @@ $function$;
 
 revoke execute on function retain(bigint, integer, bigint, boolean) from public;
 
+CREATE OR REPLACE FUNCTION revoke_token(wanted text)
+ RETURNS timestamp without time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+begin
+  update tokens set revoked_at = timezone('UTC', now()), revoked_by = actor()
+  where token_id = wanted and revoked_at is null;
+  return (select revoked_at from tokens where token_id = wanted);
+end;
+$function$;
+
+revoke execute on function revoke_token(text) from public;
+
 CREATE OR REPLACE FUNCTION risk_at(r risk, l limits, at bigint)
  RETURNS risk
  LANGUAGE plpgsql
@@ -3504,7 +3753,7 @@ begin
   after.version := nextval('limits_version_seq');
   after.symbol := for_symbol;
   after.reason := why;
-  after.actor := session_user;
+  after.actor := actor();
   after.created_at := timezone('UTC', now());
   insert into limits select (after).*;
   if after.max_drawdown_pct is not null and not exists (select from capital) then
@@ -3637,6 +3886,17 @@ end;
 $function$;
 
 revoke execute on function tell_overrun(text[], numeric[], bigint, text, text) from public;
+
+CREATE OR REPLACE FUNCTION token_of(wanted text)
+ RETURNS tokens
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO {book}, 'pg_temp'
+AS $function$
+  select * from tokens where token_id = wanted and revoked_at is null;
+$function$;
+
+revoke execute on function token_of(text) from public;
 
 CREATE OR REPLACE FUNCTION trade_as_json(t trades)
  RETURNS jsonb

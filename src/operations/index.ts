@@ -16,6 +16,7 @@ import {
 import { decisions, notTraded, orderHistory, why } from './lineage.js';
 import { cancelOrder, cancelOrders, fillOrder, fillOrders, rejectOrder, rejectOrders } from './move-order.js';
 import { openTrade, openTrades } from './open-trade.js';
+import { performance } from './performance.js';
 import { placeOrder, placeOrders } from './place-order.js';
 import { profit } from './profit.js';
 import { discardQuarantined, quarantined, releaseQuarantined } from './quarantine.js';
@@ -82,6 +83,7 @@ export const operations = {
   quarantined,
   tokens,
   profit,
+  performance,
   summary,
   verify,
 } as const;

@@ -46,9 +46,9 @@ export const createToken: Operation<typeof createInput, z.output<typeof created>
   async run({ database, book }, { name, role }) {
     const token_id = Array.from(randomBytes(ID_LENGTH), (byte) => ALPHABET[byte % ALPHABET.length]).join('');
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
-    await database.query(`select ${book}.create_token($1, $2, $3, $4)`, [
+    await database.query(`select ${book}.create_token($1, $2, $3, decode($4, 'hex'))`, [
       ...[token_id, name, role],
-      digest(secret),
+      digest(secret).toString('hex'),
     ]);
     return { token_id, name, role, token: `claire_${token_id}_${secret}` };
   },

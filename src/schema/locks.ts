@@ -39,6 +39,8 @@ const RULES: readonly (readonly [head: RegExp, rule: (name: string, statement: s
   [/^create table (?:if not exists )?(\w+)/, (creates) => ({ creates })],
   [/^create (?:or replace )?view (\w+)/, () => ({})],
   [/^create (?:or replace )?function (\w+)/, (_name, sql) => writtenBy(sql)],
+  // A block that makes functions again from their own text.
+  [/^(pg_get_functiondef)/, () => ({})],
   [/^drop function (?:if exists )?(\w+)/, () => ({})],
   [/^alter function (\w+)/, () => ({})],
   [/^(?:revoke|grant) execute on function\s+(\w+)/, () => ({})],
@@ -158,7 +160,7 @@ function writtenBy(definition: string): Rule {
 const source = (sql: string): string | null => /\bfrom (\w+)/.exec(sql)?.[1] ?? null;
 
 const INSIDE =
-  /\b(?:lock table \w+ in \w+ \w+ mode|alter table \w+ |drop materialized view if exists \w+)[^;']*/g;
+  /\b(?:pg_get_functiondef|lock table \w+ in \w+ \w+ mode|alter table \w+ |drop materialized view if exists \w+)[^;']*/g;
 
 /** The statements of a block that lock something, those it builds as text included. */
 function insideOf(block: string): string[] {

@@ -28,6 +28,7 @@ const VIEWS: readonly Kind[] = ['view', 'materialized view'];
 export function mendingSql(differences: readonly Difference[], book: string): string[] {
   const plan = new Plan(differences, book);
   const statements = [
+    ...plan.ofDefaults(),
     ...plan.relations(),
     ...plan.remade(),
     ...plan.columns(),
@@ -83,6 +84,18 @@ class Plan {
     return this.#parts.filter(({ kind }) => kinds.includes(kind));
   }
 
+  /** Functions that are missing and that the defaults of missing columns call: those can only be made after them. */
+  #called(): CatalogObject[] {
+    const columns = [...this.#missing('column'), ...this.#fresh('column')];
+    const names = new Set(columns.map(({ definition }) => / default (\w+)\(/.exec(definition)?.[1]));
+    return this.#missing('function').filter(({ name }) => names.has(name.split('(')[0]));
+  }
+
+  ofDefaults(): string[] {
+    const statements = this.#called().flatMap((one) => makeStatements(one, this.#book));
+    return statements.length > 0 ? ['begin', ...statements, 'commit'] : [];
+  }
+
   /** Tables, sequences and columns that are missing. */
   relations(): string[] {
     const sequences = [...this.#missing('sequence'), ...this.#fresh('sequence')];
@@ -111,6 +124,7 @@ class Plan {
    * nobody sees the book without it. So it is where a function comes that not everybody may call.
    */
   remade(): string[] {
+    const called = this.#called();
     const views = inOrder(unique([...this.#missing(...VIEWS), ...this.#of(VIEWS)]));
     const drops = [
       ...this.#of(['trigger', 'rule']),
@@ -118,7 +132,9 @@ class Plan {
       ...this.#of(['function']),
     ];
     const functions = [
-      ...this.#missing('function').flatMap((one) => makeStatements(one, this.#book)),
+      ...this.#missing('function')
+        .filter((one) => !called.includes(one))
+        .flatMap((one) => makeStatements(one, this.#book)),
       ...this.#in('different', 'function').flatMap(({ expected, actual }) =>
         expected!.definition === actual!.definition ? [] : makeStatements(expected!, this.#book),
       ),

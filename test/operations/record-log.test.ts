@@ -11,14 +11,30 @@ const T = Date.UTC(2024, 0, 12, 15, 20);
 const read = (after?: string, limit = 500): Promise<LogPage> =>
   readLog(database, 'main', { ...(after === undefined ? {} : { after }), limit });
 
+/** Waits for transactions that began before, of other test files too: the log is held back by each of the server. */
+async function settled(): Promise<void> {
+  const bounds = async () =>
+    (
+      await sql<{ xmin: string; xmax: string }>(
+        `select pg_snapshot_xmin(s)::text as xmin, pg_snapshot_xmax(s)::text as xmax from pg_current_snapshot() as s`,
+      )
+    )[0]!;
+  const { xmax } = await bounds();
+  await expect
+    .poll(async () => BigInt((await bounds()).xmin) >= BigInt(xmax), { timeout: 30_000, interval: 5 })
+    .toBe(true);
+}
+
 /** Where the log ends now; what is told after it is the test's own. */
 let begin: string;
 beforeEach(async () => {
+  await settled();
   begin = (await read()).cursor;
 });
 
 /** Everything from a place on, page by page. */
 async function readAll(after = begin, limit = 500): Promise<LogEvent[]> {
+  await settled();
   const page = await read(after, limit);
   expect(page.gap).toBe(false);
   if (page.events.length === 0) return [];
@@ -126,6 +142,7 @@ describe('positions', () => {
 
   test('that a trade left for quarantine, or for another symbol, are told too', async () => {
     await sql(insertTrades('q', 1, 2, 'Q'));
+    await settled();
     const { cursor } = await read();
     await sql(`select quarantine_row('trades', (select id from trades where trade_id = 'q1'), '{law}', 'r')`);
     await sql(
@@ -159,6 +176,7 @@ describe('the cursor', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 30 }), async (steps) => {
         const name = `r${++run}_`;
+        await settled();
         let { cursor } = await read();
         const seen: string[] = [];
         const committed: string[] = [];
@@ -189,6 +207,7 @@ describe('the cursor', () => {
           }
         }
         for (const desk of sessions) committed.push(...(await desk.end('commit')));
+        await settled();
         while ((await take(3)) > 0);
         expect([...seen].sort()).toEqual([...committed].sort());
       }),
@@ -200,12 +219,14 @@ describe('the cursor', () => {
     await sql(insertOrders('old', 1, 1));
     const old = (await readAll())[0]!.cursor;
     await sql(insertOrders('older', 1, 1));
+    await settled();
     const last = (await read(old)).cursor;
     await sql(`update record_log set created_at = created_at - interval '25 hours'`);
     await sql(insertOrders('young', 1, 1));
     await sql('select prune_record_log()');
     expect((await read(begin)).gap).toBe(true);
     expect((await read(old)).gap).toBe(true);
+    await settled();
     const page = await read(last);
     expect(page).toMatchObject({ gap: false });
     expect(told(page.events)).toEqual(['order insert young1']);

@@ -250,17 +250,11 @@ describe('a search path', () => {
        where p.pronamespace = '${name}'::regnamespace and p.prosecdef and a.grantee <> p.proowner group by 1 order by 1`,
     );
     expect(open.map((one) => one.name)).toEqual([
-      ...['begin_retention', 'correct_record', 'decide_orders', 'discard_row', 'due_before', 'end_retention'],
-      ...['fold_position_changes', 'fold_reservation_changes'],
-      ...[
-        'halt_trading',
-        'refresh_positions_realtime',
-        'release_reservation',
-        'release_row',
-        'resume_trading',
-        'retain',
-      ],
-      ...['set_capital', 'set_horizon', 'set_limits'],
+      ...['answer_kept', 'begin_retention', 'correct_record', 'create_token', 'decide_orders', 'discard_row'],
+      ...['due_before', 'end_retention', 'fold_position_changes', 'fold_reservation_changes'],
+      ...['halt_trading', 'keep_answer', 'mark_token_used', 'prune_answers', 'prune_record_log'],
+      ...['refresh_positions_realtime', 'release_reservation', 'release_row', 'resume_trading', 'retain'],
+      ...['revoke_token', 'set_capital', 'set_horizon', 'set_limits', 'token_of'],
     ]);
   });
 

@@ -70,6 +70,7 @@ const CALLS: Record<Verb, unknown> = {
   quarantined: {},
   tokens: {},
   profit: {},
+  performance: {},
   summary: {},
   verify: {},
 };
@@ -127,7 +128,7 @@ const RISK_MANAGER: Verb[] = [
     'riskState',
     'reservations',
   ] as const),
-  'profit',
+  ...(['profit', 'performance'] as const),
 ];
 const EXECUTION_SERVICE: Verb[] = [
   ...MOVES,
@@ -147,7 +148,7 @@ const MAY: Record<LoginRole, readonly Verb[]> = {
   risk_manager: RISK_MANAGER,
   execution_service: EXECUTION_SERVICE,
   claire_reader: READS.filter((verb) => verb !== 'tokens'),
-  claire_upkeep: READS.filter((verb) => verb !== 'why' && verb !== 'riskState'),
+  claire_upkeep: READS.filter((verb) => !['why', 'riskState', 'performance'].includes(verb)),
   claire: [
     ...[...SIGNAL_ENGINE, ...RISK_MANAGER, ...EXECUTION_SERVICE, ...READS].filter(
       (verb) => verb !== 'tokens',

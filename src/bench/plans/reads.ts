@@ -86,6 +86,11 @@ export const PROFILES: { readonly [N in Name]?: (ground: Ground) => Filters[] } 
     { symbol: closed.symbol, ...around(closed.exit_timestamp) },
     { symbol: NOBODY, ...around(DAY * 10_000) },
   ],
+  performance: ({ closed }) => [
+    { symbol: closed.symbol, ...around(closed.exit_timestamp) },
+    { symbol: NOBODY, ...around(DAY * 10_000) },
+  ],
+  tokens: () => [{ role: 'claire' }],
   summary: () => [{}],
   decisions: ({ filled, undecided: [signal] }) => [
     { order_id: filled.order_id, signal_id: filled.signal_id },

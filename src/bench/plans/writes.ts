@@ -98,6 +98,8 @@ export const ONCE: { readonly [N in Name]?: (ground: Ground) => unknown[] } = {
     { amount: '2000000000', reason: 'a test' },
     { amount: '1000000000', since: NOW, reason: 'a test' },
   ],
+  createToken: () => [{ name: 'a test', role: 'claire_reader' }],
+  revokeToken: () => [{ token_id: 'bcdfghjkmnpq' }],
   setHorizon: () =>
     [
       { table: 'signals', keep_seconds: 5_184_000 },

@@ -49,11 +49,19 @@ const EXAMPLES: Record<string, CommandSpec['examples']> = {
     ['corrections --table trades --law closed_trades_have_their_profit', 'profits that a migration mended'],
     ['corrections --csv > corrections.csv', 'every column, for a spreadsheet'],
   ],
+  performance: [
+    ['performance --since 30d', 'win rate, profit factor and drawdown of a month'],
+    ['performance --json', 'with the equity curve, the days and the symbols, for a program'],
+  ],
   profit: [['profit --since 2024-01-01 --until 2025-01-01', 'what a year brought']],
 };
 
 /** Of a state, when it was recorded is what people ask. */
-const APPEARANCES: Record<string, Partial<Appearance>> = { orderHistory: { hidden: ['id'] } };
+const APPEARANCES: Record<string, Partial<Appearance>> = {
+  orderHistory: { hidden: ['id'] },
+  // Hundreds of points are for a page.
+  performance: { hidden: ['equity', 'daily', 'by_symbol'] },
+};
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
@@ -142,7 +150,11 @@ function print(
   const columns = columnsOf(shape);
   if (!Array.isArray(result)) {
     out.answer(result, () =>
-      list(columns.map((column) => [column.name, formatCell(column, result[column.name])])),
+      list(
+        columns
+          .filter(({ name }) => !hidden.includes(name))
+          .map((column) => [column.name, formatCell(column, result[column.name])]),
+      ),
     );
     return;
   }
