@@ -3,45 +3,45 @@ import { type Database, type LoginRole, roleName } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import type { ApiOptions, RateOptions } from '../http/index.js';
 import { findToken } from '../operations/index.js';
-import { listBooks } from '../schema/index.js';
+import { type BookState, listBooks } from '../schema/index.js';
 import type { Invocation } from './command.js';
 import type { Place } from './session.js';
 
 /** Books are made and dropped beside `up`; a request more or less may meet an older list. */
 const BOOKS_MS = 2000;
 
-/** Who may ask over HTTP, for what, and how often. */
-export function accessOf(
-  { options }: Invocation,
-  place: Place,
-  book: string,
-  database: Database,
-): ApiOptions {
-  let known: { books: Promise<string[]>; until: number } | undefined;
-  const books = () => {
+/** The books that there are, asked for again when that was a while ago. */
+export function booksKept(database: Database, isServed: (book: string) => boolean) {
+  let known: { books: Promise<BookState[]>; until: number } | undefined;
+  return async (): Promise<BookState[]> => {
     if (!known || known.until < performance.now()) {
-      known = { books: booksOf(place, book, database), until: performance.now() + BOOKS_MS };
+      known = { books: listBooks(database), until: performance.now() + BOOKS_MS };
       known.books.catch(() => {
         known = undefined;
       });
     }
-    return known.books;
+    return (await known.books).filter((each) => isServed(each.book));
   };
+}
+
+/** Who may ask over HTTP, for what, and how often. */
+export function accessOf(
+  { options }: Invocation,
+  book: string,
+  reader: (book: string) => Promise<Database>,
+  books: () => Promise<BookState[]>,
+): ApiOptions {
   return {
     book,
     isOpen: options.open === true,
-    findToken: (of, bearer) => findToken(database, of, bearer),
+    findToken: async (of, bearer) => findToken(await reader(of), of, bearer),
     async requireBook(name) {
-      if ((await books()).includes(name)) return;
+      if ((await books()).some((each) => each.book === name)) return;
       throw new ClaireError('book_missing', { found: `There is no book ${name} here.` });
     },
     origins: originsGiven(setting('cors', options.cors as string | undefined)),
     rate: rateGiven(setting('http_rate', options.httpRate as string | undefined)!),
   };
-}
-
-async function booksOf(place: Place, book: string, database: Database): Promise<string[]> {
-  return place.server ? (await listBooks(database)).map((each) => each.book) : [book];
 }
 
 /** @throws ClaireError usage_invalid */

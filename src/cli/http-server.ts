@@ -1,6 +1,7 @@
+import { type Listed, listBackups } from '../backup/index.js';
 import { setting } from '../config.js';
 import { Database, identifier, type Queryable } from '../database/index.js';
-import { diagnose } from '../doctor/index.js';
+import { diagnose, lookAtConnections } from '../doctor/index.js';
 import {
   addressGiven,
   archive,
@@ -8,6 +9,8 @@ import {
   build,
   Collector,
   connections,
+  type Machine,
+  machineEndpoints,
   operationEndpoints,
   operations,
   Pools,
@@ -19,6 +22,7 @@ import {
   requireTokens,
   riskEvents,
   type Serving,
+  Streams,
   serve,
   trading,
   type UpkeepRuns,
@@ -28,7 +32,8 @@ import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { backupStatusOf } from './backup-status.js';
 import { backupSettings } from './backups.js';
 import type { Invocation } from './command.js';
-import { accessOf, urlOfRole } from './http-access.js';
+import { described } from './commands/backup.js';
+import { accessOf, booksKept, urlOfRole } from './http-access.js';
 import type { Place } from './session.js';
 import { surroundingsOf } from './surroundings.js';
 
@@ -63,11 +68,25 @@ export async function serveHttp(
     ...place.telling,
   });
   const { backups } = await backupSettings(invocation);
-  const api = accessOf(invocation, place, book, database);
   const pools = new Pools({
     url: (role, of) => urlOfRole(place, database, role, of),
     telling: place.telling,
   });
+  const books = booksKept(database, (of) => place.server !== undefined || of === book);
+  const reader = async (of: string) => (await pools.open('claire_reader', of)).database;
+  const streams = new Streams({ pools, onError: (error) => log.tell('http_failed', { error }) });
+  const api = accessOf(invocation, book, reader, books);
+  const machine: Machine = {
+    database,
+    diagnose: (of) => diagnose(database, of, surroundingsOf(invocation, place, of)),
+    connections: (of) => lookAtConnections(database, of),
+    backups: async (of) => ({
+      ...(await backupStatusOf(backups, of, database)),
+      backups: (await listBackups(backups)).filter((each) => holds(each, of)).map(described),
+    }),
+    books: async () =>
+      (await books()).map(({ book: of, version }) => ({ book: of, version: version ?? null })),
+  };
   const background = backgroundOf(invocation, place, book, { database, backups, log });
   const requests = new Requests();
   const collector = new Collector({
@@ -85,7 +104,7 @@ export async function serveHttp(
   });
   const app = build({
     ...{ collector, requests, isPublic: address.isPublic },
-    api: { ...api, endpoints: operationEndpoints(pools, api.isOpen) },
+    api: { ...api, streams, endpoints: [...operationEndpoints(pools), ...machineEndpoints(machine)] },
     ready: () => requireReady(database, book),
     onUnknown: (error) => log.tell('http_failed', { error }),
     onRefused: (refusal) => log.tell('http_refused', refusal),
@@ -114,6 +133,10 @@ export async function serveHttp(
     },
   };
 }
+
+/** Of one that cannot be read nobody knows whose it is. */
+const holds = ({ side }: Listed, book: string): boolean =>
+  side === undefined || side.books.some((one) => one.book === book);
 
 async function hasToken(database: Database, book: string): Promise<boolean> {
   const [row] = await database.query<{ has: boolean }>(

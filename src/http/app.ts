@@ -3,7 +3,9 @@ import { ClaireError } from '../errors/index.js';
 import { isLoopbackName } from './address.js';
 import { isOfThisMachine } from './api/access.js';
 import type { Endpoint } from './api/endpoint.js';
+import { addReference } from './api/reference.js';
 import { type ApiOptions, addApi } from './api/routes.js';
+import { SECURITY } from './headers.js';
 import type { Collector, Requests } from './metrics/index.js';
 import { problemOf, rawProblem, sendProblem } from './problems.js';
 import { addHealth } from './routes/health.js';
@@ -34,17 +36,6 @@ const LOOK_MS = 1000;
 /** Streams and whoever asks beside them. */
 const MOST_CONNECTIONS = 1000;
 
-/** A page of ours loads what is ours, and no other page shows it or reads from it. */
-const HEADERS: Readonly<Record<string, string>> = {
-  'x-content-type-options': 'nosniff',
-  'cache-control': 'no-store',
-  'content-security-policy':
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-};
-
 /** Everything that is served, apart from listening. */
 export function build(options: AppOptions): FastifyInstance {
   const { collector, requests, ready, onUnknown, onRefused, api, isPublic = false } = options;
@@ -74,7 +65,7 @@ export function build(options: AppOptions): FastifyInstance {
     throw new ClaireError('http_host_refused');
   });
   app.addHook('onSend', async (_, reply) => {
-    for (const [name, value] of Object.entries(HEADERS))
+    for (const [name, value] of Object.entries(SECURITY))
       if (!reply.hasHeader(name)) reply.header(name, value);
   });
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode }) => {
@@ -86,6 +77,9 @@ export function build(options: AppOptions): FastifyInstance {
   addMetrics(app, collector, (request) => {
     if (isPublic && !isOfThisMachine(request)) throw new ClaireError('http_token_missing');
   });
-  if (api) addApi(app, api.endpoints, api);
+  if (api) {
+    addApi(app, api.endpoints, api);
+    addReference(app, api.endpoints);
+  }
   return app;
 }

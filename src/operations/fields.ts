@@ -28,7 +28,11 @@ const timeInput: z.ZodType<TimeInput, TimeInput> = z.custom<TimeInput>();
 
 /** A decimal below 10^digits with at most `scale` decimals; a JS number counts by its shortest decimal form. */
 const decimal = (digits: number, scale: number, description: string) =>
-  converted(decimalInput, (value) => toDecimal(value, digits, scale), { description });
+  converted(decimalInput, (value) => toDecimal(value, digits, scale), {
+    type: ['string', 'number'],
+    pattern: `^\\d{1,${digits}}(\\.\\d{1,${scale}})?$`,
+    description,
+  });
 
 export const price = decimal(12, 8, 'Price as a decimal, above 0 and below 10^12, at most 8 decimals');
 export const quantity = decimal(12, 8, 'Size as a decimal, above 0 and below 10^12, at most 8 decimals');
@@ -38,6 +42,9 @@ export const volume = decimal(18, 12, 'Volume as a decimal, at least 0');
 export const confidence = decimal(1, 32, 'Confidence as a decimal from 0 to 1');
 
 export const time = converted(timeInput, toMilliseconds, {
+  type: ['integer', 'string'],
+  minimum: EARLIEST,
+  exclusiveMaximum: LATEST,
   description: `Market time: Unix milliseconds (${EARLIEST} to ${LATEST}), a Date, or ISO 8601 with a zone`,
 });
 

@@ -18,6 +18,8 @@ export interface Caller {
   role: LoginRole;
   /** Undefined: a program of this machine that has shown no token. */
   token_id?: string;
+  /** Without a token, but it may write. */
+  isOpen?: boolean;
 }
 
 export interface AccessOptions {
@@ -31,18 +33,16 @@ export interface AccessOptions {
 const REMEMBERED_MS = 5000;
 const MOST_REMEMBERED = 1000;
 
-const LOOPBACK: Caller = { name: 'loopback', role: 'claire_reader' };
-
 /** Says who sends a request. */
 export class Access {
-  readonly isOpen: boolean;
+  readonly #loopback: Caller;
   readonly #find: AccessOptions['findToken'];
   readonly #rates: Rates;
   readonly #known = new Map<string, { token: Token; until: number }>();
 
   constructor({ findToken, isOpen }: AccessOptions, rates: Rates) {
     this.#find = findToken;
-    this.isOpen = isOpen;
+    this.#loopback = { name: 'loopback', role: 'claire_reader', isOpen };
     this.#rates = rates;
   }
 
@@ -51,7 +51,7 @@ export class Access {
     const { authorization } = request.headers;
     if (authorization === undefined) {
       if (!isOfThisMachine(request)) throw new ClaireError('http_token_missing');
-      return LOOPBACK;
+      return this.#loopback;
     }
     const bearer = /^Bearer +(\S{1,200})$/i.exec(authorization)?.[1];
     if (bearer === undefined)

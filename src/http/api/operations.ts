@@ -18,8 +18,8 @@ import { inputOf, refusal } from './query.js';
 import { answersRows, type Name, ROUTES, type Route } from './table.js';
 
 /** The verbs of the registry as addresses. */
-export const operationEndpoints = (pools: Pools, isOpen: boolean): Endpoint[] =>
-  ROUTES.map((route) => (route.method === 'GET' ? readOf(route, pools) : writeOf(route, pools, isOpen)));
+export const operationEndpoints = (pools: Pools): Endpoint[] =>
+  ROUTES.map((route) => (route.method === 'GET' ? readOf(route, pools) : writeOf(route, pools)));
 
 const verbOf = (name: Name): AnyOperation => operations[name];
 
@@ -40,7 +40,7 @@ function readOf({ path, one }: Route, pools: Pools): Endpoint {
   };
 }
 
-function writeOf(route: Route, pools: Pools, isOpen: boolean): Endpoint {
+function writeOf(route: Route, pools: Pools): Endpoint {
   const { path, one, many, by } = route;
   const single = one === undefined ? undefined : verbOf(one);
   const batch = many === undefined ? undefined : verbOf(many);
@@ -52,7 +52,7 @@ function writeOf(route: Route, pools: Pools, isOpen: boolean): Endpoint {
     result: (single ?? batch)!.result,
     async answer(call) {
       const name = nameOf(route, call.body);
-      const { claire, database } = await pools.open(roleOf(call, by, isOpen), call.book);
+      const { claire, database } = await pools.open(roleOf(call, by), call.book);
       const { token_id, name: token } = call.caller;
       const actor = token_id === undefined ? undefined : token;
       if (call.key !== undefined) return answerOnce(database, call, { name, path, actor });
@@ -85,9 +85,9 @@ async function answerOnce(database: Database, call: Call, { name, path, actor }:
 }
 
 /** Without a token it is the login whose part the write is, where that was allowed. */
-function roleOf({ caller }: Call, by: Route['by'], isOpen: boolean): Route['by'] {
+function roleOf({ caller }: Call, by: Route['by']): Route['by'] {
   if (caller.token_id !== undefined) return caller.role;
-  if (isOpen) return by;
+  if (caller.isOpen) return by;
   throw new ClaireError('http_token_missing', { found: 'Without one this machine may read.' });
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bookName } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
+import { addStream, type Streams } from '../stream/streams.js';
 import { Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
 import { MOST_BODY_BYTES, parseBody } from './body.js';
 import type { Endpoint } from './endpoint.js';
@@ -15,6 +16,7 @@ export interface ApiOptions extends AccessOptions {
   /** Origins of other pages that may ask. */
   origins?: readonly string[];
   rate?: RateOptions;
+  streams?: Streams;
 }
 
 interface Asked {
@@ -24,15 +26,9 @@ interface Asked {
 
 /** Requests that were let in, and as whom. */
 const asked = new WeakMap<FastifyRequest, Asked>();
-export const askedBy = (request: FastifyRequest): Asked => asked.get(request)!;
 
 /** The addresses under /v1: everybody is asked who he is, held to his rate, and answered in one form. */
-export function addApi(
-  app: FastifyInstance,
-  endpoints: readonly Endpoint[],
-  options: ApiOptions,
-  more: (scope: FastifyInstance) => void = () => {},
-): void {
+export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], options: ApiOptions): void {
   const rates = new Rates(options.rate);
   const access = new Access(options, rates);
   const underWay = new UnderWay();
@@ -58,7 +54,12 @@ export function addApi(
     });
     if (origins.length > 0) scope.options('/v1/*', async (_, reply) => reply.code(204).send());
     for (const endpoint of endpoints) addEndpoint(scope, endpoint, underWay);
-    more(scope);
+    if (options.streams) {
+      addStream(scope, options.streams, (request) => {
+        const { caller, book } = asked.get(request)!;
+        return { caller, book, require: () => access.callerOf(request, book) };
+      });
+    }
   });
 }
 
@@ -67,7 +68,7 @@ function addEndpoint(scope: FastifyInstance, endpoint: Endpoint, underWay: Under
     method: endpoint.method,
     url: endpoint.path,
     handler: async (request) => {
-      const { caller, book } = askedBy(request);
+      const { caller, book } = asked.get(request)!;
       const at_ms = Date.now();
       const query = request.query as Record<string, unknown>;
       if (endpoint.method === 'POST') requireOnly(query);

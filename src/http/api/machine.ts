@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import type { Queryable } from '../../database/index.js';
+import type { ConnectionsReport, Report } from '../../doctor/index.js';
+import { operationSeries, operationUse, sampledOf, statementUse } from '../../doctor/index.js';
+import { ClaireError } from '../../errors/index.js';
+import { out, time } from '../../operations/fields.js';
+import { parseInput } from '../../operations/operation.js';
+import type { Call, Endpoint } from './endpoint.js';
+import { inputOf } from './query.js';
+
+/** What `up` knows of the machine. `book` is one that is there. */
+export interface Machine {
+  /** Of a login that sees the sessions of all. */
+  database: Queryable;
+  diagnose(book: string): Promise<Report>;
+  connections(book: string): Promise<ConnectionsReport>;
+  /** The backups, the newest first, and what is known of them together. */
+  backups(book: string): Promise<object>;
+  books(): Promise<{ book: string; version: string | null }[]>;
+}
+
+const HOUR_MS = 3_600_000;
+const LIMIT = 20;
+/** The doctor asks everything, on one connection: what it said stays said for so long. */
+const DOCTOR_MS = 60_000;
+/** And may be asked anew so often. */
+const FRESH_MS = 5000;
+
+/** Those who read everything may also see how the machine is; a service sees its own work. */
+const MAY_LOOK: ReadonlySet<string> = new Set(['claire_reader', 'claire_operator', 'claire']);
+
+const doctorQuery = z.strictObject({
+  fresh: z.enum(['1']).optional().meta({ description: 'Ask anew, where the answer is older than 5 seconds' }),
+});
+const queriesQuery = z.strictObject({
+  since: time.optional().meta({ description: 'From when on; the last hour where it is left out' }),
+  order: z.enum(['most_time', 'slowest']).optional().meta({ description: 'What comes first' }),
+  operation: z.string().max(50).optional().meta({ description: 'This operation over time, as `steps`' }),
+  limit: z.coerce.number().int().min(1).max(100).default(LIMIT).meta({ description: 'Lines of each list' }),
+});
+const nothing = z.strictObject({});
+
+/** Their parts are those of the command of the same name, with --json. */
+const SHAPES = {
+  doctor: z.looseObject({
+    at_ms: out.time,
+    counts: z.record(z.string(), out.count),
+    checks: z.array(z.looseObject({ check: out.text, result: out.text, sentence: out.text })),
+  }),
+  backups: z.looseObject({
+    verified: z.looseObject({ name: out.text, taken_ms: out.time, age_seconds: z.number() }).nullable(),
+    failure: z.looseObject({ at_ms: out.time, action: out.text }).nullable(),
+    backups: z.array(z.looseObject({ name: out.text })),
+  }),
+  connections: z.looseObject({
+    budget: z.looseObject({ limit: out.count, connections: out.count }),
+    groups: z.array(z.looseObject({ application: out.text, role: out.text, connections: out.count })),
+    missing: z.array(out.text),
+  }),
+  queries: z.looseObject({
+    since_ms: out.time,
+    operations: z.array(z.looseObject({ operation: out.text, calls: z.number() })),
+    statements: z.array(z.looseObject({ calls: z.number(), mean_ms: z.number() })),
+    steps: z.array(z.looseObject({ from_ms: out.time, p95_ms: z.number().nullable() })),
+  }),
+  books: z.object({ book: out.text, version: out.text.nullable() }),
+  me: z.object({
+    name: out.text,
+    role: out.text,
+    may_write: z.boolean(),
+    token: z.boolean().meta({ description: 'False: a program of this machine without one' }),
+  }),
+} as const;
+
+type Ask = (call: Call, input: Record<string, unknown>) => Promise<unknown>;
+
+/** How the machine is. */
+export function machineEndpoints(machine: Machine): Endpoint[] {
+  const diagnosed = keeping(machine.diagnose);
+  const doctor: Ask = ({ book }, { fresh }) => diagnosed(book, fresh === undefined ? DOCTOR_MS : FRESH_MS);
+  return [
+    looking(
+      'doctor',
+      'What the doctor says, each check with its sentence; a minute old at most.',
+      doctor,
+      doctorQuery,
+    ),
+    looking('backups', 'Backups, which of them were restored for a look, and what last failed.', ({ book }) =>
+      machine.backups(book),
+    ),
+    looking(
+      'connections',
+      'Who is connected, beside what is expected and what the server holds.',
+      ({ book }) => machine.connections(book),
+    ),
+    looking(
+      'queries',
+      'How long operations and statements took.',
+      ({ book }, input) => usageOf(machine.database, book, input),
+      queriesQuery,
+    ),
+    endpoint('books', 'The books that there are, with their versions.', () => machine.books()),
+    endpoint('me', 'Who asks, and what he may.', async ({ caller }) => ({
+      ...{ name: caller.name, role: caller.role },
+      may_write: caller.isOpen === true || caller.role !== 'claire_reader',
+      token: caller.token_id !== undefined,
+    })),
+  ];
+}
+
+function endpoint(
+  name: keyof typeof SHAPES,
+  summary: string,
+  ask: Ask,
+  query: z.ZodObject = nothing,
+): Endpoint {
+  return {
+    ...{ method: 'GET', path: `/v1/${name}`, summary, query, result: SHAPES[name] },
+    answers: name === 'books' ? 'rows' : 'value',
+    answer: (call) => ask(call, parseInput(query, inputOf(query, call.query))),
+  };
+}
+
+function looking(name: keyof typeof SHAPES, summary: string, ask: Ask, query?: z.ZodObject): Endpoint {
+  const look: Ask = (call, input) => {
+    if (MAY_LOOK.has(call.caller.role)) return ask(call, input);
+    const found = `A token of ${call.caller.role} is for what that service does.`;
+    throw new ClaireError('right_missing', { found });
+  };
+  return endpoint(name, summary, look, query);
+}
+
+async function usageOf(database: Queryable, book: string, input: Record<string, unknown>): Promise<object> {
+  const { since, order, operation, limit } = input as z.output<typeof queriesQuery>;
+  const since_ms = since ?? Date.now() - HOUR_MS;
+  const sampled = await sampledOf(database);
+  const isThere = sampled.since_ms !== null;
+  const asked = { since_ms, limit, ...(order ? { order } : {}) };
+  return {
+    ...{ since_ms, sampled },
+    operations: isThere ? await operationUse(database, book, asked) : [],
+    statements: isThere ? await statementUse(database, asked) : [],
+    steps:
+      isThere && operation !== undefined ? await operationSeries(database, book, operation, since_ms) : [],
+  };
+}
+
+/** Asks once for all who want to know at the same time, and again when the answer is too old for who asks. */
+function keeping<T>(ask: (book: string) => Promise<T>): (book: string, age_ms: number) => Promise<T> {
+  const answers = new Map<string, { at: number; answer: Promise<T> }>();
+  return (book, age_ms) => {
+    const known = answers.get(book);
+    if (known && performance.now() - known.at < age_ms) return known.answer;
+    const answer = ask(book);
+    answers.set(book, { at: performance.now(), answer });
+    answer.catch(() => answers.delete(book));
+    return answer;
+  };
+}

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogEvent, LogPage } from '../../operations/index.js';
+import { type Client, message, type Written } from './client.js';
+
+export interface HubOptions {
+  /** The log of a book after a cursor; from now on without one. */
+  read(options: { after?: string; limit: number }): Promise<LogPage>;
+  onError(error: unknown): void;
+  /** How often the log is asked, while somebody listens. */
+  everyMs?: number;
+}
+
+/** Ten times a second costs a hundredth of a connection, and what happened is seen within that. */
+const EVERY_MS = 100;
+/** After an error the server is asked more slowly. */
+const PAUSE_MS = 1000;
+/** Rows of the log at once: with the positions beside them they are what may wait for one who listens. */
+const PAGE = 250;
+
+/** Reads the log of a book once for everybody who listens, as long as somebody does. */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #clients = new Set<Client>();
+  #after: string | undefined;
+  #running: Promise<void> | undefined;
+  readonly #ended = new AbortController();
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  /** The place in the log from which on whoever joins now hears everything. */
+  async now(): Promise<string> {
+    return (await this.#options.read({ limit: 1 })).cursor;
+  }
+
+  /**
+   * Sends a client what he has missed, and from then on what happens. Where that is gone he is told that there is a gap,
+   * and goes on from now.
+   */
+  async join(client: Client): Promise<void> {
+    for (let isBehind = true; isBehind; ) {
+      const page = await this.#options.read({ after: client.after, limit: PAGE });
+      if (page.gap) client.say(gapText(page));
+      else if (page.events.length > 0) client.send(writtenOf(page));
+      if (client.isGone) return;
+      client.after = page.cursor;
+      if (page.events.length > 0) await client.drained();
+      // What follows comes by the hub, where that is not further yet; nothing is awaited before he joins.
+      isBehind =
+        page.events.length >= PAGE || (this.#after !== undefined && isBefore(client.after, this.#after));
+    }
+    this.#after ??= client.after;
+    this.#clients.add(client);
+    this.#start();
+  }
+
+  leave(client: Client): void {
+    this.#clients.delete(client);
+  }
+
+  /** A sign of life for each. */
+  beat(): void {
+    for (const client of this.#clients) client.say(': alive\n\n');
+  }
+
+  /** Tells everybody that it ends, and why. */
+  async close(reason: string): Promise<void> {
+    this.#ended.abort();
+    for (const client of this.#clients) client.end(reason);
+    this.#clients.clear();
+    await this.#running;
+  }
+
+  #start(): void {
+    if (this.#ended.signal.aborted) return;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#clients.size > 0) this.#start();
+      else this.#after = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { everyMs = EVERY_MS } = this.#options;
+    const { signal } = this.#ended;
+    while (this.#clients.size > 0 && !signal.aborted) {
+      const isMore = await this.#turn().catch(async (error: unknown) => {
+        this.#options.onError(error);
+        await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
+        return false;
+      });
+      if (!isMore) await sleep(everyMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Whether there was so much that there may be more. */
+  async #turn(): Promise<boolean> {
+    const page = await this.#options.read({ after: this.#after!, limit: PAGE });
+    this.#after = page.cursor;
+    if (page.gap) this.#tell(() => ({ text: gapText(page), count: 1, last: page.cursor }));
+    else if (page.events.length > 0) this.#tellOf(page);
+    return page.events.length >= PAGE;
+  }
+
+  #tellOf(page: LogPage): void {
+    const all = writtenOf(page);
+    const first = page.events[0]!.cursor;
+    this.#tell(({ after }) => {
+      if (isBefore(after, first)) return all;
+      // Who has just joined heard the first of them before.
+      const events = page.events.filter(({ cursor }) => isBefore(after, cursor));
+      return events.length > 0 ? writtenOf({ ...page, events }) : undefined;
+    });
+  }
+
+  #tell(newsFor: (client: Client) => Written | undefined): void {
+    for (const client of this.#clients) {
+      const news = newsFor(client);
+      if (news && !client.send(news)) this.#clients.delete(client);
+    }
+  }
+}
+
+const gapText = ({ cursor }: LogPage): string => message('gap', { at_ms: Date.now() }, cursor);
+
+function writtenOf({ events, cursor }: Pick<LogPage, 'events' | 'cursor'>): Written {
+  return { text: events.map(textOf).join(''), count: events.length, last: events.at(-1)?.cursor ?? cursor };
+}
+
+const textOf = ({ what, row, actor, cursor }: LogEvent): string =>
+  message(what, { ...row, actor: row.actor ?? actor }, cursor);
+
+/** Cursors are places: transaction, row of the log, step in it. */
+export function isBefore(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((cursor) => cursor.split('.').map(BigInt)) as [bigint[], bigint[]];
+  const at = left.findIndex((part, place) => part !== right[place]);
+  return at >= 0 && left[at]! < right[at]!;
+}
