@@ -101,7 +101,11 @@ function Books() {
   return (
     <label class="books">
       <span class="name">Book</span>
-      <select value={shown} onChange={({ currentTarget }) => go(view, { book: currentTarget.value })}>
+      <select
+        aria-label="Book"
+        value={shown}
+        onChange={({ currentTarget }) => go(view, { book: currentTarget.value })}
+      >
         {[...new Set([...names, shown])].map((name) => (
           <option key={name} value={name}>
             {name || '…'}

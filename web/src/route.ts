@@ -27,6 +27,8 @@ export function linkTo(view: View, query: Route['query'] = {}): string {
 
 export function go(view: View, query: Route['query'] = {}): void {
   location.hash = linkTo(view, query);
+  // The browser tells of it later; whoever presses a key again already is there.
+  route.set(read());
 }
 
 /** Without a step in the browser's history: a filter that is being typed is none. */
