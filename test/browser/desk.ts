@@ -4,11 +4,12 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, inject } from 'vitest';
+import { findEmbedded } from '../../src/database/embedded/index.js';
 import { type Claire, connect } from '../../src/index.js';
 import { freePort } from '../harness/ports.js';
 import { scratchRoot } from '../harness/scratch.js';
 import { type Running, start } from '../surfaces/cli-run.js';
-import { needs } from '../surfaces/embedded-ground.js';
+import { needs, query } from '../surfaces/embedded-ground.js';
 import { CHROMIUM } from './chromium.js';
 
 export const hasChromium = needs(existsSync(CHROMIUM), CHROMIUM);
@@ -27,11 +28,14 @@ export interface Desk {
   readonly complaints: string[];
   /** The library, as a service of the desk. */
   service(login?: 'claire' | 'claire_operator'): Promise<Claire>;
+  /** A statement by the server's own superuser. */
+  sql(text: string): Promise<void>;
   /** The command on the desk's data. */
   run(...args: string[]): string;
   /** Ends `up` with its server, as it is ended or as it is killed. */
   stop(signal?: NodeJS.Signals): Promise<void>;
-  start(): Promise<void>;
+  /** Again, on the same ports; the database alone, where nothing is to be served. */
+  start(served?: 'database only'): Promise<void>;
 }
 
 /** `claire up` on a copy of the replayed record, and a browser: one of both for the tests of a file. */
@@ -43,8 +47,9 @@ export function useDesk(...options: string[]): Desk {
   const complaints: string[] = [];
   const services: Claire[] = [];
 
-  async function begin(): Promise<void> {
-    up = start(['up', ...there, '--http', url!.replace('http://', ''), ...options]);
+  async function begin(served?: 'database only'): Promise<void> {
+    const address = served ? 'off' : url!.replace('http://', '');
+    up = start(['up', ...there, '--http', address, ...options]);
     await up.says('Ctrl-C');
   }
   async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -93,6 +98,10 @@ export function useDesk(...options: string[]): Desk {
       const service = await connect({ databaseUrl: databaseUrl!, book: 'demo', service: 'tests' });
       services.push(service);
       return service;
+    },
+    async sql(text) {
+      const server = await findEmbedded(join(base!, 'data'));
+      await query(server!, 'postgres', text);
     },
     run: (...args) =>
       execFileSync(process.execPath, ['bin/claire.js', ...args, ...there.slice(0, 2), '--book', 'demo'], {

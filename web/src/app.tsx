@@ -142,7 +142,7 @@ function Who({ me: { data, error } }: { me: Loaded<Value<Me>> }) {
   const me = data?.value;
   const caller = useCaller();
   const [isAsking, ask] = useState(false);
-  const name = me?.token ? me.name : me?.may_write ? 'open' : 'reading only';
+  const name = me?.token ? me.name : me?.may_write ? 'writing open' : 'reading only';
   return (
     <span class="who">
       <span class="name" title={me && `Role ${me.role}`}>

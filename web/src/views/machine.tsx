@@ -120,9 +120,12 @@ function ConnectionsOf() {
         {({ value: { budget, roles, missing } }) => (
           <>
             <Bar label="All" used={String(budget.connections)} limit={String(budget.limit)} />
-            {roles.map(({ role, connections, expected }) => (
-              <Bar key={role} label={role} used={String(connections)} limit={String(expected.most)} />
-            ))}
+            {roles
+              .filter(({ connections }) => connections > 0)
+              .map(({ role, connections, expected }) => (
+                <Bar key={role} label={role} used={String(connections)} limit={String(expected.most)} />
+              ))}
+            <p class="note">The other logins have none.</p>
             {missing.map((sentence) => (
               <p key={sentence} class="note">
                 {sentence}

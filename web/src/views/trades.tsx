@@ -113,8 +113,8 @@ function Figures({ of }: { of: Performance }) {
           ['Largest win', <Gain key="most" of={of.largest_win} decimals={2} fixed={2} />],
           ['Largest loss', <Gain key="least" of={of.largest_loss} decimals={2} fixed={2} />],
           ['Drawdown', <Num key="drawdown" of={of.drawdown} decimals={2} fixed={2} />],
-          ['… of the capital', <Num key="share" of={of.drawdown_pct} decimals={1} unit="%" />],
-          ['… deepest', <When key="deepest" at_ms={of.drawdown_until} />],
+          ['Drawdown, of capital', <Num key="share" of={of.drawdown_pct} decimals={1} unit="%" />],
+          ['Drawdown, deepest', <When key="deepest" at_ms={of.drawdown_until} />],
           [last ? `Day ${last.day}` : 'Last day', <Gain key="day" of={last?.pnl} decimals={2} fixed={2} />],
         ]}
       />
@@ -179,7 +179,7 @@ const COLUMNS: Column<Trade>[] = [
     ...{ title: '%', width: '64px', isNumber: true, onWide: true },
     cell: ({ pnl_pct }) => <Num of={pnl_pct} decimals={2} fixed={2} sign />,
   },
-  { title: 'State', width: '74px', cell: ({ status }) => <Status of={status} /> },
+  { title: 'State', width: '74px', onWide: true, cell: ({ status }) => <Status of={status} /> },
   {
     ...{ title: 'Trade', width: 'minmax(90px, 1fr)', onWide: true },
     cell: ({ trade_id, order_id }) => <Id of={trade_id ?? order_id} />,
