@@ -27,6 +27,8 @@ export interface Live {
   events: Store<readonly Told[]>;
   /** Undefined until they were read for the first time. */
   positions: Store<ReadonlyMap<string, Position> | undefined>;
+  /** False while only the first pages of them are here. */
+  isWhole: Store<boolean>;
   /** The newest price that a trade or the stream told, by symbol. */
   prices: Store<ReadonlyMap<string, LastPrice>>;
   /** Moves on when everything that was read before may be old. */
@@ -53,6 +55,7 @@ function make(): Live {
   const connection = store<Connection>({ state: 'connecting' });
   const events = store<readonly Told[]>([]);
   const positions = store<ReadonlyMap<string, Position> | undefined>(undefined);
+  const isWhole = store(false);
   const prices = store<ReadonlyMap<string, LastPrice>>(new Map());
   const epoch = store(0);
   const watchers = new Set<{ events: readonly string[]; told: () => void }>();
@@ -88,6 +91,7 @@ function make(): Live {
   function connect(caller: Caller): () => void {
     events.set([]);
     positions.set(undefined);
+    isWhole.set(false);
     prices.set(new Map());
     connection.set({ state: 'connecting' });
     const stop = follow(caller, {
@@ -115,18 +119,21 @@ function make(): Live {
     const read = new Map<string, Position>();
     const mine: Position[] = [];
     meanwhile = mine;
-    for await (const { rows } of pages<Position>(caller, '/v1/positions')) {
+    for await (const { rows, next } of pages<Position>(caller, '/v1/positions')) {
       for (const position of rows) read.set(keyOf(position), position);
+      // The first thousand are shown while the others are on their way.
+      if (next !== null && meanwhile === mine && !isWhole.get()) positions.set(new Map(read));
     }
     // Another reading that began later is newer in everything.
     if (meanwhile !== mine) return read.size;
     meanwhile = undefined;
     positions.set(withMoved(read, mine));
+    isWhole.set(true);
     return read.size;
   }
 
   return {
-    ...{ connection, events, positions, prices, epoch, connect, readPositions },
+    ...{ connection, events, positions, isWhole, prices, epoch, connect, readPositions },
     watch(wanted, told) {
       const watcher = { events: wanted, told };
       watchers.add(watcher);

@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { get, type Rows } from '../api.js';
 import { many, multiply, negate, subtract, sum } from '../exact.js';
 import { keyOf, type LastPrice, live } from '../live.js';
@@ -13,6 +13,7 @@ import { Age, Gain, None, Num, SideOf } from '../ui/values.js';
 export function Positions() {
   const loaded = useLoad('positions', live.readPositions);
   const positions = useStore(live.positions);
+  const isWhole = useStore(live.isWhole);
   const connection = useStore(live.connection);
   const [wanted, want] = useState('');
   const { prices, onShown } = usePrices();
@@ -44,7 +45,8 @@ export function Positions() {
       {positions && (
         <>
           <p class="sums">
-            <b>{many(positions.size, 'position')}</b>, <Num of={total} decimals={2} unit="at entry" />
+            <b>{many(positions.size, 'position')}</b>
+            {!isWhole && ' so far, reading on'}, <Num of={total} decimals={2} unit="at entry" />
           </p>
           {positions.size === 0 ? (
             <Empty command="claire trades --status OPEN">
@@ -113,7 +115,9 @@ function Unrealized({ position, last }: { position: Position; last: LastPrice | 
 }
 
 /** At once at most this many; the rest of what is seen follows. */
-const AT_ONCE = 4;
+const AT_ONCE = 3;
+/** Rows that are scrolled past are not asked for. */
+const REST_MS = 200;
 
 /** The last price of each symbol that is seen: the newest signal's, unless a trade told a newer one since. */
 function usePrices(): {
@@ -122,48 +126,43 @@ function usePrices(): {
 } {
   const caller = useCaller();
   const told = useStore(live.prices);
-  const [read, setRead] = useState<ReadonlyMap<string, LastPrice>>(new Map());
-  const asked = useRef({ book: caller.book, symbols: new Set<string>(), queue: [] as string[], running: 0 });
-  if (asked.current.book !== caller.book) {
-    asked.current = { book: caller.book, symbols: new Set(), queue: [], running: 0 };
-  }
-  const work = asked.current;
+  const [seen, see] = useState<readonly string[]>([]);
+  const [read, setRead] = useState<ReadonlyMap<string, LastPrice | undefined>>(new Map());
+  useEffect(() => setRead(new Map()), [caller.book]);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
 
-  async function next(): Promise<void> {
-    const symbol = work.queue.pop();
-    if (symbol === undefined || work.running >= AT_ONCE) {
-      if (symbol !== undefined) work.queue.push(symbol);
-      return;
-    }
-    work.running++;
-    try {
-      const { rows } = await get<Rows<Signal>>(caller, '/v1/signals', { symbol, limit: 1 });
-      const [signal] = rows;
-      if (signal && work === asked.current)
-        setRead((before) => new Map(before).set(symbol, { price: signal.price, at_ms: signal.timestamp }));
-    } catch {
-      // Without it there is no last price to show; the position itself stands.
-      work.symbols.delete(symbol);
-    } finally {
-      work.running--;
-    }
-    await next();
-  }
-
-  function onShown(rows: readonly Position[]): void {
-    for (const { symbol } of rows) {
-      if (work.symbols.has(symbol)) continue;
-      work.symbols.add(symbol);
-      work.queue.push(symbol);
-    }
-    for (let free = AT_ONCE - work.running; free > 0; free--) void next();
-  }
+  useEffect(() => {
+    let isWanted = true;
+    const queue = seen.filter((symbol) => !read.has(symbol));
+    const next = async (): Promise<void> => {
+      for (let symbol = queue.shift(); symbol !== undefined && isWanted; symbol = queue.shift()) {
+        const of = symbol;
+        const found = await get<Rows<Signal>>(caller, '/v1/signals', { symbol: of, limit: 1 }).catch(
+          () => undefined,
+        );
+        if (!found || !isWanted) return;
+        const [signal] = found.rows;
+        setRead((before) =>
+          new Map(before).set(of, signal && { price: signal.price, at_ms: signal.timestamp }),
+        );
+      }
+    };
+    for (let n = 0; n < AT_ONCE; n++) void next();
+    return () => {
+      isWanted = false;
+    };
+  }, [seen, caller.book, caller.token]);
 
   const prices = useMemo(() => {
-    const both = new Map(read);
-    for (const [symbol, price] of told)
-      if ((both.get(symbol)?.at_ms ?? 0) <= price.at_ms) both.set(symbol, price);
-    return both;
+    const newest = new Map(told);
+    for (const [symbol, price] of read)
+      if (price && (newest.get(symbol)?.at_ms ?? 0) < price.at_ms) newest.set(symbol, price);
+    return newest;
   }, [read, told]);
+  const onShown = (rows: readonly Position[]): void => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => see([...new Set(rows.map(({ symbol }) => symbol))]), REST_MS);
+  };
   return { prices, onShown };
 }
