@@ -14,7 +14,7 @@ import { settings } from '../dist/config.js';
 import { BESIDE, BUDGETED, LOGIN_ROLES, OWNER, ROLES } from '../dist/database/index.js';
 import { checks } from '../dist/doctor/index.js';
 import { catalogue, EXIT } from '../dist/errors/index.js';
-import { METRICS } from '../dist/http/index.js';
+import { METRICS, machineEndpoints, openApi, operationEndpoints, Pools } from '../dist/http/index.js';
 import { EVENTS } from '../dist/log/index.js';
 import { operations } from '../dist/operations/index.js';
 import { purposeOf, RIGHTS } from '../dist/schema/index.js';
@@ -160,6 +160,26 @@ function eventsPage() {
   return `# Events of the log\n\nA line each, with \`time\` (Unix milliseconds), \`level\` and \`event\` first. How to get it: [logs](../operating/logs.md).\nA field of which nothing is known is left out.\n\n${table(['event', 'level', 'meaning', 'fields'], rows)}\n`;
 }
 
+/** Every address; what it takes and gives stands with its verb. */
+function httpPage() {
+  const endpoints = [...operationEndpoints(new Pools({})), ...machineEndpoints({})];
+  const rows = Object.entries(openApi(endpoints).paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { summary, parameters, requestBody }]) => {
+      const body = requestBody?.content['application/json'].schema;
+      const forms = (body?.oneOf ?? (body ? [body] : [])).map(({ type }) => type);
+      const asked = parameters
+        .filter(({ in: where, name }) => where === 'query' && name !== 'book')
+        .map(({ name }) => `\`${name}\``);
+      return [
+        `\`${method.toUpperCase()} ${path}\``,
+        summary,
+        [...asked, ...forms.map((form) => `body: ${form}`)].join(' '),
+      ];
+    }),
+  );
+  return `# HTTP\n\nEvery address that \`claire up\` serves, made from the registry of operations; how to use it: [HTTP](../http.md). Each takes\n\`book\`. What a verb takes and gives: [operations](operations.md), and \`/openapi.json\` for programs.\n\n${table(['address', 'what it does', 'takes'], rows)}\n`;
+}
+
 /** What the doctor asks, and from where on it is not well. */
 function doctorPage() {
   const rows = checks.map(({ name, question, threshold, of }) => [
@@ -229,6 +249,7 @@ export const pages = async () => ({
   'docs/reference/events.md': eventsPage(),
   'docs/operating/grafana-dashboard.json': `${JSON.stringify(dashboard(METRICS), null, 2)}\n`,
   'docs/reference/doctor.md': doctorPage(),
+  'docs/reference/http.md': httpPage(),
   'docs/benchmarks.md': await benchmarksPage(),
 });
 

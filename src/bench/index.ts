@@ -2,6 +2,7 @@ import type { Workload } from './workload.js';
 import { backup } from './workloads/backup.js';
 import { churn } from './workloads/churn.js';
 import { decide } from './workloads/decide.js';
+import { http } from './workloads/http.js';
 import { plans } from './workloads/plans.js';
 import { pool } from './workloads/pool.js';
 import { positions } from './workloads/positions.js';
@@ -22,6 +23,7 @@ export const WORKLOADS: readonly Workload[] = [
   churn,
   backup,
   sampling,
+  http,
   plans,
   start,
 ];

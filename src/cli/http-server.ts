@@ -124,7 +124,7 @@ export async function serveHttp(
   });
   log.tell('http_started', { url: serving.url });
   const moved = address.isAsked || serving.port === address.port ? '' : ` (${address.port} is taken)`;
-  invocation.out.say(`HTTP is served on ${serving.url}${moved}; its addresses: /reference.`);
+  invocation.out.say(`HTTP is served on ${serving.url}${moved}: /reference says what is there.`);
   return {
     ...serving,
     async close() {

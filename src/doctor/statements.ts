@@ -76,7 +76,7 @@ const TYPICAL: { readonly [Name in keyof Operations]: readonly object[] | string
   corrections: [{}, { table: 'trades', row: '1' }, { column: NOBODY }, { law: NOBODY }, SPAN],
   quarantined: [{}, { state: 'held' }, { table: 'trades' }, { law: NOBODY }],
   profit: [SPAN],
-  performance: [SPAN],
+  performance: 'it groups every closed trade of its span',
   decide: OF_A_FUNCTION,
   createToken: OF_A_FUNCTION,
   revokeToken: OF_A_FUNCTION,

@@ -3,6 +3,7 @@ export type { Caller, Token } from './api/access.js';
 export type { Endpoint } from './api/endpoint.js';
 export type { RateOptions } from './api/limits.js';
 export { type Machine, machineEndpoints } from './api/machine.js';
+export { openApi } from './api/openapi.js';
 export { operationEndpoints } from './api/operations.js';
 export { type PoolOptions, Pools } from './api/pools.js';
 export type { ApiOptions } from './api/routes.js';

@@ -94,9 +94,8 @@ export const performance: Operation<typeof input, z.output<typeof result>> = {
            'at', e.at, 'pnl', ${text('e.pnl')}, 'pnl_net', ${text('e.pnl_net')}, 'drawdown', ${text('e.drawdown')}
          ) order by e.at) from equity as e), '[]') as equity,
          coalesce((select jsonb_agg(to_jsonb(d) order by d.day) from (
-           select to_char(timezone(z.name, to_timestamp(d.day_from / 1000.0)), 'YYYY-MM-DD') as day,
-             sum(p.num_trades) as closed_trades, ${text('sum(p.pnl)')} as pnl, ${text('sum(p.pnl_net)')} as pnl_net
-           from parts as p join days as d on d.place = p.place cross join zone as z group by 1
+           select d.day, sum(p.num_trades) as closed_trades, ${text('sum(p.pnl)')} as pnl, ${text('sum(p.pnl_net)')} as pnl_net
+           from parts as p join named_days as d on d.place = p.place group by d.day
          ) as d), '[]') as daily,
          coalesce((select jsonb_agg(to_jsonb(s) - 'gross' order by s.gross desc, s.symbol) from (
            select p.symbol, sum(p.pnl) as gross, ${shareOf('p', text)} from parts as p group by p.symbol
@@ -120,6 +119,9 @@ const partsOf = (book: string, closed: string): string => `
     union all
     select days.place + 1, d.* from days, span, zone, ${book}.market_day(days.day_until, zone.name) as d
     where days.day_until <= span.last
+  ),
+  named_days as (
+    select place, to_char(timezone(zone.name, to_timestamp(day_from / 1000.0)), 'YYYY-MM-DD') as day from days, zone
   ),
   parts as materialized (
     select width_bucket(exit_timestamp, (select array_agg(day_from order by place) from days)) as place, symbol,

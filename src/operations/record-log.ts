@@ -108,7 +108,8 @@ function entriesAfter(
        or coalesce((
          select ($1::xid8, $2::bigint) < (o.xid, o.id)
          from ${schema}.record_log as o order by o.xid, o.id limit 1
-       ), true) as is_lost,
+       -- The newest always stays: where there is none, nothing was written yet.
+       ), false) as is_lost,
        e.*
      from bounds as b left join lateral (
        select l.xid::text as xid, l.id::text as id, u.ordinal, l.what, l.action, l.actor, l.created_at as at_ms,

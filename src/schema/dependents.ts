@@ -5,11 +5,10 @@ import {
   FUNCTIONS,
   INDEXES,
   MATERIALIZED_VIEWS,
-  SEED_COLUMNS,
-  SEED_TABLES,
   TEMPORARY_FUNCTIONS,
   VIEWS,
 } from './objects.js';
+import { SEED_COLUMNS, SEED_TABLES } from './seed-tables.js';
 
 /** An object of somebody else that stands on a column which a migration changes. */
 export interface Dependent {

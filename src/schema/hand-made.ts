@@ -8,12 +8,11 @@ import {
   HISTORY,
   INDEXES,
   MATERIALIZED_VIEWS,
-  SEED_COLUMNS,
-  SEED_TABLES,
   TABLES,
   TRIGGERS,
   VIEWS,
 } from './objects.js';
+import { SEED_COLUMNS, SEED_TABLES } from './seed-tables.js';
 
 export interface Pieces {
   version: Version;

@@ -6,7 +6,6 @@ import {
   FUNCTIONS,
   HISTORY,
   MATERIALIZED_VIEWS,
-  SEED_TABLES,
   TABLES,
   TEMPORARY_FUNCTIONS,
   TRIGGERS,
@@ -14,6 +13,7 @@ import {
 } from './objects.js';
 import { foreignNames, zoneOnItsWay } from './on-its-way.js';
 import type { BookState } from './recognise.js';
+import { SEED_TABLES } from './seed-tables.js';
 import { knownZone, zonesFound, zonesOtherThanUtc } from './zones.js';
 
 export interface PreflightOptions {

@@ -2,7 +2,8 @@ import { identifier, type Queryable } from '../database/index.js';
 import type { Migration, Version } from './files.js';
 import { readMigrations, VERSIONS } from './files.js';
 import { lookByHand, type Pieces } from './hand-made.js';
-import { HISTORY, SEED_TABLES } from './objects.js';
+import { HISTORY } from './objects.js';
+import { SEED_TABLES } from './seed-tables.js';
 
 /** A row of the history that each book keeps of its own schema. */
 export interface AppliedMigration {

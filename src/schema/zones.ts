@@ -1,6 +1,6 @@
 import type { Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import { SEED_TABLES } from './objects.js';
+import { SEED_TABLES } from './seed-tables.js';
 
 /** A zone that sessions may have written in, and where it is set. */
 export interface ZoneFound {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LATEST_VERSION, VERSIONS, type Version } from '../../src/schema/index.js';
-import { COLUMNS, CONSTRAINTS, INDEXES, SEED_COLUMNS, TRIGGERS } from '../../src/schema/objects.js';
+import { COLUMNS, CONSTRAINTS, INDEXES, TRIGGERS } from '../../src/schema/objects.js';
+import { SEED_COLUMNS } from '../../src/schema/seed-tables.js';
 import { useBook } from '../harness/book.js';
 
 const book = useBook();

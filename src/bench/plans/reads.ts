@@ -11,6 +11,7 @@ const around = (timestamp: number) => ({ since: timestamp - DAY / 2, until: time
 /** Reads without a plan to be judged, and why. */
 export const EXEMPT: { readonly [N in Name]?: string } = {
   verify: 'it computes the whole record again, and compares',
+  performance: 'it groups every closed trade of its span by day and symbol, and adds them up in their order',
   notTraded: 'it groups every signal of its span by what became of its orders',
 };
 
@@ -83,10 +84,6 @@ export const PROFILES: { readonly [N in Name]?: (ground: Ground) => Filters[] } 
     { state: 'released', table: 'signals', law: NOBODY },
   ],
   profit: ({ closed }) => [
-    { symbol: closed.symbol, ...around(closed.exit_timestamp) },
-    { symbol: NOBODY, ...around(DAY * 10_000) },
-  ],
-  performance: ({ closed }) => [
     { symbol: closed.symbol, ...around(closed.exit_timestamp) },
     { symbol: NOBODY, ...around(DAY * 10_000) },
   ],

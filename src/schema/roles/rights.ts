@@ -1,5 +1,6 @@
 import type { LoginRole, Role } from '../../database/index.js';
-import { HISTORY, MATERIALIZED_VIEWS, SEED_TABLES, SEQUENCES, TABLES, VIEWS } from '../objects.js';
+import { HISTORY, MATERIALIZED_VIEWS, SEQUENCES, TABLES, VIEWS } from '../objects.js';
+import { SEED_TABLES } from '../seed-tables.js';
 
 /** A right on a table or view; of columns where they are named. `maintain` is from PostgreSQL 17 on. */
 export type Right = 'select' | 'insert' | 'update' | `update (${string})` | 'maintain';

@@ -1,0 +1,225 @@
+import { connect as dial } from 'node:net';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { serve } from '../../src/http/serve.js';
+import { isBefore } from '../../src/http/stream/hub.js';
+import { type Claire, connect } from '../../src/index.js';
+import { bearer, useApi } from './api-ground.js';
+
+const ground = useApi();
+const T = Date.UTC(2024, 0, 12, 15, 20);
+const closing: (() => unknown)[] = [];
+let claire: Claire;
+
+beforeAll(async () => {
+  claire = await connect({
+    ...{ service: 'claire', databaseUrl: ground.urlOf('claire', ground.name), book: ground.name },
+    ...{ connections: 2, timings: false },
+  });
+  return () => claire.close();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Event {
+  event: string;
+  id: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the row of any kind.
+  data: any;
+}
+
+async function listening(options: Parameters<typeof ground.served>[0] = {}) {
+  const served = ground.served(options);
+  const serving = await serve(served.app, { host: '127.0.0.1', port: 0, isAsked: false });
+  closing.push(() => serving.close());
+  return { ...served, serving };
+}
+
+/** Somebody who listens; what he has heard so far. */
+async function listen(url: string, headers: Record<string, string> = {}) {
+  const ended = new AbortController();
+  closing.push(() => ended.abort());
+  const answer = await fetch(`${url}/v1/stream`, { headers, signal: ended.signal });
+  const events: Event[] = [];
+  let comments = 0;
+  let isOver = false;
+  const reading = (async () => {
+    let rest = '';
+    for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + chunk).split('\n\n');
+      rest = parts.pop()!;
+      for (const part of parts) {
+        const fields = Object.fromEntries(part.split('\n').map((line) => line.split(/: (.*)/s)));
+        if ('event' in fields) events.push({ ...fields, data: JSON.parse(fields.data) } as Event);
+        else comments++;
+      }
+    }
+  })()
+    .catch(() => {})
+    .finally(() => {
+      isOver = true;
+    });
+  if (answer.status === 200) await expect.poll(() => events[0]?.event).toBe('hello');
+  const of = (event: string) => events.filter((each) => each.event === event);
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    events,
+    of,
+    comments: () => comments,
+    isOver: () => isOver,
+    end: () => ended.abort(),
+    reading,
+  };
+}
+
+let n = 0;
+const trade = (symbol = 'X') => ({
+  ...{
+    trade_id: `t${++n}`,
+    symbol,
+    side: 'BUY' as const,
+    quantity: '1',
+    entry_price: '2',
+    entry_timestamp: T,
+  },
+});
+
+describe('who listens', () => {
+  test('hears what is recorded, as the reads give it, with who did it', async () => {
+    const { serving } = await listening();
+    const ear = await listen(serving.url);
+    expect(ear.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(ear.headers.get('x-content-type-options')).toBe('nosniff');
+    await claire.placeOrder({ order_id: 'o1', symbol: 'X', side: 'BUY' as const, quantity: '1', price: '3' });
+    const opened = trade('LISTEN');
+    await claire.openTrade(opened);
+    await claire.closeTrade({ trade_id: opened.trade_id, exit_price: '3', exit_timestamp: T + 1 });
+    await expect.poll(() => ear.of('position').at(-1)?.data.total_quantity, { timeout: 20_000 }).toBe('0');
+    const [order] = ear.of('order');
+    const [row] = await claire.orders({ order_id: 'o1' });
+    expect(order!.data).toEqual({ ...row, actor: expect.stringMatching(/^claire/) });
+    expect(ear.of('trade').at(-1)!.data).toMatchObject({
+      trade_id: opened.trade_id,
+      status: 'CLOSED',
+      pnl: '1',
+    });
+    expect(ear.of('position').at(-1)!.data).toMatchObject({ symbol: 'LISTEN', side: 'BUY' });
+    const ids = ear.events.map(({ id }) => id);
+    expect(ids).toEqual(ids.toSorted((a, b) => (isBefore(a, b) ? -1 : isBefore(b, a) ? 1 : 0)));
+  });
+
+  test('hears what plain SQL writes, too', async () => {
+    const { serving } = await listening();
+    const ear = await listen(serving.url);
+    await ground.book.sql(
+      `insert into risk_events (event_id, event_type, reason, timestamp) values ('sql', 'signal_rejected', 'r', ${T})`,
+      ground.name,
+    );
+    await expect
+      .poll(() => ear.of('risk_event').map(({ data }) => data.event_id), { timeout: 20_000 })
+      .toEqual(['sql']);
+  });
+
+  test('and comes again with the last id that he got loses nothing and hears nothing twice', async () => {
+    const { serving } = await listening();
+    const first = await listen(serving.url);
+    await claire.openTrades([trade('A1'), trade('A2')]);
+    await expect.poll(() => first.of('position').length, { timeout: 20_000 }).toBe(2);
+    const all = await listen(serving.url);
+    first.end();
+    const symbols = Array.from({ length: 600 }, (_, at) => `M${at % 7}`);
+    await claire.openTrades(symbols.map((symbol) => trade(symbol)));
+    const again = await listen(serving.url, { 'last-event-id': first.events.at(-1)!.id });
+    await claire.openTrade(trade('LAST'));
+    for (const ear of [again, all])
+      await expect.poll(() => ear.of('trade').at(-1)?.data.symbol, { timeout: 30_000 }).toBe('LAST');
+    for (const ear of [again, all]) {
+      const ids = ear.of('trade').map(({ data }) => data.trade_id);
+      expect(ids).toHaveLength(601);
+      expect(new Set(ids).size).toBe(601);
+    }
+  });
+
+  test('and was away for too long is told that there is a gap, and goes on from now', async () => {
+    const { serving } = await listening();
+    await claire.openTrade(trade('GAP'));
+    const ear = await listen(serving.url, { 'last-event-id': '3.1.0' });
+    await expect.poll(() => ear.of('gap').length, { timeout: 20_000 }).toBe(1);
+    await claire.openTrade(trade('AFTER'));
+    await expect
+      .poll(() => ear.of('trade').map(({ data }) => data.symbol), { timeout: 20_000 })
+      .toEqual(['AFTER']);
+  });
+
+  test('with an id that is none is refused', async () => {
+    const { serving } = await listening();
+    const ear = await listen(serving.url, { 'last-event-id': "1'; drop table orders" });
+    expect(ear.status).toBe(422);
+  });
+
+  test('is told that it lives, and why it ends', async () => {
+    const { serving } = await listening({ beatMs: 50 });
+    const ear = await listen(serving.url);
+    await expect.poll(ear.comments, { timeout: 20_000 }).toBeGreaterThan(1);
+    await serving.close();
+    await ear.reading;
+    expect(ear.events.at(-1)).toMatchObject({ event: 'bye', data: { reason: 'shutting_down' } });
+  });
+
+  test('by a token may as long as it holds, and where the role may read', async () => {
+    const { serving } = await listening({ beatMs: 50 });
+    expect((await listen(serving.url, bearer(await ground.token('signal_engine')))).status).toBe(403);
+    const token = await ground.token('claire_reader');
+    const ear = await listen(serving.url, bearer(token));
+    expect(ear.status).toBe(200);
+    await ground.book.sql(
+      `update tokens set revoked_at = now(), revoked_by = 'test' where token_id = '${token.split('_')[1]}'`,
+      ground.name,
+    );
+    await expect.poll(() => ear.events.at(-1)?.event, { timeout: 20_000 }).toBe('bye');
+    expect(ear.events.at(-1)!.data).toEqual({ reason: 'token_refused' });
+  });
+
+  test('and leaves is forgotten', async () => {
+    const { serving, streams } = await listening();
+    const ears = await Promise.all(Array.from({ length: 5 }, () => listen(serving.url)));
+    expect(streams.size).toBe(5);
+    for (const ear of ears) ear.end();
+    await expect.poll(() => streams.size).toBe(0);
+  });
+});
+
+test('who does not read is dropped, and those who do hear everything', { timeout: 90_000 }, async () => {
+  const { serving, streams } = await listening();
+  const slow = dial(serving.port, '127.0.0.1');
+  slow.on('error', () => {});
+  closing.push(() => slow.destroy());
+  slow.pause();
+  slow.write('GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  await expect.poll(() => streams.size).toBe(1);
+  const ear = await listen(serving.url);
+  expect(streams.size).toBe(2);
+  const details = { text: 'x'.repeat(3000) };
+  let sent = 0;
+  while (streams.size === 2 && sent < 20_000) {
+    await claire.recordRiskEvents(
+      Array.from(
+        { length: 200 },
+        () =>
+          ({
+            ...{
+              event_id: `slow${++sent}`,
+              event_type: 'signal_rejected',
+              reason: 'r',
+              timestamp: T,
+              details,
+            },
+          }) as const,
+      ),
+    );
+    await expect.poll(() => ear.of('risk_event').length, { timeout: 20_000 }).toBe(sent);
+  }
+  expect(streams.size).toBe(1);
+  expect(ear.isOver()).toBe(false);
+});
