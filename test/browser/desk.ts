@@ -14,6 +14,9 @@ import { CHROMIUM } from './chromium.js';
 
 export const hasChromium = needs(existsSync(CHROMIUM), CHROMIUM);
 
+/** For what comes when it comes: a machine that does much else is no error. */
+export const PATIENT = { timeout: 60_000 };
+
 export interface Opened extends BrowserContextOptions {
   /** Of the address: `now`, `why?id=…`. */
   view?: string;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hasChromium, useDesk } from './desk.js';
+import { hasChromium, PATIENT, useDesk } from './desk.js';
 
 interface Halt {
   action: string;
@@ -68,7 +68,7 @@ describe.skipIf(!hasChromium)('halting and resuming on the page', () => {
       expect(await page.evaluate(`${inside} || document.activeElement === document.body`)).toBe(true);
     }
     await page.keyboard.press('Escape');
-    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+    await expect.poll(() => page.getByRole('dialog').count(), PATIENT).toBe(0);
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Halt trading');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hasChromium, useDesk } from './desk.js';
+import { hasChromium, PATIENT, useDesk } from './desk.js';
 
 const GIVEN = 'grant select on demo.halts to claire_reader_demo';
 
@@ -35,7 +35,7 @@ describe.skipIf(!hasChromium)('a page whose server goes away', () => {
       // Who did it is told by the stream, and by no read.
       const events = page.getByRole('list', { name: 'Events' });
       await events.getByRole('listitem').filter({ hasText: id }).getByText('claire_demo').waitFor();
-      await expect.poll(() => page.locator('.failure').count(), { timeout: 30_000 }).toBe(0);
+      await expect.poll(() => page.locator('.failure').count(), PATIENT).toBe(0);
     },
   );
 

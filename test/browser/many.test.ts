@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { hasChromium, screenshot, useDesk } from './desk.js';
+import { hasChromium, PATIENT, screenshot, useDesk } from './desk.js';
 
 const MANY = 10_000;
 const name = (n: number): string => `S${String(n).padStart(5, '0')}`;
@@ -45,7 +45,7 @@ describe.skipIf(!hasChromium)('ten thousand open positions', () => {
     for (const row of [17, 4999, 250, 9990, 0]) {
       await table(page).evaluate((element, top) => element.scrollTo({ top }), row * 32);
       await table(page).getByText(name(row)).waitFor();
-      await expect.poll(() => page.evaluate(HOLES)).toEqual([]);
+      await expect.poll(() => page.evaluate(HOLES), PATIENT).toEqual([]);
     }
   });
 

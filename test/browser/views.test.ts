@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { hasChromium, screenshot, useDesk } from './desk.js';
+import { hasChromium, PATIENT, screenshot, useDesk } from './desk.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -25,7 +25,7 @@ const LOOKS = (['wide', 'phone'] as const).flatMap((size) =>
 
 /** Everything that was asked for is there: no panel loads, none failed. */
 const settled = async (page: Page): Promise<void> => {
-  await expect.poll(() => page.locator('.skeleton').count()).toBe(0);
+  await expect.poll(() => page.locator('.skeleton').count(), PATIENT).toBe(0);
   expect(await page.locator('.failure').allTextContents()).toEqual([]);
 };
 
