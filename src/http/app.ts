@@ -10,6 +10,7 @@ import type { Collector, Requests } from './metrics/index.js';
 import { problemOf, rawProblem, sendProblem } from './problems.js';
 import { addHealth } from './routes/health.js';
 import { addMetrics } from './routes/metrics.js';
+import { addPage } from './routes/page.js';
 
 export interface AppOptions {
   collector: Pick<Collector, 'text' | 'contentType'>;
@@ -72,6 +73,7 @@ export function build(options: AppOptions): FastifyInstance {
     requests.add({ method, route: routeOptions.url ?? 'none', status: String(statusCode) });
   });
   addHealth(app, ready);
+  addPage(app);
   addMetrics(app, collector, (request) => {
     if (isPublic && !isOfThisMachine(request)) throw new ClaireError('http_token_missing');
   });

@@ -167,7 +167,9 @@ describe('how the machine is', () => {
     expect((await get('/v1/backups')).body.value).toMatchObject({ backups: [] });
     expect((await get('/v1/connections')).body.value.budget.limit).toBe(30);
     expect((await get('/v1/queries')).body.value.operations).toEqual([]);
-    expect((await get('/v1/books')).body.rows).toEqual([{ book: ground.name, version: '1.5' }]);
+    expect((await get('/v1/books')).body.rows).toEqual([
+      { book: ground.name, version: '1.5', current: true },
+    ]);
     expect((await get('/v1/me')).body.value).toEqual({
       ...{ name: 'loopback', role: 'claire_reader', may_write: false, token: false },
     });

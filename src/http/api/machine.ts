@@ -63,7 +63,11 @@ const SHAPES = {
     statements: z.array(z.looseObject({ calls: z.number(), mean_ms: z.number() })),
     steps: z.array(z.looseObject({ from_ms: out.time, p95_ms: z.number().nullable() })),
   }),
-  books: z.object({ book: out.text, version: out.text.nullable() }),
+  books: z.object({
+    book: out.text,
+    version: out.text.nullable(),
+    current: z.boolean().meta({ description: 'The one that this request means' }),
+  }),
   me: z.object({
     name: out.text,
     role: out.text,
@@ -99,7 +103,9 @@ export function machineEndpoints(machine: Machine): Endpoint[] {
       ({ book }, input) => usageOf(machine.database, book, input),
       queriesQuery,
     ),
-    endpoint('books', 'The books that there are, with their versions.', () => machine.books()),
+    endpoint('books', 'The books that there are, with their versions.', async ({ book }) =>
+      (await machine.books()).map((each) => ({ ...each, current: each.book === book })),
+    ),
     endpoint('me', 'Who asks, and what he may.', async ({ caller }) => ({
       ...{ name: caller.name, role: caller.role },
       may_write: caller.isOpen === true || caller.role !== 'claire_reader',

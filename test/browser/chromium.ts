@@ -1,0 +1,2 @@
+/** The system's; playwright-core downloads none. */
+export const CHROMIUM = '/usr/bin/chromium';
