@@ -107,7 +107,9 @@ async function bookAt(session: Queryable, book: string): Promise<Pick<Ground, 's
   try {
     const state = await recognise(session, book);
     const isNewest = state.version === LATEST_VERSION && !state.handMade;
-    const missing = `Book ${book} does not stand at ${LATEST_VERSION}: see \`claire migrate --status\`.`;
+    const missing = state.exists
+      ? `Book ${book} does not stand at ${LATEST_VERSION}: see \`claire migrate --status\`.`
+      : `There is no book ${book} here: \`claire status\` names those that there are.`;
     return { state, bookMissing: isNewest ? undefined : missing };
   } catch (error) {
     return { state: undefined, bookMissing: whySkipped(error, STATEMENT_MS) };

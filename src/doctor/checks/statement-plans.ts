@@ -168,7 +168,8 @@ function readWhole(node: Node, growing: ReadonlySet<string>, isSorted = false): 
   const isWalk = type.startsWith('Index') && !node['Index Cond'] && (node.Filter !== undefined || isSorted);
   const own = type === 'Seq Scan' || isWalk ? tableOf(node).filter((table) => growing.has(table)) : [];
   const below = (node.Plans ?? []).flatMap((next) =>
-    readWhole(next, growing, isSorted || type.includes('Sort')),
+    // One that is incremental gets its rows in order but for the last of it, and stops where enough of them came.
+    readWhole(next, growing, isSorted || type === 'Sort'),
   );
   return [...new Set([...own, ...below])];
 }
