@@ -1,5 +1,6 @@
 import { connect as dial } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ClaireError } from '../../src/errors/index.js';
 import { serve } from '../../src/http/serve.js';
 import { isBefore } from '../../src/http/stream/hub.js';
 import { type Claire, connect } from '../../src/index.js';
@@ -95,6 +96,8 @@ describe('who listens', () => {
     const opened = trade('LISTEN');
     await claire.openTrade(opened);
     await claire.closeTrade({ trade_id: opened.trade_id, exit_price: '3', exit_timestamp: T + 1 });
+    // Each row is told as it stands when it is read: the position may be flat before the trade is told as closed.
+    await expect.poll(() => ear.of('trade').at(-1)?.data.status, { timeout: 20_000 }).toBe('CLOSED');
     await expect.poll(() => ear.of('position').at(-1)?.data.total_quantity, { timeout: 20_000 }).toBe('0');
     const [order] = ear.of('order');
     const [row] = await claire.orders({ order_id: 'o1' });
@@ -179,6 +182,19 @@ describe('who listens', () => {
     );
     await expect.poll(() => ear.events.at(-1)?.event, { timeout: 20_000 }).toBe('bye');
     expect(ear.events.at(-1)!.data).toEqual({ reason: 'token_refused' });
+  });
+
+  test('by a token that cannot be asked for at the moment goes on', async () => {
+    let asked = 0;
+    const findToken = async () => {
+      if (asked++ > 0) throw new ClaireError('database_unreachable');
+      return { token_id: 'x', name: 'x', role: 'claire_reader' as const };
+    };
+    const { serving } = await listening({ findToken, beatMs: 500 });
+    const ear = await listen(serving.url, bearer('x'));
+    await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(3);
+    expect(ear.isOver()).toBe(false);
+    expect(ear.of('bye')).toEqual([]);
   });
 
   test('and leaves is forgotten', async () => {

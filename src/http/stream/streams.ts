@@ -67,7 +67,7 @@ export class Streams {
       isOpen = true;
       const client = new Client(raw, begin);
       const looking = setInterval(
-        () => listener.require().catch(() => client.end('token_refused')),
+        () => listener.require().catch((error) => isRefusal(error) && client.end('token_refused')),
         this.#options.beatMs ?? BEAT_MS,
       );
       raw.once('close', () => {
@@ -102,6 +102,9 @@ export class Streams {
     return hub;
   }
 }
+
+/** Who could not be asked, because the database is away or others ask too much, is not refused: he is asked again. */
+const isRefusal = (error: unknown): boolean => error instanceof ClaireError && error.status === 401;
 
 /** Where he goes on: after the last that he got, else from now. Read as himself: the database says whether he may. */
 async function beginning(
