@@ -59,9 +59,17 @@ const asked = {
     return (await Promise.all(held)).filter(Boolean).length;
   },
 
-  /** Nobody waits for it, as for any promise that somebody forgot. */
+  /** Nobody waits for it, as for any promise that somebody forgot; until somebody has a connection that he keeps. */
   leak() {
-    neverReturns().catch((error) => journal.error('leak', error));
+    let isHeld = false;
+    const borrow = () =>
+      neverReturns(() => {
+        isHeld = true;
+      }).catch((error) => {
+        journal.error('leak', error);
+        if (!isHeld && !state.isStopped) borrow();
+      });
+    borrow();
   },
 
   /** So many transactions that are all inside at the same moment: as many places as that are usable. */
@@ -98,9 +106,10 @@ function holdsForLong(milliseconds) {
   });
 }
 
-function neverReturns() {
+function neverReturns(onHeld) {
   return claire.transaction(async (t) => {
     await t.signals({ limit: 1 });
+    onHeld();
     await new Promise(() => {});
   });
 }

@@ -84,6 +84,7 @@ async function measure(options: BenchOptions, undo: Undo, opened: { place?: Plac
       runs,
       results,
     });
+  let last = report();
   for (const [at, workload] of workloads.entries()) {
     const onProgress = (what: string, done?: number, total?: number) => {
       if (signal.aborted) return;
@@ -93,9 +94,10 @@ async function measure(options: BenchOptions, undo: Undo, opened: { place?: Plac
     onProgress('');
     results.push(await workload.run({ place, rows, runs, signal, onProgress }));
     signal.throwIfAborted();
-    await options.onReport(report());
+    last = report();
+    await options.onReport(last);
   }
-  return report();
+  return last;
 }
 
 function untilAborted(signal: AbortSignal) {
