@@ -1,23 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { createBackup, type Listed, writeLogical } from '../../src/backup/index.js';
 import type { BackupKey } from '../../src/backup/keys.js';
 import type { Fixture } from '../harness/book.js';
 
-const directories: string[] = [];
-
-/** A directory for backups, gone after the test. */
+/** A directory for backups, gone after the test that asks for it. */
 export async function backupsDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'claire-backups-'));
-  directories.push(directory);
+  // Told to the test: a hook of this module would be that of the first file alone which a worker runs.
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
-
-afterEach(async () => {
-  for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true });
-});
 
 export const takeLogical = (
   { url }: Pick<Fixture, 'url'>,

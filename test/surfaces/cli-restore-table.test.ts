@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../src/schema/index.js';
 import { ask, json, useServer } from './cli-run.js';
+import { lastingDirectory } from './physical-ground.js';
 
 const own = useServer();
 let backups = '';
@@ -14,7 +14,7 @@ const crime = (text: string) =>
   own.database.query(`begin; set local session_replication_role = replica; ${text}; commit`);
 
 beforeAll(async () => {
-  backups = await mkdtemp(join(tmpdir(), 'claire-backups-'));
+  backups = await lastingDirectory();
   await migrate(own.database, 'main');
   await own.database.query(
     `insert into main.trades (trade_id, symbol, side, quantity, entry_price, entry_timestamp, status)
@@ -27,6 +27,8 @@ beforeAll(async () => {
     insert into main.trades (id, trade_id, symbol, side, quantity, entry_price, entry_timestamp, status, created_at)
     values (2, 'other', 'X', 'BUY', 1, 1, 1700000000000, 'OPEN', '2020-01-01')`);
 });
+afterAll(() => rm(backups, { recursive: true, force: true }));
+
 /** Beside ours lies a newer one of another server, whose book has the same name: it is never the one that is meant. */
 async function ofAnotherServer(name: string): Promise<void> {
   const [ours] = (await readdir(backups)).filter((each) => each.startsWith('main_logical_'));
@@ -41,8 +43,6 @@ async function ofAnotherServer(name: string): Promise<void> {
   await mkdir(join(backups, name));
   await writeFile(join(backups, name, 'backup.json'), JSON.stringify({ ...other, seal }));
 }
-
-afterAll(() => rm(backups, { recursive: true, force: true }));
 
 test('restore --table says what differs, with examples and what to type next, and changes nothing', async () => {
   const said = await ask('restore', '--table', 'trades', ...there());

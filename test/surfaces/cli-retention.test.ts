@@ -1,11 +1,10 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { createBook } from '../../src/schema/index.js';
 import { type Coverage, retentionTask, runUpkeep } from '../../src/upkeep/index.js';
 import { ask, json, useServer } from './cli-run.js';
 import { until } from './embedded-ground.js';
+import { lastingDirectory } from './physical-ground.js';
 
 const desk = useServer();
 let there: string[];
@@ -23,10 +22,11 @@ const left = async (book: string) =>
 
 beforeAll(async () => {
   await createBook(desk.database, 'desk');
-  const backups = await mkdtemp(join(tmpdir(), 'claire-backups-'));
+  const backups = await lastingDirectory();
   there = ['--book', 'desk', ...desk.there];
   for (const [id, days] of Object.entries({ old: 60, young: 1 })) await record('desk', id, days);
   process.env.CLAIRE_BACKUPS = backups;
+  return () => rm(backups, { recursive: true, force: true });
 });
 
 test('shows how long each table is kept, and what is due', async () => {
