@@ -59,6 +59,16 @@ export default defineConfig({
         },
       },
       {
+        // Keeps something running for long and breaks it meanwhile: `npm run test:soak`.
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          globalSetup: ['test/surfaces/resting.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { rested } from './embedded-ground.js';
+import { rested } from '../surfaces/embedded-ground.js';
 
 /**
  * Three services as processes, sixty callers. The long forms are `node bench/connections-drill.js --seconds 600` and

@@ -21,7 +21,7 @@ import { startEmbedded } from '../../src/database/embedded/index.js';
 import { Database } from '../../src/database/index.js';
 import { refusal } from '../harness/book.js';
 import { freePort } from '../harness/ports.js';
-import { ground, rested, useEmbedded } from './embedded-ground.js';
+import { ground, rested, useEmbedded } from '../surfaces/embedded-ground.js';
 import {
   admin,
   adminUrl,
@@ -34,7 +34,7 @@ import {
   record,
   sweeping,
   takePhysical,
-} from './physical-ground.js';
+} from '../surfaces/physical-ground.js';
 
 const desk = useEmbedded({ book: 'main', archives: true, settings: { fsync: 'off' } });
 

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findEmbedded } from '../../src/database/embedded/index.js';
 import { freePort } from '../harness/ports.js';
-import { ask, json, start } from './cli-run.js';
-import { afterwards, query, rested } from './embedded-ground.js';
-import { backupsDirectory } from './physical-ground.js';
+import { ask, json, start } from '../surfaces/cli-run.js';
+import { afterwards, query, rested } from '../surfaces/embedded-ground.js';
+import { backupsDirectory } from '../surfaces/physical-ground.js';
 
 const signal = (id: string) =>
   `insert into main.signals (signal_id, symbol, side, price, confidence, timestamp)

@@ -7,7 +7,7 @@ import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded/
 import { Database } from '../../src/database/index.js';
 import { ClaireError, connect } from '../../src/index.js';
 import { createBook } from '../../src/schema/index.js';
-import { ground, pidOf, repository, rested, until } from './embedded-ground.js';
+import { ground, pidOf, repository, rested, until } from '../surfaces/embedded-ground.js';
 
 /** kill -9 of the server and of a service in the middle of the work; fsync is on, as it is for everybody. */
 const T = 1705072800000;
