@@ -27,7 +27,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     port: await freePort(),
     ...(project.name === 'postgresql-15' ? { binaries: '/usr/lib/postgresql/15' } : {}),
     // Laws do not depend on fsync; tests that kill a server start one of their own.
-    settings: { fsync: 'off', max_connections: '300' },
+    // All files write to one server: what one of them has just run must not be forgotten for what others did.
+    settings: { fsync: 'off', max_connections: '300', 'pg_stat_statements.max': '20000' },
   });
   const url = server.url('postgres', { showSecrets: true });
   const admin = new Database({ databaseUrl: withDatabase(url, 'postgres'), applicationName: 'tests' });
