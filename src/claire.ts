@@ -153,6 +153,8 @@ function printEcho({ service, statement, values, milliseconds, error }: Echo): v
 export interface Bounded {
   /** Calls a verb by its name, and throws ClaireError deadline_passed where its time is over. */
   callWithin(deadline: Deadline, name: keyof Operations, input: unknown): Promise<unknown>;
+  /** Counts work on the same pool as a call of that verb. */
+  watch<T>(name: keyof Operations, work: () => Promise<T>): Promise<T>;
 }
 
 /**
@@ -172,6 +174,7 @@ export function claireOn(database: Database, book: string, service?: string): Cl
       const context = onPool(database.within(deadline), quoted, operation);
       return verbOf(name, operation, context, turn, timings)(input);
     },
+    watch: (name, work) => timings.watch(name, turn(work)),
     transaction: (work, transactionOptions) =>
       turn(() =>
         database.transaction((t) => {

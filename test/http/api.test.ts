@@ -151,6 +151,17 @@ describe('a write', () => {
     );
   });
 
+  test('counts as a call of its verb, whoever sends it', async () => {
+    const { post, pools } = ground.served({ isOpen: true });
+    const mine = bearer(await ground.token('claire'));
+    const { claire: counted } = await pools.open('claire', ground.name);
+    const one = { signal_id: 'c1', symbol: 'X', side: 'BUY', price: '1', confidence: '1', timestamp: T };
+    await post('/v1/signals', one);
+    await post('/v1/signals', one, mine);
+    await post('/v1/signals', one, { ...mine, 'idempotency-key': 'counted' });
+    expect(counted.timings().operations.recordSignal).toMatchObject({ calls: 3 });
+  });
+
   test('that takes no batch, or takes nothing else, says so', async () => {
     const { post } = ground.served({ isOpen: true });
     expect((await post('/v1/halt', [{ reason: 'x' }])).body.code).toBe('input_invalid');

@@ -51,13 +51,16 @@ function writeOf(route: Route, pools: Pools): Endpoint {
     result: (single ?? batch)!.result,
     async answer(call) {
       const name = nameOf(route, call.body);
-      const door = await pools.open(roleOf(call, by), call.book);
-      const database = door.database.within(call.deadline);
+      const { claire, database: pool } = await pools.open(roleOf(call, by), call.book);
+      const database = pool.within(call.deadline);
       const { token_id, name: token } = call.caller;
       const actor = token_id === undefined ? undefined : token;
-      if (call.key !== undefined) return answerOnce(database, call, { name, path, actor });
       // One transaction, whoever asks: where its time is over nothing of it is recorded.
-      return acting(database, call.book, actor, (context) => run(context, name, call.body));
+      return claire.watch<unknown>(name, () =>
+        call.key === undefined
+          ? acting(database, call.book, actor, (context) => run(context, name, call.body))
+          : answerOnce(database, call, { name, path, actor }),
+      );
     },
     write: toJson,
   };
