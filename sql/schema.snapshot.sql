@@ -175,7 +175,7 @@ CREATE TRIGGER halts_refuse_update BEFORE UPDATE ON halts FOR EACH STATEMENT EXE
 -- idempotency_keys ------------------------------------------------------------------------------------
 
 create table idempotency_keys (
-  answer jsonb not null,
+  answer text not null,
   caller text not null,
   created_at timestamp without time zone not null default timezone('UTC'::text, now()),
   key text not null,
@@ -2451,7 +2451,7 @@ $function$;
 
 revoke execute on function judge_orders(decisions[], risk, halt_gate, limits) from public;
 
-CREATE OR REPLACE FUNCTION keep_answer(by text, new_key text, hash text, status bigint, answer jsonb)
+CREATE OR REPLACE FUNCTION keep_answer(by text, new_key text, hash text, status bigint, answer text)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
@@ -2461,7 +2461,7 @@ AS $function$
   values (session_user || ' ' || by, new_key, hash, status, answer);
 $function$;
 
-revoke execute on function keep_answer(text, text, text, bigint, jsonb) from public;
+revoke execute on function keep_answer(text, text, text, bigint, text) from public;
 
 CREATE OR REPLACE FUNCTION limits_as_json(l limits)
  RETURNS jsonb

@@ -4,6 +4,7 @@ import {
   bookName,
   Database,
   type DatabaseOptions,
+  type Deadline,
   type Echo,
   identifier,
   LOGIN_ROLES,
@@ -148,11 +149,19 @@ function printEcho({ service, statement, values, milliseconds, error }: Echo): v
   );
 }
 
+/** A Claire one of whose calls can be told to end. */
+export interface Bounded {
+  /** Calls a verb by its name, and throws ClaireError deadline_passed where its time is over. */
+  callWithin(deadline: Deadline, name: keyof Operations, input: unknown): Promise<unknown>;
+  /** Counts work on the same pool as a call of that verb. */
+  watch<T>(name: keyof Operations, work: () => Promise<T>): Promise<T>;
+}
+
 /**
  * The verbs on a pool that is there already; `close` ends the pool. The timings of a service that is named are kept for
  * `claire queries`.
  */
-export function claireOn(database: Database, book: string, service?: string): Claire {
+export function claireOn(database: Database, book: string, service?: string): Claire & Bounded {
   const quoted = identifier(book);
   const { turn, ended } = untilEnded();
   const timings = new Timings();
@@ -160,6 +169,12 @@ export function claireOn(database: Database, book: string, service?: string): Cl
   return {
     ...verbs((operation) => onPool(database, quoted, operation), turn, timings),
     book,
+    callWithin(deadline, name, input) {
+      const operation: AnyOperation = operations[name];
+      const context = onPool(database.within(deadline), quoted, operation);
+      return verbOf(name, operation, context, turn, timings)(input);
+    },
+    watch: (name, work) => timings.watch(name, turn(work)),
     transaction: (work, transactionOptions) =>
       turn(() =>
         database.transaction((t) => {
@@ -191,19 +206,20 @@ function onPool(database: Database, book: string, operation: AnyOperation): Cont
 
 function verbs(contextOf: (operation: AnyOperation) => Context, turn: Turn, timings: Timings): Verbs {
   return Object.fromEntries(
-    Object.entries(operations).map(([name, operation]) => {
-      const context = contextOf(operation);
-      const run = bindOperation(operation, { ...context, database: signed(context.database, name) });
-      return [
-        name,
-        (input?: unknown) =>
-          timings.watch(
-            name,
-            turn(() => run(input)),
-          ),
-      ];
-    }),
+    Object.entries(operations).map(([name, operation]) => [
+      name,
+      verbOf(name, operation, contextOf(operation), turn, timings),
+    ]),
   ) as unknown as Verbs;
+}
+
+function verbOf(name: string, operation: AnyOperation, context: Context, turn: Turn, timings: Timings) {
+  const run = bindOperation(operation, { ...context, database: signed(context.database, name) });
+  return (input?: unknown) =>
+    timings.watch(
+      name,
+      turn(() => run(input)),
+    );
 }
 
 /** Has each statement say whose it is wherever the server shows statements: its statistics, its sessions, its log. */

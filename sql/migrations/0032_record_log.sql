@@ -218,7 +218,8 @@ create table if not exists idempotency_keys (
   key text not null,
   request_hash text not null,
   status bigint not null,
-  answer jsonb not null,
+  -- As it was sent: a column of JSON would write it in another order.
+  answer text not null,
   created_at timestamp not null default timezone('UTC', now()),
   primary key (caller, key)
 );
@@ -241,7 +242,7 @@ begin
 end;
 $$;
 
-create or replace function keep_answer(by text, new_key text, hash text, status bigint, answer jsonb) returns void
+create or replace function keep_answer(by text, new_key text, hash text, status bigint, answer text) returns void
 language sql security definer set search_path from current as $$
   insert into idempotency_keys (caller, key, request_hash, status, answer)
   values (session_user || ' ' || by, new_key, hash, status, answer);
@@ -262,5 +263,5 @@ $$;
 
 revoke execute on function
   actor(), log_rows(), prune_record_log(integer), create_token(text, text, text, bytea), revoke_token(text), token_of(text),
-  mark_token_used(text), answer_kept(text, text), keep_answer(text, text, text, bigint, jsonb), prune_answers(integer)
+  mark_token_used(text), answer_kept(text, text), keep_answer(text, text, text, bigint, text), prune_answers(integer)
 from public;

@@ -85,8 +85,17 @@ const parsers = new Map<number, (text: string) => unknown>([
  * How a column arrives: NUMERIC as decimal text, BIGINT as a number (ids are cast to text in SQL), times as Unix
  * milliseconds, JSON without loss.
  */
-export const typeParsers = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    return (format !== 'binary' && parsers.get(oid)) || types.getTypeParser(oid, format);
-  },
-} as typeof types;
+export const typeParsers = parsersWith(parsers);
+
+/** As these, where a number in JSON that a float cannot hold stays one. */
+export const losslessParsers = parsersWith(
+  new Map([...parsers, [JSON_TYPE, parseJsonByDigits], [JSONB, parseJsonByDigits]]),
+);
+
+function parsersWith(own: ReadonlyMap<number, (text: string) => unknown>) {
+  return {
+    getTypeParser(oid: number, format?: 'text' | 'binary') {
+      return (format !== 'binary' && own.get(oid)) || types.getTypeParser(oid, format);
+    },
+  } as typeof types;
+}

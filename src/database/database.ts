@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClaireError, isRetryable } from '../errors/index.js';
+import { type Deadline, InTime } from './deadline.js';
 import type { Notice } from './holders.js';
 import { type CommitMark, fateOf, markCommit } from './lost-commit.js';
 import { ConnectionPool } from './pool.js';
@@ -55,6 +56,11 @@ export interface DatabaseOptions {
    * Default true; behind a pooler false: PgBouncer knows them from 1.21 on.
    */
   preparedStatements?: boolean;
+  /**
+   * Whether a number in a JSON column that a float cannot hold arrives as a LosslessNumber, which `toJson` writes as a
+   * number again. Default false: as its decimal text.
+   */
+  losslessJson?: boolean;
   /** Told of each statement that was run, without its values. A service's: see CLAIRE_ECHO. */
   echo?: ((entry: Echo) => void) | undefined;
   /** Whether `echo` is told of values too. */
@@ -67,16 +73,31 @@ export type Repeatable = 'read' | 'write';
 /** A pool on one database. The only way to the server; every error that leaves it is a ClaireError. */
 export class Database implements Queryable {
   readonly #pool: ConnectionPool;
+  readonly #deadline: Deadline | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: DatabaseOptions) {
-    this.#pool = new ConnectionPool(options);
+  constructor(options: DatabaseOptions | ConnectionPool, deadline?: Deadline) {
+    this.#pool = options instanceof ConnectionPool ? options : new ConnectionPool(options);
+    this.#deadline = deadline;
+  }
+
+  /**
+   * The same pool for work that has to end: later no statement begins, and nothing is tried again or committed.
+   * What it throws where that is so: ClaireError deadline_passed.
+   */
+  within(deadline: Deadline): Database {
+    return new Database(this.#pool, deadline);
   }
 
   /** Runs one statement, which is a transaction of its own; tried again as `retry` does. */
   async query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]> {
-    const run = (session: Session) => session.run(text, values, options);
-    return (await this.retry(() => this.#pool.lend(run))).rows;
+    const run = async (session: Session): Promise<Row[]> => {
+      // The session's own time limit would let it end too late: a transaction can be told another one.
+      if (this.#deadline && this.#deadline.longest < this.#pool.statementTimeout)
+        return this.#inTransaction(session, (t) => t.query<Row>(text, values, options), {}, {});
+      return (await session.run(text, values, options)).rows;
+    };
+    return this.retry(() => this.#lend(run));
   }
 
   /**
@@ -165,6 +186,35 @@ export class Database implements Queryable {
     return this.#closing;
   }
 
+  #lend<T>(work: (session: Session) => Promise<T>, origin?: Origin): Promise<T> {
+    const deadline = this.#deadline;
+    if (!deadline) return this.#pool.lend(work, origin);
+    deadline.require();
+    const inTime = (session: Session) => {
+      // The checkout may have taken a while.
+      deadline.require();
+      return work(session);
+    };
+    return this.#pool.lend(inTime, origin);
+  }
+
+  #inTransaction<T>(
+    session: Session,
+    work: (t: Queryable) => Promise<T>,
+    options: TransactionOptions,
+    commit: Commit<T>,
+  ): Promise<T> {
+    const deadline = this.#deadline;
+    if (!deadline) return inTransaction(session, work, options, commit);
+    const inTime = async () => {
+      const result = await work(new InTime(session, deadline, this.#pool.statementTimeout));
+      // So that it is not committed.
+      deadline.require();
+      return result;
+    };
+    return inTransaction(session, inTime, options, commit);
+  }
+
   async #transact<T>(
     work: (t: Queryable) => Promise<T>,
     options: TransactionOptions,
@@ -172,7 +222,8 @@ export class Database implements Queryable {
   ): Promise<T> {
     const commit: Commit<T> = {};
     try {
-      return await this.#pool.lend((session) => inTransaction(session, work, options, commit), origin);
+      const run = (session: Session) => this.#inTransaction(session, work, options, commit);
+      return await this.#lend(run, origin);
     } catch (error) {
       if (!isLost(error) || !commit.isSent) throw error;
       if (await this.#stands(commit.mark)) return commit.result as T;

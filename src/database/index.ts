@@ -11,6 +11,7 @@ export {
   type Repeatable,
   type TransactionOptions,
 } from './database.js';
+export { Deadline } from './deadline.js';
 export type { Holder, Notice } from './holders.js';
 export { bookName, identifier, literal } from './identifiers.js';
 export { changePassfile, type PassfileLine, readPassfile } from './passfile.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { ClaireError, fromPostgres } from '../errors/index.js';
-import { typeParsers } from './codecs.js';
+import { losslessParsers, typeParsers } from './codecs.js';
 import { parseDatabaseUrl } from './connection-string.js';
 import type { DatabaseOptions } from './database.js';
 import { echoTo, guarded, warn } from './echo.js';
@@ -63,7 +63,7 @@ export class ConnectionPool {
       allowExitOnIdle: true,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      types: typeParsers,
+      types: options.losslessJson ? losslessParsers : typeParsers,
       Client: Link,
     };
     this.#pool = new Pool(config);
@@ -94,6 +94,11 @@ export class ConnectionPool {
   /** How long a checkout may take, in milliseconds. */
   get checkoutTimeout(): number {
     return this.#options.checkoutTimeout ?? CHECKOUT_MS;
+  }
+
+  /** How long the server lets a statement take, in milliseconds. */
+  get statementTimeout(): number {
+    return this.#options.statementTimeout || Number.POSITIVE_INFINITY;
   }
 
   get hasIdle(): boolean {

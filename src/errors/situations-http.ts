@@ -64,6 +64,30 @@ export const httpSituations = {
     status: 404,
     exit: EXIT.input,
   },
+  http_method_refused: {
+    sentence: 'There is something under this address, but not for this method.',
+    remedy: 'Use a method that the header Allow names.',
+    status: 405,
+    exit: EXIT.input,
+  },
+  http_type_refused: {
+    sentence: 'The body is not of a type that is taken.',
+    remedy: 'Send JSON, with `content-type: application/json`.',
+    status: 415,
+    exit: EXIT.input,
+  },
+  http_too_slow: {
+    sentence: 'The request did not arrive in time.',
+    remedy: 'Send headers within 5 s and all of it within 10 s, on a new connection.',
+    status: 408,
+    exit: EXIT.unavailable,
+  },
+  http_headers_too_large: {
+    sentence: 'The headers are larger than is taken.',
+    remedy: 'Send at most 16 kB of them.',
+    status: 431,
+    exit: EXIT.input,
+  },
   http_request_invalid: {
     sentence: 'The request cannot be understood.',
     remedy: 'Send what the reference states.',

@@ -230,6 +230,13 @@ export const situations = {
     status: 503,
     exit: EXIT.unavailable,
   },
+  deadline_passed: {
+    sentence: 'The time that this may take is over: no more of it was begun, and nothing of it is recorded.',
+    remedy:
+      'Send fewer items at once, or ask for less; and see whether a session holds locks (`claire doctor`).',
+    status: 503,
+    exit: EXIT.unavailable,
+  },
   schema_missing: {
     sentence: 'A table or function of the record is not there.',
     remedy:

@@ -7,9 +7,10 @@ import { addReference } from './api/reference.js';
 import { type ApiOptions, addApi } from './api/routes.js';
 import { SECURITY } from './headers.js';
 import type { Collector, Requests } from './metrics/index.js';
-import { problemOf, rawProblem, sendProblem } from './problems.js';
+import { ofConnection, problemOf, rawProblem, sendProblem } from './problems.js';
 import { addHealth } from './routes/health.js';
 import { addMetrics } from './routes/metrics.js';
+import { addMissing } from './routes/missing.js';
 import { addPage } from './routes/page.js';
 
 export interface AppOptions {
@@ -49,15 +50,11 @@ export function build(options: AppOptions): FastifyInstance {
     frameworkErrors: (error, _, reply) => void sendProblem(reply, problemOf(error, onUnknown)),
     clientErrorHandler(error, socket) {
       if (error.code === 'ECONNRESET' || !socket.writable) return;
-      const invalid = new ClaireError('http_request_invalid', { cause: error });
-      socket.end(rawProblem(problemOf(invalid, onUnknown)));
+      socket.end(rawProblem(problemOf(ofConnection(error), onUnknown)));
     },
   });
   app.setErrorHandler((error, _, reply) => sendProblem(reply, problemOf(error, onUnknown)));
-  app.setNotFoundHandler(({ method, url }, reply) => {
-    const found = `${method} ${url.split('?')[0]}.`;
-    return sendProblem(reply, problemOf(new ClaireError('http_route_missing', { found }), onUnknown));
-  });
+  addMissing(app, onUnknown);
   app.server.maxConnections = MOST_CONNECTIONS;
   app.addHook('onRequest', async ({ headers: { host } }) => {
     if (isPublic || isLoopbackName(host)) return;

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import { ClaireError } from '../errors/index.js';
+import { ClaireError, type ErrorCode } from '../errors/index.js';
 
 /** RFC 9457. */
 const CONTENT_TYPE = 'application/problem+json; charset=utf-8';
@@ -35,14 +35,28 @@ export function problemOf(error: unknown, onUnknown: (error: unknown) => void): 
   };
 }
 
+/** Codes for what the framework refuses by its status; whatever else it is, the request cannot be understood. */
+const REFUSED: Readonly<Record<number, ErrorCode>> = {
+  413: 'http_too_large',
+  415: 'http_type_refused',
+};
+
 /** What the framework itself refuses: a body that is no JSON, an address that cannot be decoded, too much of something. */
 function ofFramework(error: unknown): ClaireError | undefined {
   const { statusCode = 500, message } = error as { statusCode?: number; message?: string };
   if (statusCode < 400 || statusCode >= 500) return undefined;
-  return new ClaireError(statusCode === 413 ? 'http_too_large' : 'http_request_invalid', {
+  return new ClaireError(REFUSED[statusCode] ?? 'http_request_invalid', {
     found: `${message}.`.replace(/\.\.$/, '.'),
     cause: error,
   });
+}
+
+/** What does not become a request: it comes too slowly, has too many headers, or is no HTTP. */
+export function ofConnection(error: Error & { code?: string }): ClaireError {
+  const cause = { cause: error };
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return new ClaireError('http_too_slow', cause);
+  if (error.code === 'HPE_HEADER_OVERFLOW') return new ClaireError('http_headers_too_large', cause);
+  return new ClaireError('http_request_invalid', cause);
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -12,7 +12,8 @@ export interface Serving {
 
 /** What is asked for and cannot be had is refused; of the usual port the next free one is taken, and after these any. */
 const NEXT = 20;
-const CLOSE_MS = 5000;
+/** Longer than a request may take: what is under way is answered. */
+export const CLOSE_MS = 12_000;
 
 /** @throws ClaireError http_port_in_use */
 export async function serve(

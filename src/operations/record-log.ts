@@ -23,6 +23,8 @@ export interface LogPage {
   cursor: string;
   /** Something between `after` and the oldest event that is still there is not: what is known must be read anew. */
   gap: boolean;
+  /** When the first of what is committed and not told yet was written: an older transaction is open. Else null. */
+  held_since_ms: number | null;
 }
 
 export interface LogOptions {
@@ -34,8 +36,8 @@ export interface LogOptions {
 
 /**
  * Reads what was committed after a place in the log, in one order for everybody: by transaction, and within it as it was
- * written. A transaction that is still open holds back those that began to write after it; nothing comes in before what
- * was read. After trades comes the state of each position that they moved, once a page.
+ * written. A transaction that has written and is still open, of whichever database of the server, holds back those that
+ * began to write after it; nothing comes in before what was read. After trades comes the state of each position that they moved, once a page.
  * @throws ClaireError log_cursor_invalid
  */
 export async function readLog(
@@ -46,10 +48,12 @@ export async function readLog(
   const schema = identifier(book);
   const from = after === undefined ? undefined : placeOf(after);
   const found = await entriesAfter(database, schema, from, limit);
-  const { xmin, is_lost } = found[0]!;
+  const { xmin, is_lost, held_ms } = found[0]!;
+  // By the clock of who reads.
+  const held_since_ms = held_ms === null ? null : Math.round(Date.now() - held_ms);
   const entries = found.filter((entry): entry is Entry => entry.id !== null);
   const gap = from !== undefined && is_lost;
-  if (gap || entries.length === 0) return { events: [], cursor: `${xmin}.0.0`, gap };
+  if (gap || entries.length === 0) return { events: [], cursor: `${xmin}.0.0`, gap, held_since_ms };
   const told = await rowsOf(database, schema, entries);
   const moved = movesOf(entries, told);
   const states = await statesOf(database, schema, moved);
@@ -57,7 +61,7 @@ export async function readLog(
   const last = entries.at(-1)!;
   // Below xmin nothing comes any more: where the page is not full it ends there.
   const cursor = entries.length < limit ? `${xmin}.0.0` : `${last.xid}.${last.id}.${2 * last.ordinal}`;
-  return { events, cursor, gap };
+  return { events, cursor, gap, held_since_ms };
 }
 
 /** Transaction, row of the log, and twice the place of an id in it; odd after the trade and before its position. */
@@ -90,6 +94,8 @@ interface Entry extends Bounds {
 interface Bounds {
   xmin: string;
   is_lost: boolean;
+  /** How long ago it was written. */
+  held_ms: number | null;
 }
 
 /** The bounds stand in each row; where there are no entries, in one without. All of it is of one snapshot. */
@@ -110,6 +116,12 @@ function entriesAfter(
          from ${schema}.record_log as o order by o.xid, o.id limit 1
        -- The newest always stays: where there is none, nothing was written yet.
        ), false) as is_lost,
+       (
+         select (extract(epoch from timezone('UTC', clock_timestamp()) - h.created_at) * 1000)::float8
+         from ${schema}.record_log as h
+         where h.xid >= (select xmin from bounds)
+         order by h.xid, h.id limit 1
+       ) as held_ms,
        e.*
      from bounds as b left join lateral (
        select l.xid::text as xid, l.id::text as id, u.ordinal, l.what, l.action, l.actor, l.created_at as at_ms,

@@ -43,8 +43,8 @@ export async function acting<T>(
 
 export interface Answer {
   status: number;
-  /** As it was given, JSON. */
-  body: unknown;
+  /** The text that was sent. */
+  body: string;
 }
 
 export interface Once {
@@ -80,8 +80,7 @@ export async function once(
     }
     const { status, body } = await work(context);
     await context.database.query(`select ${context.book}.keep_answer($1, $2, $3, $4, $5)`, [
-      ...[caller, key, hash, status],
-      JSON.stringify(body),
+      ...[caller, key, hash, status, body],
     ]);
     return { status, body, repeated: false };
   });

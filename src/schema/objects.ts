@@ -184,7 +184,7 @@ export const FUNCTIONS: readonly Named[] = [
     'create_token(text, text, text, bytea)',
     'revoke_token(text)',
     'mark_token_used(text)',
-    'keep_answer(text, text, text, bigint, jsonb)',
+    'keep_answer(text, text, text, bigint, text)',
     'prune_answers(integer)',
   ),
 ];

@@ -136,12 +136,53 @@ describe('a write', () => {
     expect(text!.metadata).toContain('0.12345678901234567890');
   });
 
+  test('of JSON is found by the same JSON, and read back with every digit, as a number', async () => {
+    const { get, app } = ground.served({ isOpen: true });
+    const details = '{"max_position":0.12345678901234567891}';
+    const payload = `{"event_id":"digits","event_type":"signal_rejected","reason":"r","timestamp":${T},"details":${details}}`;
+    const headers = { 'content-type': 'application/json' };
+    await app.inject({ method: 'POST', url: '/v1/risk-events', payload, headers });
+    const url = `/v1/risk-events?contains=${encodeURIComponent(details)}`;
+    const { body, headers: got } = await app.inject(url);
+    expect(body).toMatch(/"details":\{"max_position": ?0\.12345678901234567891\}/);
+    expect(got['content-type']).toMatch(/^application\/json/);
+    expect((await get('/v1/risk-events?contains={"max_position":0.12345678901234567892}')).body.rows).toEqual(
+      [],
+    );
+  });
+
+  test('counts as a call of its verb, whoever sends it', async () => {
+    const { post, pools } = ground.served({ isOpen: true });
+    const mine = bearer(await ground.token('claire'));
+    const { claire: counted } = await pools.open('claire', ground.name);
+    const one = { signal_id: 'c1', symbol: 'X', side: 'BUY', price: '1', confidence: '1', timestamp: T };
+    await post('/v1/signals', one);
+    await post('/v1/signals', one, mine);
+    await post('/v1/signals', one, { ...mine, 'idempotency-key': 'counted' });
+    expect(counted.timings().operations.recordSignal).toMatchObject({ calls: 3 });
+  });
+
   test('that takes no batch, or takes nothing else, says so', async () => {
     const { post } = ground.served({ isOpen: true });
     expect((await post('/v1/halt', [{ reason: 'x' }])).body.code).toBe('input_invalid');
     expect((await post('/v1/candles', { symbol: 'X' })).body.code).toBe('input_invalid');
     expect((await post('/v1/signals?symbol=X', {})).body.code).toBe('input_invalid');
     expect((await post('/v1/signals', 'null')).body.code).toBe('input_invalid');
+  });
+
+  test('with a key is answered with the very bytes of the first answer', async () => {
+    const { app } = ground.served();
+    const headers = {
+      ...{ ...bearer(await ground.token('claire')), 'idempotency-key': 'bytes' },
+      'content-type': 'application/json',
+    };
+    const one = { signal_id: 'bytes', symbol: 'X', side: 'BUY', price: '1', confidence: '1', timestamp: T };
+    const payload = JSON.stringify([one, { ...one, price: '2' }, { ...one, signal_id: 'b', side: 'buy' }]);
+    const send = () => app.inject({ method: 'POST', url: '/v1/signals', payload, headers });
+    const [first, again] = [await send(), await send()];
+    expect(first.body).toContain('"outcome":"conflict"');
+    expect(again.body).toBe(first.body);
+    expect(again.headers['content-type']).toBe(first.headers['content-type']);
   });
 
   test('with a key is done once: sent again it answers the same, with other content it is refused', async () => {

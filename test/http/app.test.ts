@@ -102,21 +102,21 @@ describe('what is refused', () => {
     [
       'a body that is no JSON',
       { method: 'POST', url: '/body', payload: '{', headers: { 'content-type': 'application/json' } },
-      400,
+      ...([400, 'http_request_invalid'] as const),
     ],
     [
       'a body of an unknown kind',
       { method: 'POST', url: '/body', payload: 'x', headers: { 'content-type': 'a/b' } },
-      400,
+      ...([415, 'http_type_refused'] as const),
     ],
-    ['an address that cannot be decoded', { method: 'GET', url: '/%ZZ' }, 400],
-  ] as const)('%s is a problem, too', async (_, given, status) => {
+    ['an address that cannot be decoded', { method: 'GET', url: '/%ZZ' }, 400, 'http_request_invalid'],
+  ] as const)('%s is a problem, too', async (_, given, status, code) => {
     const { served } = app();
     served.post('/body', async () => ({}));
     const answer = await served.inject(given);
     expect(answer.statusCode).toBe(status);
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
-    expect(answer.json()).toMatchObject({ code: 'http_request_invalid', status });
+    expect(answer.json()).toMatchObject({ code, status });
   });
 
   test('and what is no HTTP', async () => {

@@ -1,6 +1,5 @@
 import { connect as dial } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Rates, UnderWay } from '../../src/http/api/limits.js';
 import { serve } from '../../src/http/serve.js';
@@ -68,9 +67,9 @@ describe('a page of another origin', () => {
   test('cannot write by a form: only JSON is taken', async () => {
     const { post } = ground.served({ isOpen: true });
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])
-      expect((await post('/v1/halt', '{"reason":"x"}', { 'content-type': type })).body.code).toBe(
-        'http_request_invalid',
-      );
+      expect((await post('/v1/halt', '{"reason":"x"}', { 'content-type': type })).body).toMatchObject({
+        ...{ status: 415, code: 'http_type_refused' },
+      });
   });
 });
 
@@ -167,6 +166,28 @@ describe('an address', () => {
     expect(said).not.toContain('root:');
   });
 
+  test('that has another method is told which', async () => {
+    const { get, app, post } = ground.served({ isOpen: true });
+    expect(await post('/v1/why/x', {})).toMatchObject({
+      headers: { allow: 'GET, HEAD' },
+      body: { status: 405, code: 'http_method_refused' },
+    });
+    expect(await get('/v1/halt')).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+    expect((await get('/v1/why')).body.code).toBe('http_route_missing');
+    // HEAD of a stream would have no end.
+    const { statusCode, headers } = await app.inject({ method: 'HEAD', url: '/v1/stream?book=x' });
+    expect({ statusCode, allow: headers.allow }).toEqual({ statusCode: 405, allow: 'GET' });
+  });
+
+  test('with more headers than are taken is refused as that', async () => {
+    const { serving } = await listening();
+    const socket = dial(serving.port, '127.0.0.1');
+    socket.write(`GET /v1/me HTTP/1.1\r\nhost: localhost\r\nx-a: ${'x'.repeat(20_000)}\r\n\r\n`);
+    const said = await text(socket);
+    expect(said).toMatch(/^HTTP\/1\.1 431 /);
+    expect(said).toContain('http_headers_too_large');
+  });
+
   test('of a header with a line break in it is no request', async () => {
     const { get } = ground.served();
     const { headers, body } = await get('/v1/why/x%0d%0aset-cookie:%20a=b');
@@ -182,30 +203,30 @@ describe('an address', () => {
 });
 
 describe('who is slow', () => {
-  test('with his headers, or his body, is sent away', { timeout: 60_000 }, async () => {
+  test('with his headers, or his body, is sent away, and told why', { timeout: 60_000 }, async () => {
     const { serving } = await listening();
-    const drip = async (head: string): Promise<string> => {
+    const heads = [
+      'GET /v1/me HTTP/1.1\r\nhost: localhost\r\nx-a: ',
+      'POST /v1/halt HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{',
+    ];
+    const ask = (head: string, drips: boolean): Promise<string> => {
       const socket = dial(serving.port, '127.0.0.1');
       socket.on('error', () => {});
       socket.write(head);
-      let isOpen = true;
-      const said = text(socket).catch(() => '');
-      void said.then(() => {
-        isOpen = false;
-      });
-      while (isOpen) {
-        socket.write('x');
-        await sleep(250);
-      }
-      return said;
+      const dripping = drips ? setInterval(() => socket.write('x'), 250) : undefined;
+      return text(socket)
+        .catch(() => '')
+        .finally(() => clearInterval(dripping));
     };
-    const [headers, body] = await Promise.all([
-      drip('GET /v1/me HTTP/1.1\r\nhost: localhost\r\nx-a: '),
-      drip(
-        'POST /v1/halt HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{',
-      ),
-    ]);
-    for (const said of [headers, body]) expect(said).toMatch(/^(HTTP\/1\.1 4\d\d |$)/);
+    const [dripped, silent] = await Promise.all(
+      [true, false].map((drips) => Promise.all(heads.map((head) => ask(head, drips)))),
+    );
+    for (const said of silent!) {
+      expect(said).toMatch(/^HTTP\/1\.1 408 /);
+      expect(said).toContain('http_too_slow');
+    }
+    // What was sent after the end may have taken the answer away.
+    for (const said of dripped!) expect(said).toMatch(/^(HTTP\/1\.1 408 |$)/);
     expect((await fetch(`${serving.url}/healthz`)).status).toBe(200);
   });
 });

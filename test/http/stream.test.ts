@@ -1,9 +1,15 @@
-import { connect as dial } from 'node:net';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect as dial } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ClaireError } from '../../src/errors/index.js';
 import { serve } from '../../src/http/serve.js';
-import { isBefore } from '../../src/http/stream/hub.js';
+import { Client } from '../../src/http/stream/client.js';
+import { Hub, isBefore } from '../../src/http/stream/hub.js';
 import { type Claire, connect } from '../../src/index.js';
+import { readLog } from '../../src/operations/index.js';
+import { holdOpen } from '../harness/hold.js';
+import { step } from '../harness/step.js';
 import { bearer, useApi } from './api-ground.js';
 
 const ground = useApi();
@@ -42,7 +48,6 @@ async function listen(url: string, headers: Record<string, string> = {}) {
   closing.push(() => ended.abort());
   const answer = await fetch(`${url}/v1/stream`, { headers, signal: ended.signal });
   const events: Event[] = [];
-  let comments = 0;
   let isOver = false;
   const reading = (async () => {
     let rest = '';
@@ -51,8 +56,7 @@ async function listen(url: string, headers: Record<string, string> = {}) {
       rest = parts.pop()!;
       for (const part of parts) {
         const fields = Object.fromEntries(part.split('\n').map((line) => line.split(/: (.*)/s)));
-        if ('event' in fields) events.push({ ...fields, data: JSON.parse(fields.data) } as Event);
-        else comments++;
+        events.push({ ...fields, data: JSON.parse(fields.data) } as Event);
       }
     }
   })()
@@ -67,7 +71,6 @@ async function listen(url: string, headers: Record<string, string> = {}) {
     headers: answer.headers,
     events,
     of,
-    comments: () => comments,
     isOver: () => isOver,
     end: () => ended.abort(),
     reading,
@@ -164,10 +167,72 @@ describe('who listens', () => {
   test('is told that it lives, and why it ends', async () => {
     const { serving } = await listening({ beatMs: 50 });
     const ear = await listen(serving.url);
-    await expect.poll(ear.comments, { timeout: 20_000 }).toBeGreaterThan(1);
+    await expect.poll(() => ear.of('alive').length, { timeout: 20_000 }).toBeGreaterThan(1);
+    expect(ear.of('alive')[0]).toEqual({
+      event: 'alive',
+      data: { at_ms: expect.any(Number), held_since_ms: null, failing_since_ms: null },
+    });
     await serving.close();
     await ear.reading;
     expect(ear.events.at(-1)).toMatchObject({ event: 'bye', data: { reason: 'shutting_down' } });
+  });
+
+  test('is told since when an older transaction holds the stream back, and hears what came when it ends', async () => {
+    const { serving } = await listening();
+    const ear = await listen(serving.url);
+    const release = await holdOpen(ground.book.database, ['create temp table holds_back (n int)'], {
+      end: 'rollback',
+    });
+    closing.push(release);
+    const before = Date.now();
+    await claire.openTrade(trade('HELD'));
+    const held = () => ear.of('alive').findLast(({ data }) => data.held_since_ms !== null);
+    await expect.poll(held, { timeout: 20_000 }).toBeDefined();
+    expect(held()!.data.held_since_ms).toBeLessThanOrEqual(Date.now());
+    expect(held()!.data.held_since_ms).toBeGreaterThan(before - 1000);
+    expect(ear.of('trade').filter(({ data }) => data.symbol === 'HELD')).toEqual([]);
+    // Who comes now is told at once.
+    const late = await listen(serving.url);
+    await expect.poll(() => late.of('alive')[0]?.data.held_since_ms, { timeout: 20_000 }).toBeGreaterThan(0);
+    await release();
+    await expect.poll(() => ear.of('trade').at(-1)?.data.symbol, { timeout: 20_000 }).toBe('HELD');
+    await expect.poll(() => ear.of('alive').at(-1)?.data.held_since_ms, { timeout: 20_000 }).toBeNull();
+  });
+
+  test('is told while the log cannot be read', async () => {
+    const { serving } = await listening();
+    const ear = await listen(serving.url);
+    await ground.book.sql(`alter table record_log rename to record_log_away`, ground.name);
+    const failing = () => ear.of('alive').at(-1)?.data.failing_since_ms;
+    try {
+      await expect.poll(failing, { timeout: 20_000 }).toBeGreaterThan(0);
+    } finally {
+      await ground.book.sql(`alter table record_log_away rename to record_log`, ground.name);
+    }
+    await expect.poll(failing, { timeout: 20_000 }).toBeNull();
+  });
+
+  test('is told why it ends while he is still sent what he missed', async () => {
+    const { pools } = ground.served();
+    const asked = step();
+    const go = step();
+    const hub = new Hub({
+      async read(options) {
+        asked.done();
+        await go.reached;
+        return readLog((await pools.open('claire_reader', ground.name)).database, ground.name, options);
+      },
+      onError: (error) => expect.unreachable(String(error)),
+    });
+    const server = createServer((_, response) => void hub.join(new Client(response, '0.0.0')));
+    closing.push(() => server.close());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const answer = fetch(`http://127.0.0.1:${port}`).then((response) => response.text());
+    await asked.reached;
+    await hub.close('shutting_down');
+    go.done();
+    expect(await answer).toBe('event: bye\ndata: {"reason":"shutting_down"}\n\n');
   });
 
   test('by a token may as long as it holds, and where the role may read', async () => {

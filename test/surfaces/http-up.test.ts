@@ -4,7 +4,10 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
+import { findEmbedded } from '../../src/database/embedded/index.js';
+import { Database } from '../../src/database/index.js';
 import { EVENTS, type EventName } from '../../src/log/index.js';
+import { holdOpen } from '../harness/hold.js';
 import { freePort } from '../harness/ports.js';
 import { parseExposition } from '../http/exposition.js';
 import { sampleOf } from '../http/ground.js';
@@ -76,6 +79,48 @@ describe('up serves HTTP', () => {
     running.signal('SIGTERM');
     expect(await running.ended).toMatchObject({ code: 0, stderr: '' });
     await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  });
+
+  test('and a request that is under way when it ends is answered', async () => {
+    const { data, there } = await place();
+    const running = await up(there, '--open');
+    const url = served(running);
+    const server = (await findEmbedded(data))!;
+    const database = new Database({
+      ...{ databaseUrl: server.url('postgres'), applicationName: 'tests', connections: 2 },
+    });
+    afterwards(() => database.close());
+    // Of two that write the same id the second waits until it is known what became of the first.
+    const release = await holdOpen(
+      database,
+      [
+        'set local search_path to main',
+        `insert into orders (order_id, symbol, side, quantity, price, status) values ('same', 'X', 'BUY', 1, 1, 'PENDING')`,
+      ],
+      { end: 'rollback' },
+    );
+    const asking = fetch(`${url}/v1/orders`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: JSON.stringify({ order_id: 'same', symbol: 'X', side: 'BUY', quantity: '1', price: '1' }),
+    });
+    const waiting = () =>
+      database.query(
+        `select from pg_stat_activity where application_name like 'claire http %' and wait_event_type = 'Lock'`,
+      );
+    await expect.poll(waiting, { timeout: 60_000 }).toHaveLength(1);
+    running.signal('SIGINT');
+    const isClosed = () =>
+      fetch(`${url}/healthz`).then(
+        () => false,
+        () => true,
+      );
+    await expect.poll(isClosed, { timeout: 60_000 }).toBe(true);
+    await release();
+    const answer = await asking;
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({ value: { id: 'same', outcome: 'recorded' } });
+    await database.close();
+    expect((await running.ended).code).toBe(0);
   });
 
   test('under the name of this machine only', async () => {

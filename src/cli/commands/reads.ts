@@ -2,7 +2,7 @@ import type { Option } from 'commander';
 import type { z } from 'zod';
 import type { Claire } from '../../claire.js';
 import type { Login } from '../../database/embedded/index.js';
-import { parseJson } from '../../database/index.js';
+import { parseJsonByDigits } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { type AnyOperation, type Operations, operations, type Page } from '../../operations/index.js';
 import { parseInput } from '../../operations/operation.js';
@@ -223,7 +223,7 @@ function valueGiven(key: string, value: string | true): unknown {
 
 function jsonGiven(text: string): unknown {
   try {
-    return parseJson(text);
+    return parseJsonByDigits(text);
   } catch (error) {
     throw new ClaireError('input_invalid', { found: `contains: it is not JSON: ${text}`, cause: error });
   }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Deadline } from '../../database/index.js';
 import type { Caller } from './access.js';
 
 /** A request that was let in. */
@@ -10,6 +11,17 @@ export interface Call {
   body?: unknown;
   /** Of the header `Idempotency-Key`. */
   key?: string;
+  /** When it has to be answered. */
+  deadline: Deadline;
+}
+
+/** An answer that was written already, whole. */
+export class Written {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 /** One address: all that is known of it, and what it does. Routes and their description are made from it. */
@@ -26,6 +38,16 @@ export interface Endpoint {
   answers: 'rows' | 'value';
   /** A row, or the single value. */
   result: z.ZodType;
-  /** Rows with the cursor of what follows, or the value. */
+  /** Rows with the cursor of what follows, or the value; or all of it, written. */
   answer(call: Call): Promise<unknown>;
+  /** How an answer becomes text, where that is not the language's way. */
+  write?: (answer: unknown) => string;
+}
+
+/** Rows are rows wherever they come from, one value is one value. `at_ms`: of a read, when it was asked. */
+export function answerOf(found: unknown, at_ms?: number): object {
+  const at = at_ms === undefined ? {} : { at_ms };
+  if (!Array.isArray(found)) return { value: found, ...at };
+  if (at_ms === undefined) return { rows: found };
+  return { rows: found, next: (found as { next?: string | null }).next ?? null, ...at };
 }

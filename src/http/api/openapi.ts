@@ -93,7 +93,8 @@ const json = (schema: Json): Json => ({ 'application/json': { schema } });
 const KEY: Json = {
   ...{ name: 'Idempotency-Key', in: 'header', required: false },
   schema: { type: 'string', maxLength: 200 },
-  description: 'Sent again within a day with the same content, it is answered as it was and done once',
+  description:
+    'Sent again within a day with the same content, it is done once and answered with the same bytes',
 };
 
 function parametersOf({ path, query }: Endpoint): Json[] {
@@ -142,7 +143,7 @@ const STREAM: Json = {
   summary: 'What happens, as it happens: server-sent events.',
   description:
     'Events `order`, `trade`, `risk_event`, `halt`, `limits` and `position`, each with the row as the read of that name gives it and its `actor`; ' +
-    '`hello` at first, `gap` where what was missed is gone and must be read anew, `bye` with the reason at the end. ' +
+    '`hello` at first, `alive` every ten seconds with since when something is held back or the log cannot be read, `gap` where what was missed is gone and must be read anew, `bye` with the reason at the end. ' +
     'Sent again with `Last-Event-ID` nothing is lost.',
   parameters: [
     book,

@@ -12,7 +12,7 @@ import {
   operations,
 } from '../../operations/index.js';
 import { requireFew } from './body.js';
-import type { Call, Endpoint } from './endpoint.js';
+import { answerOf, type Call, type Endpoint, Written } from './endpoint.js';
 import type { Pools } from './pools.js';
 import { inputOf, refusal } from './query.js';
 import { answersRows, type Name, ROUTES, type Route } from './table.js';
@@ -23,8 +23,6 @@ export const operationEndpoints = (pools: Pools): Endpoint[] =>
 
 const verbOf = (name: Name): AnyOperation => operations[name];
 
-type Verbs = Record<Name, (input: unknown) => Promise<unknown>>;
-
 function readOf({ path, one }: Route, pools: Pools): Endpoint {
   const name = one!;
   const { summary, input, result } = verbOf(name);
@@ -32,11 +30,12 @@ function readOf({ path, one }: Route, pools: Pools): Endpoint {
     ...{ method: 'GET', path, summary, result },
     query: input as z.ZodObject,
     answers: 'after' in (input as z.ZodObject).shape || answersRows(name) ? 'rows' : 'value',
-    async answer({ caller, book, query, params }) {
+    async answer({ caller, book, query, params, deadline }) {
       const given = inputOf(input as z.ZodObject, { ...query, ...params });
       const { claire } = await pools.open(caller.role, book);
-      return (claire as unknown as Verbs)[name](given);
+      return claire.callWithin(deadline, name, given);
     },
+    write: toJson,
   };
 }
 
@@ -52,13 +51,18 @@ function writeOf(route: Route, pools: Pools): Endpoint {
     result: (single ?? batch)!.result,
     async answer(call) {
       const name = nameOf(route, call.body);
-      const { claire, database } = await pools.open(roleOf(call, by), call.book);
+      const { claire, database: pool } = await pools.open(roleOf(call, by), call.book);
+      const database = pool.within(call.deadline);
       const { token_id, name: token } = call.caller;
       const actor = token_id === undefined ? undefined : token;
-      if (call.key !== undefined) return answerOnce(database, call, { name, path, actor });
-      if (actor === undefined) return (claire as unknown as Verbs)[name](call.body);
-      return acting(database, call.book, actor, (context) => run(context, name, call.body));
+      // One transaction, whoever asks: where its time is over nothing of it is recorded.
+      return claire.watch<unknown>(name, () =>
+        call.key === undefined
+          ? acting(database, call.book, actor, (context) => run(context, name, call.body))
+          : answerOnce(database, call, { name, path, actor }),
+      );
     },
+    write: toJson,
   };
 }
 
@@ -72,7 +76,7 @@ interface Asked {
 }
 
 /** With a key it is done once, however often it is sent. */
-async function answerOnce(database: Database, call: Call, { name, path, actor }: Asked): Promise<unknown> {
+async function answerOnce(database: Database, call: Call, { name, path, actor }: Asked): Promise<Written> {
   // Its answer would be kept, and the secret in it.
   if (name === 'createToken') throw refusal('Idempotency-Key', 'a token is shown once and never again');
   const { book, body } = call;
@@ -80,8 +84,10 @@ async function answerOnce(database: Database, call: Call, { name, path, actor }:
     ...{ key: call.key!, caller: call.caller.token_id ?? call.caller.name },
     ...{ hash: hashOf(path, book, toJson(body)), actor },
   };
-  const work = async (context: Context) => ({ status: 200, body: await run(context, name, body) });
-  return (await once(database, book, asked, work)).body;
+  const work = async (context: Context) => ({
+    ...{ status: 200, body: toJson(answerOf(await run(context, name, body))) },
+  });
+  return new Written((await once(database, book, asked, work)).body);
 }
 
 /** Without a token it is the login whose part the write is, where that was allowed. */

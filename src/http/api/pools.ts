@@ -1,9 +1,9 @@
-import { type Claire, claireOn } from '../../claire.js';
+import { type Bounded, type Claire, claireOn } from '../../claire.js';
 import { Database, type DatabaseOptions, type LoginRole, type PoolStats } from '../../database/index.js';
 
 /** What a login may take of the server beside the service that it is: all of it is within the login's own limit. */
 const CONNECTIONS = 2;
-/** Together they keep a request within its ten seconds. */
+/** Together they keep a request of one statement within its ten seconds. */
 const CHECKOUT_MS = 2000;
 const STATEMENT_MS = 8000;
 
@@ -16,7 +16,7 @@ export interface PoolOptions {
 /** A book as one of its roles sees it. */
 export interface Door {
   database: Database;
-  claire: Claire;
+  claire: Claire & Bounded;
 }
 
 /**
@@ -61,6 +61,7 @@ export class Pools {
       checkoutTimeout: CHECKOUT_MS,
       statementTimeout: STATEMENT_MS,
       idleInTransactionTimeout: STATEMENT_MS,
+      losslessJson: true,
       ...telling,
     });
     this.#stats.push(() => database.stats());

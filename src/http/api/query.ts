@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { parseJson } from '../../database/index.js';
+import { parseJsonByDigits } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { json } from '../../operations/fields.js';
 import { innermost, isOf } from '../../operations/shapes.js';
@@ -48,7 +48,7 @@ function fieldOf(name: string, field: z.ZodType, text: string): unknown {
 
 function jsonOf(name: string, text: string): unknown {
   try {
-    return parseJson(text);
+    return parseJsonByDigits(text);
   } catch (cause) {
     throw refusal(name, 'it is not JSON', cause);
   }

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { bookName } from '../../database/index.js';
+import { bookName, Deadline } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { addStream, type Streams } from '../stream/streams.js';
 import { Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
 import { MOST_BODY_BYTES, parseBody } from './body.js';
-import type { Endpoint } from './endpoint.js';
+import { answerOf, type Endpoint, Written } from './endpoint.js';
 import { type RateOptions, Rates, UnderWay } from './limits.js';
 import { BOOK, textOf } from './query.js';
 
@@ -17,7 +17,12 @@ export interface ApiOptions extends AccessOptions {
   origins?: readonly string[];
   rate?: RateOptions;
   streams?: Streams;
+  /** How long work on a request may begin, in milliseconds; a second later all of it has ended. */
+  requestMs?: number;
 }
+
+/** With its slack the ten seconds of a request. */
+export const REQUEST_MS = 9000;
 
 interface Asked {
   caller: Caller;
@@ -53,7 +58,7 @@ export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], opt
       asked.set(request, { caller, book });
     });
     if (origins.length > 0) scope.options('/v1/*', async (_, reply) => reply.code(204).send());
-    for (const endpoint of endpoints) addEndpoint(scope, endpoint, underWay);
+    for (const endpoint of endpoints) addEndpoint(scope, endpoint, underWay, options.requestMs ?? REQUEST_MS);
     if (options.streams) {
       addStream(scope, options.streams, (request) => {
         const { caller, book } = asked.get(request)!;
@@ -63,33 +68,40 @@ export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], opt
   });
 }
 
-function addEndpoint(scope: FastifyInstance, endpoint: Endpoint, underWay: UnderWay): void {
+function addEndpoint(
+  scope: FastifyInstance,
+  endpoint: Endpoint,
+  underWay: UnderWay,
+  requestMs: number,
+): void {
+  const isRead = endpoint.method === 'GET';
   scope.route({
     method: endpoint.method,
     url: endpoint.path,
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { caller, book } = asked.get(request)!;
       const at_ms = Date.now();
       const query = request.query as Record<string, unknown>;
-      if (endpoint.method === 'POST') requireOnly(query);
+      if (!isRead) requireOnly(query);
       const key = keyOf(request);
-      const found = await underWay.run(() =>
-        endpoint.answer({
+      const deadline = new Deadline(requestMs, () => reply.raw.destroyed);
+      const found = await underWay.run(() => {
+        const answer = endpoint.answer({
           ...{ caller, book, query, params: request.params as Record<string, string>, body: request.body },
           ...(key === undefined ? {} : { key }),
-        }),
-      );
-      return answerOf(found, endpoint.method === 'GET' ? { at_ms } : {});
+          deadline,
+        });
+        // A write says itself what became of it.
+        return isRead ? deadline.limit(answer) : answer;
+      });
+      if (found instanceof Written) return reply.type(JSON_TYPE).send(found.text);
+      const answer = answerOf(found, isRead ? at_ms : undefined);
+      return endpoint.write ? reply.type(JSON_TYPE).send(endpoint.write(answer)) : answer;
     },
   });
 }
 
-/** Rows are rows wherever they come from, one value is one value. */
-function answerOf(found: unknown, more: { at_ms?: number }): unknown {
-  if (!Array.isArray(found)) return { value: found, ...more };
-  if (more.at_ms === undefined) return { rows: found };
-  return { rows: found, next: (found as { next?: string | null }).next ?? null, ...more };
-}
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 function requireOnly(query: Readonly<Record<string, unknown>>): void {
   const other = Object.keys(query).find((name) => name !== BOOK);

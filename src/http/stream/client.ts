@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { toJson } from '../../database/index.js';
 
 /** What may wait for somebody who reads slowly: more would be memory that grows with him. */
 const MOST_EVENTS = 1000;
@@ -66,4 +67,4 @@ export class Client {
 
 /** One message of the stream. JSON has no line breaks, so none can begin another message. */
 export const message = (event: string, data: object, id?: string): string =>
-  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+  `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${toJson(data)}\n\n`;

@@ -17,12 +17,22 @@ const PAUSE_MS = 1000;
 /** Rows of the log at once: with the positions beside them they are what may wait for one who listens. */
 const PAGE = 250;
 
+/** What is held back is old when it is this old, and told of when each read of as long again has found such: after 2 s. */
+const HELD_MS = 1000;
+
 /** Reads the log of a book once for everybody who listens, as long as somebody does. */
 export class Hub {
   readonly #options: HubOptions;
   readonly #clients = new Set<Client>();
   #after: string | undefined;
   #running: Promise<void> | undefined;
+  /** What clients are told of the stream itself. */
+  #state: State = FINE;
+  /** Since which moment of our own clock something is held back for long. */
+  #heldFrom: number | undefined;
+  /** Those that are sent what they have missed. */
+  readonly #joining = new Set<Client>();
+  #reason: string | undefined;
   readonly #ended = new AbortController();
 
   constructor(options: HubOptions) {
@@ -43,6 +53,16 @@ export class Hub {
    * and goes on from now.
    */
   async join(client: Client): Promise<void> {
+    if (this.#reason !== undefined) return client.end(this.#reason);
+    this.#joining.add(client);
+    try {
+      await this.#catchUp(client);
+    } finally {
+      this.#joining.delete(client);
+    }
+  }
+
+  async #catchUp(client: Client): Promise<void> {
     for (let isBehind = true; isBehind; ) {
       const page = await this.#options.read({ after: client.after, limit: PAGE });
       if (page.gap) client.say(gapText(page));
@@ -54,8 +74,10 @@ export class Hub {
       isBehind =
         page.events.length >= PAGE || (this.#after !== undefined && isBefore(client.after, this.#after));
     }
+    if (client.isGone) return;
     this.#after ??= client.after;
     this.#clients.add(client);
+    if (this.#state !== FINE) client.say(aliveText(this.#state));
     this.#start();
   }
 
@@ -63,15 +85,23 @@ export class Hub {
     this.#clients.delete(client);
   }
 
-  /** A sign of life for each. */
+  /** A sign of life for each, which says whether what happens arrives. */
   beat(): void {
-    for (const client of this.#clients) client.say(': alive\n\n');
+    for (const client of this.#clients) client.say(aliveText(this.#state));
+  }
+
+  /** Told at once where it begins or ends that the stream stands still. */
+  #become(state: State): void {
+    const before = this.#state;
+    this.#state = state.held_since_ms === null && state.failing_since_ms === null ? FINE : state;
+    if (FIELDS.some((field) => (before[field] === null) !== (state[field] === null))) this.beat();
   }
 
   /** Tells everybody that it ends, and why. */
   async close(reason: string): Promise<void> {
+    this.#reason = reason;
     this.#ended.abort();
-    for (const client of this.#clients) client.end(reason);
+    for (const client of [...this.#joining, ...this.#clients]) client.end(reason);
     this.#clients.clear();
     await this.#running;
   }
@@ -80,8 +110,10 @@ export class Hub {
     if (this.#ended.signal.aborted) return;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#clients.size > 0) this.#start();
-      else this.#after = undefined;
+      if (this.#clients.size > 0) return this.#start();
+      this.#after = undefined;
+      this.#heldFrom = undefined;
+      this.#state = FINE;
     });
   }
 
@@ -91,6 +123,7 @@ export class Hub {
     while (this.#clients.size > 0 && !signal.aborted) {
       const isMore = await this.#turn().catch(async (error: unknown) => {
         this.#options.onError(error);
+        this.#become({ ...this.#state, failing_since_ms: this.#state.failing_since_ms ?? Date.now() });
         await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
         return false;
       });
@@ -102,9 +135,18 @@ export class Hub {
   async #turn(): Promise<boolean> {
     const page = await this.#options.read({ after: this.#after!, limit: PAGE });
     this.#after = page.cursor;
+    this.#become({ held_since_ms: this.#heldLong(page), failing_since_ms: null });
     if (page.gap) this.#tell(() => ({ text: gapText(page), count: 1, last: page.cursor }));
     else if (page.events.length > 0) this.#tellOf(page);
     return page.events.length >= PAGE;
+  }
+
+  /** Writers that meet hold one another back in passing, which is nobody's business. */
+  #heldLong({ held_since_ms }: LogPage): number | null {
+    const now = performance.now();
+    const isLong = held_since_ms !== null && Date.now() - held_since_ms >= HELD_MS;
+    this.#heldFrom = isLong ? (this.#heldFrom ?? now) : undefined;
+    return this.#heldFrom !== undefined && now - this.#heldFrom >= HELD_MS ? held_since_ms : null;
   }
 
   #tellOf(page: LogPage): void {
@@ -125,6 +167,18 @@ export class Hub {
     }
   }
 }
+
+interface State {
+  /** When the first of what is committed and held back was written. */
+  held_since_ms: number | null;
+  /** Since when the log cannot be read. */
+  failing_since_ms: number | null;
+}
+
+const FINE: State = { held_since_ms: null, failing_since_ms: null };
+const FIELDS = ['held_since_ms', 'failing_since_ms'] as const;
+
+const aliveText = (state: State): string => message('alive', { at_ms: Date.now(), ...state });
 
 const gapText = ({ cursor }: LogPage): string => message('gap', { at_ms: Date.now() }, cursor);
 

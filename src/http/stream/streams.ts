@@ -33,6 +33,7 @@ export class Streams {
   readonly #hubs = new Map<string, Hub>();
   readonly #beat: NodeJS.Timeout;
   #count = 0;
+  #reason: string | undefined;
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -88,6 +89,7 @@ export class Streams {
   /** Everybody is told why it ends. */
   async close(reason: string): Promise<void> {
     clearInterval(this.#beat);
+    this.#reason = reason;
     await Promise.all([...this.#hubs.values()].map((hub) => hub.close(reason)));
   }
 
@@ -99,6 +101,8 @@ export class Streams {
       readLog((await pools.open('claire_reader', book)).database, book, options);
     const hub = new Hub({ read, onError });
     this.#hubs.set(book, hub);
+    // For who asked just before.
+    if (this.#reason !== undefined) await hub.close(this.#reason);
     return hub;
   }
 }
@@ -128,6 +132,9 @@ export function addStream(
   streams: Streams,
   listenerOf: (request: FastifyRequest) => Listener,
 ): void {
-  scope.get('/v1/stream', (request, reply) => streams.listen(request, reply, listenerOf(request)));
+  // HEAD would never end: a stream has no length to tell.
+  scope.get('/v1/stream', { exposeHeadRoute: false }, (request, reply) =>
+    streams.listen(request, reply, listenerOf(request)),
+  );
   scope.addHook('preClose', () => streams.close('shutting_down'));
 }

@@ -85,7 +85,7 @@ const OF_RETENTION = [
   'end_retention(bigint, text, boolean)',
 ];
 /** A write that is sent again under its key is answered and not done. */
-const OF_ONCE = ['answer_kept(text, text)', 'keep_answer(text, text, text, bigint, jsonb)'];
+const OF_ONCE = ['answer_kept(text, text)', 'keep_answer(text, text, text, bigint, text)'];
 const OF_TOKENS = ['token_of(text)', 'mark_token_used(text)'];
 const HALT = 'halt_trading(text, bigint, bigint)';
 
