@@ -15,8 +15,12 @@ const OF_THE_CLIENT = ['pool', 'pool-lost', 'pool-network', 'prepared-statements
   (name) => `test/operations/${name}.test.ts`,
 );
 
+/** What is waited for comes; on a slow machine, late. Only a test that fails waits so long. */
+const PATIENT = { expect: { poll: { timeout: 30_000 } } };
+
 const onServer = (name: string, folders: string, exclude: readonly string[] = []) => ({
   test: {
+    ...PATIENT,
     name,
     include: [`test/{${folders}}/**/*.test.ts`],
     exclude: [...exclude],
@@ -43,7 +47,13 @@ export default defineConfig({
     maxWorkers: 4,
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false, testTimeout: 60_000 },
+        test: {
+          ...PATIENT,
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          isolate: false,
+          testTimeout: 60_000,
+        },
       },
       onServer('postgresql-18', `${LAWS},services`),
       ...(has15
@@ -51,6 +61,7 @@ export default defineConfig({
         : []),
       {
         test: {
+          ...PATIENT,
           name: 'surfaces',
           include: ['test/surfaces/**/*.test.ts'],
           globalSetup: ['test/surfaces/resting.ts'],
@@ -61,6 +72,7 @@ export default defineConfig({
       {
         // Keeps something running for long and breaks it meanwhile: `npm run test:soak`.
         test: {
+          ...PATIENT,
           name: 'soak',
           include: ['test/soak/**/*.test.ts'],
           globalSetup: ['test/surfaces/resting.ts'],
@@ -70,6 +82,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...PATIENT,
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           globalSetup: ['test/browser/replayed.ts'],

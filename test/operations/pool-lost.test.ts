@@ -15,7 +15,7 @@ describe('where the connection is lost under it', () => {
 
   test('a read is run once more, and a second loss is told', async () => {
     const own = pool({ connections: 2 });
-    const read = own.database.repeating('read').query(`select 7 as seven, pg_sleep(0.3)`);
+    const read = own.database.repeating('read').query(`select 7 as seven, pg_sleep(2)`);
     await killAsleep(own);
     expect(await read).toMatchObject([{ seven: 7 }]);
     const twice = refusal(own.database.repeating('read').query(`select pg_sleep(5)`));
@@ -28,7 +28,7 @@ describe('where the connection is lost under it', () => {
     const own = pool();
     await book.sql('create table once (n int)');
     const write = refusal(
-      own.database.query(`with i as (insert into main.once values (1)) select pg_sleep(0.3)`),
+      own.database.query(`with i as (insert into main.once values (1)) select pg_sleep(2)`),
     );
     await killAsleep(own);
     expect((await write).code).toBe('database_unreachable');
@@ -42,7 +42,7 @@ describe('where the connection is lost under it', () => {
     const work = own.database.transaction(async (t) => {
       runs++;
       await t.query(`insert into main.whole values (1)`);
-      await t.query(`select pg_sleep(0.3)`);
+      await t.query(`select pg_sleep(2)`);
       return runs;
     });
     await killAsleep(own);
