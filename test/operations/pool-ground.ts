@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach } from 'vitest';
 import { Database, type DatabaseOptions } from '../../src/database/index.js';
 import { useBook } from '../harness/book.js';
@@ -7,14 +8,14 @@ import { step } from '../harness/step.js';
 export function usePools() {
   const book = useBook();
   const open: Database[] = [];
-  let pools = 0;
   afterEach(async () => {
     await Promise.all(open.splice(0).map((pool) => pool.close()));
   });
 
   /** A pool, and what the server knows of it. */
   function pool(options: Partial<DatabaseOptions> = {}) {
-    const name = `pool ${++pools}`;
+    // Of no other file either: sessions are found, and ended, by it.
+    const name = `pool ${randomUUID()}`;
     const database = new Database({
       databaseUrl: book.url,
       applicationName: name,
