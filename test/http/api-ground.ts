@@ -2,7 +2,6 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, beforeAll } from 'vitest';
 import { type LoginRole, roleName } from '../../src/database/index.js';
 import { diagnose, lookAtConnections } from '../../src/doctor/index.js';
-import { ClaireError } from '../../src/errors/index.js';
 import {
   type ApiOptions,
   build,
@@ -20,9 +19,16 @@ import { type RolesGround, useRoles } from '../schema/roles-ground.js';
 export interface ApiGround extends RolesGround {
   /** The book that is asked for; its roles are there. */
   readonly name: string;
-  served(options?: Partial<ApiOptions> & { isPublic?: boolean; beatMs?: number }): Served;
+  served(options?: Partial<ApiOptions> & ServedOptions): Served;
   /** A token of a role, as it is sent. */
   token(role: TokenFound['role'], name?: string): Promise<string>;
+}
+
+export interface ServedOptions {
+  isPublic?: boolean;
+  beatMs?: number;
+  /** Default: the one that is asked for. */
+  books?: readonly string[];
 }
 
 export interface Served {
@@ -71,7 +77,7 @@ export function useApi(): ApiGround {
       await claire.close();
       return made.token;
     },
-    served({ isPublic = false, beatMs, ...options } = {}) {
+    served({ isPublic = false, beatMs, books = [name], ...options } = {}) {
       const errors: unknown[] = [];
       const url = async (role: LoginRole, book: string) => {
         const at = new URL(roles.urlOf(role, book));
@@ -84,7 +90,7 @@ export function useApi(): ApiGround {
         onError: (error) => errors.push(error),
         ...(beatMs ? { beatMs } : {}),
       });
-      const endpoints = [...operationEndpoints(pools), ...machineEndpoints(machineOf(roles, () => name))];
+      const endpoints = [...operationEndpoints(pools), ...machineEndpoints(machineOf(roles, books, pools))];
       const app = build({
         collector: { text: async () => '', contentType: 'text/plain' },
         requests: { add: () => {} },
@@ -93,12 +99,8 @@ export function useApi(): ApiGround {
         isPublic,
         api: {
           ...{ book: name, isOpen: false, streams, endpoints },
-          findToken: async (book, secret) =>
-            findToken((await pools.open('claire_reader', book)).database, book, secret),
-          async requireBook(book) {
-            if (book !== name)
-              throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
-          },
+          findToken: async (book, secret) => findToken(await pools.lookup(book), book, secret),
+          hasBook: async (book) => books.includes(book),
           // Laws of speed have tests of their own.
           rate: { perSecond: 100_000, burst: 100_000 },
           ...options,
@@ -126,10 +128,11 @@ export function useApi(): ApiGround {
   };
 }
 
-const machineOf = ({ book }: RolesGround, name: () => string): Machine => ({
+const machineOf = ({ book }: RolesGround, books: readonly string[], pools: Pools): Machine => ({
   database: book.database,
   diagnose: (of) => diagnose(book.database, of),
-  connections: (of) => lookAtConnections(book.database, of),
+  connections: (of, isOwn) => lookAtConnections(book.database, of, { isOwn }),
   backups: async () => ({ verified: null, failure: null, backups: [] }),
-  books: async () => [{ book: name(), version: '1.5' }],
+  books: async () => books.map((each) => ({ book: each, version: '1.5' })),
+  mayActAs: (role, of) => pools.mayActAs(role, of),
 });

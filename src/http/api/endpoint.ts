@@ -26,6 +26,8 @@ export interface Endpoint {
   answers: 'rows' | 'value';
   /** A row, or the single value. */
   result: z.ZodType;
+  /** After it a token may hold no more. */
+  revokesTokens?: true;
   /** Rows with the cursor of what follows, or the value. */
   answer(call: Call): Promise<unknown>;
 }

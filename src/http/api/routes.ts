@@ -2,19 +2,19 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bookName } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { addStream, type Streams } from '../stream/streams.js';
-import { Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
+import { type Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
 import { MOST_BODY_BYTES, parseBody } from './body.js';
 import type { Endpoint } from './endpoint.js';
-import { type RateOptions, Rates, UnderWay } from './limits.js';
+import { type RateOptions, UnderWay } from './limits.js';
 import { BOOK, textOf } from './query.js';
 
 export interface ApiOptions extends AccessOptions {
   /** The book that is meant where none is named. */
   book: string;
-  /** Resolves where there is such a book. Else throws book_missing. */
-  requireBook(book: string): Promise<void>;
   /** Origins of other pages that may ask. */
   origins?: readonly string[];
+  /** Under which a proxy serves it: as good as the address that it listens on. */
+  ownOrigin?: string;
   rate?: RateOptions;
   streams?: Streams;
 }
@@ -28,11 +28,15 @@ interface Asked {
 const asked = new WeakMap<FastifyRequest, Asked>();
 
 /** The addresses under /v1: everybody is asked who he is, held to his rate, and answered in one form. */
-export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], options: ApiOptions): void {
-  const rates = new Rates(options.rate);
-  const access = new Access(options, rates);
+export function addApi(
+  app: FastifyInstance,
+  endpoints: readonly Endpoint[],
+  access: Access,
+  options: Omit<ApiOptions, keyof AccessOptions>,
+): void {
   const underWay = new UnderWay();
-  const origins = options.origins ?? [];
+  const { origins = [], ownOrigin } = options;
+  const trusted = ownOrigin === undefined ? origins : [...origins, ownOrigin];
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
@@ -41,19 +45,16 @@ export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], opt
       async (_: FastifyRequest, text: string) => parseBody(text),
     );
     scope.addHook('onRequest', async (request, reply) => {
-      requireOwnOrigin(request.headers, origins);
+      requireOwnOrigin(request.headers, trusted);
       allow(reply, request.headers.origin, origins);
       // What a page asks before it asks; a token is not sent with it.
       if (request.method === 'OPTIONS') return;
       const { [BOOK]: named } = request.query as Record<string, unknown>;
       const book = named === undefined ? options.book : bookName(textOf(BOOK, named));
-      await options.requireBook(book);
-      const caller = await access.callerOf(request, book);
-      rates.take(caller.token_id ?? caller.name);
-      asked.set(request, { caller, book });
+      asked.set(request, { caller: await access.enter(request, book), book });
     });
     if (origins.length > 0) scope.options('/v1/*', async (_, reply) => reply.code(204).send());
-    for (const endpoint of endpoints) addEndpoint(scope, endpoint, underWay);
+    for (const endpoint of endpoints) addEndpoint(scope, endpoint, { underWay, access });
     if (options.streams) {
       addStream(scope, options.streams, (request) => {
         const { caller, book } = asked.get(request)!;
@@ -63,7 +64,12 @@ export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], opt
   });
 }
 
-function addEndpoint(scope: FastifyInstance, endpoint: Endpoint, underWay: UnderWay): void {
+interface Beside {
+  underWay: UnderWay;
+  access: Access;
+}
+
+function addEndpoint(scope: FastifyInstance, endpoint: Endpoint, { underWay, access }: Beside): void {
   scope.route({
     method: endpoint.method,
     url: endpoint.path,
@@ -79,6 +85,7 @@ function addEndpoint(scope: FastifyInstance, endpoint: Endpoint, underWay: Under
           ...(key === undefined ? {} : { key }),
         }),
       );
+      if (endpoint.revokesTokens) access.forget();
       return answerOf(found, endpoint.method === 'GET' ? { at_ms } : {});
     },
   });
