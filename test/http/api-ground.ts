@@ -20,8 +20,8 @@ export interface ApiGround extends RolesGround {
   /** The book that is asked for; its roles are there. */
   readonly name: string;
   served(options?: Partial<ApiOptions> & ServedOptions): Served;
-  /** A token of a role, as it is sent. */
-  token(role: TokenFound['role'], name?: string): Promise<string>;
+  /** A token of a role, as it is sent; of the book that is asked for unless another is named. */
+  token(role: TokenFound['role'], name?: string, book?: string): Promise<string>;
 }
 
 export interface ServedOptions {
@@ -68,9 +68,9 @@ export function useApi(): ApiGround {
     get name() {
       return name;
     },
-    async token(role, as = `token ${++tokens}`) {
+    async token(role, as = `token ${++tokens}`, book = name) {
       const claire = await connect({
-        ...{ service: 'claire_operator', databaseUrl: roles.urlOf('claire_operator', name), book: name },
+        ...{ service: 'claire_operator', databaseUrl: roles.urlOf('claire_operator', book), book },
         ...{ connections: 1, timings: false },
       });
       const made = await claire.createToken({ name: as, role });
