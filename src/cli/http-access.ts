@@ -104,7 +104,7 @@ const STANDING = `
  * @throws ClaireError right_missing
  */
 export async function urlOfRole(
-  place: Place,
+  place: Pick<Place, 'server' | 'url'>,
   database: Database,
   role: LoginRole,
   book: string,

@@ -9,6 +9,7 @@ import {
   type Machine,
   machineEndpoints,
   operationEndpoints,
+  type PoolOptions,
   Pools,
   Streams,
 } from '../../src/http/index.js';
@@ -29,6 +30,8 @@ export interface ServedOptions {
   beatMs?: number;
   /** Default: the one that is asked for. */
   books?: readonly string[];
+  /** Default: each role is the login of that name. */
+  url?: PoolOptions['url'];
 }
 
 export interface Served {
@@ -63,6 +66,11 @@ export function useApi(): ApiGround {
     for (const close of closing.splice(0)) await close();
   });
   let tokens = 0;
+  const login = async (role: LoginRole, book: string) => {
+    const at = new URL(roles.urlOf(role, book));
+    if (at.username !== roleName(role, book)) throw new Error('another login');
+    return at.href;
+  };
   return {
     ...roles,
     get name() {
@@ -77,13 +85,8 @@ export function useApi(): ApiGround {
       await claire.close();
       return made.token;
     },
-    served({ isPublic = false, beatMs, books = [name], ...options } = {}) {
+    served({ isPublic = false, beatMs, books = [name], url = login, ...options } = {}) {
       const errors: unknown[] = [];
-      const url = async (role: LoginRole, book: string) => {
-        const at = new URL(roles.urlOf(role, book));
-        if (at.username !== roleName(role, book)) throw new Error('another login');
-        return at.href;
-      };
       const pools = new Pools({ url });
       const streams = new Streams({
         pools,
