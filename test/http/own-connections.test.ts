@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { identifier } from '../../src/database/index.js';
 import { serve } from '../../src/http/serve.js';
@@ -35,6 +36,20 @@ async function held(...statements: string[]): Promise<() => Promise<void>> {
   };
   closing.push(once);
   return once;
+}
+
+/** Somebody who listens; gives what he has heard so far. */
+async function listening({ app }: ReturnType<typeof ground.served>): Promise<() => string> {
+  const serving = await serve(app, { host: '127.0.0.1', port: 0, isAsked: false });
+  const ended = new AbortController();
+  closing.push(() => serving.close());
+  closing.push(() => ended.abort());
+  let heard = '';
+  const stream = await fetch(`${serving.url}/v1/stream`, { signal: ended.signal });
+  void (async () => {
+    for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) heard += chunk;
+  })().catch(() => {});
+  return () => heard;
 }
 
 describe('a halt', () => {
@@ -92,26 +107,45 @@ describe('while every connection for reads is taken', () => {
   });
 
   test('who listens hears what happens', async () => {
-    const { app, post, pools } = ground.served();
-    const serving = await serve(app, { host: '127.0.0.1', port: 0, isAsked: false });
-    const ended = new AbortController();
-    closing.push(() => serving.close());
-    closing.push(() => ended.abort());
-    let heard = '';
-    const stream = await fetch(`${serving.url}/v1/stream`, { signal: ended.signal });
-    void (async () => {
-      for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) heard += chunk;
-    })().catch(() => {});
+    const served = ground.served();
+    const { post, pools } = served;
+    const heard = await listening(served);
     // He has caught up: from now on he is told by the hub.
     const before = order();
     const manager = bearer(await ground.token('risk_manager'));
     await post('/v1/orders', before, manager);
-    await expect.poll(() => heard, POLL).toContain(`"order_id":"${before.order_id}"`);
+    await expect.poll(heard, POLL).toContain(`"order_id":"${before.order_id}"`);
     const { database } = await pools.open('claire_reader', ground.name);
     const taken = [await holdOpen(database, []), await holdOpen(database, [])];
     closing.push(...taken);
     const after = order();
     expect((await post('/v1/orders', after, manager)).status).toBe(200);
-    await expect.poll(() => heard, POLL).toContain(`"order_id":"${after.order_id}"`);
+    await expect.poll(heard, POLL).toContain(`"order_id":"${after.order_id}"`);
   });
+});
+
+test('between the questions of a page that is open the command gets a connection to read', async () => {
+  const served = ground.served();
+  await listening(served);
+  let isOpen = true;
+  const page = (async () => {
+    while (isOpen) {
+      await Promise.all(['summary', 'positions', 'exposure'].map((read) => served.get(`/v1/${read}`)));
+      await sleep(500);
+    }
+  })();
+  const sessions = () =>
+    ground.book.database.query(
+      `select from pg_stat_activity where datname = current_database() and usename like 'claire_reader%'`,
+    );
+  await expect.poll(async () => (await sessions()).length, POLL).toBe(3);
+  const command = await connect({
+    ...{ service: 'claire_reader', databaseUrl: ground.urlOf('claire_reader', ground.name) },
+    ...{ book: ground.name, connections: 1, timings: false, checkoutTimeout: 20_000 },
+  }).finally(() => {
+    isOpen = false;
+  });
+  expect(await command.positions()).toEqual([]);
+  await command.close();
+  await page;
 });

@@ -6,8 +6,9 @@ import { ClaireError } from '../../errors/index.js';
 const CONNECTIONS = 2;
 /** The operator's login may have two: one is left for the command, whatever is sent over HTTP. */
 const CONNECTIONS_OF_OPERATOR = 1;
-/** The reader's may have three. */
+/** The reader's may have three, and who reads by the command needs one of them: what is idle is there for him soon. */
 const CONNECTIONS_OF_LOOKUP = 1;
+const IDLE_MS = 250;
 /** Their reads come as the reader, who may read what they may: a slow read never stands before a write, or a halt. */
 const READ_AS_READER: ReadonlySet<LoginRole> = new Set(['claire_operator', 'claire']);
 /** Together they keep a request within its ten seconds. */
@@ -43,7 +44,7 @@ export class Pools {
   open(role: LoginRole, book: string): Promise<Door> {
     return kept(this.#doors, `${role} ${book}`, async () => {
       const connections = role === 'claire_operator' ? CONNECTIONS_OF_OPERATOR : CONNECTIONS;
-      const database = await this.#pool(role, book, connections);
+      const database = await this.#pool(role, book, { connections, name: role });
       return { database, claire: claireOn(database, book, 'http') };
     });
   }
@@ -55,7 +56,9 @@ export class Pools {
 
   /** For what every request and every stream waits for, and is answered at once: no read of anybody stands before it. */
   lookup(book: string): Promise<Database> {
-    return kept(this.#lookups, book, () => this.#pool('claire_reader', book, CONNECTIONS_OF_LOOKUP));
+    return kept(this.#lookups, book, () =>
+      this.#pool('claire_reader', book, { connections: CONNECTIONS_OF_LOOKUP, name: 'lookup' }),
+    );
   }
 
   /** Whether requests can come as this role. */
@@ -79,12 +82,17 @@ export class Pools {
     await Promise.allSettled([...doors, ...lookups]);
   }
 
-  async #pool(role: LoginRole, book: string, connections: number): Promise<Database> {
+  async #pool(
+    role: LoginRole,
+    book: string,
+    { connections, name }: { connections: number; name: string },
+  ): Promise<Database> {
     const { url, telling } = this.#options;
     const database = new Database({
       databaseUrl: await url(role, book),
-      applicationName: `claire http ${role}`,
+      applicationName: `claire http ${name}`,
       connections,
+      idleAfter: IDLE_MS,
       checkoutTimeout: CHECKOUT_MS,
       statementTimeout: STATEMENT_MS,
       idleInTransactionTimeout: STATEMENT_MS,
