@@ -63,7 +63,7 @@ const revoked = z.object({
 });
 
 export const revokeToken: Operation<typeof revokeInput, z.output<typeof revoked>> = {
-  summary: 'Revokes a token: from then on it is as one that never was.',
+  summary: 'Revokes a token: within a second it is as one that never was.',
   kind: 'write',
   input: revokeInput,
   result: revoked,
