@@ -67,6 +67,12 @@ export const settings = {
     fallback: undefined,
     meaning: 'origins of other pages that may ask over HTTP, with commas between (default: none)',
   },
+  http_origin: {
+    environment: 'CLAIRE_HTTP_ORIGIN',
+    flag: '--http-origin <origin>',
+    fallback: undefined,
+    meaning: 'address under which a proxy serves HTTP to others: https://desk.example',
+  },
   http_rate: {
     environment: 'CLAIRE_HTTP_RATE',
     flag: '--http-rate <requests>',

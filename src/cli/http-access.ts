@@ -1,7 +1,7 @@
 import { setting } from '../config.js';
 import { type Database, type LoginRole, roleName } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
-import type { ApiOptions, RateOptions } from '../http/index.js';
+import type { ApiOptions, Pools, RateOptions } from '../http/index.js';
 import { findToken } from '../operations/index.js';
 import { type BookState, listBooks } from '../schema/index.js';
 import type { Invocation } from './command.js';
@@ -10,12 +10,24 @@ import type { Place } from './session.js';
 /** Books are made and dropped beside `up`; a request more or less may meet an older list. */
 const BOOKS_MS = 2000;
 
-/** The books that there are, asked for again when that was a while ago. */
+/**
+ * The books that there are, asked for again when that was a while ago. Where they cannot be asked for those that were there
+ * count: who looks at the machine takes these connections, and no write fails because of him.
+ */
 export function booksKept(database: Database, isServed: (book: string) => boolean) {
   let known: { books: Promise<BookState[]>; until: number } | undefined;
+  let last: BookState[] | undefined;
+  const ask = async (): Promise<BookState[]> => {
+    try {
+      last = await listBooks(database);
+    } catch (error) {
+      if (!last) throw error;
+    }
+    return last;
+  };
   return async (): Promise<BookState[]> => {
     if (!known || known.until < performance.now()) {
-      known = { books: listBooks(database), until: performance.now() + BOOKS_MS };
+      known = { books: ask(), until: performance.now() + BOOKS_MS };
       known.books.catch(() => {
         known = undefined;
       });
@@ -28,18 +40,17 @@ export function booksKept(database: Database, isServed: (book: string) => boolea
 export function accessOf(
   { options }: Invocation,
   book: string,
-  reader: (book: string) => Promise<Database>,
+  pools: Pools,
   books: () => Promise<BookState[]>,
 ): ApiOptions {
+  const ownOrigin = setting('http_origin', options.httpOrigin as string | undefined);
   return {
     book,
     isOpen: options.open === true,
-    findToken: async (of, bearer) => findToken(await reader(of), of, bearer),
-    async requireBook(name) {
-      if ((await books()).some((each) => each.book === name)) return;
-      throw new ClaireError('book_missing', { found: `There is no book ${name} here.` });
-    },
+    findToken: async (of, bearer) => findToken(await pools.lookup(of), of, bearer),
+    hasBook: async (name) => (await books()).some((each) => each.book === name),
     origins: originsGiven(setting('cors', options.cors as string | undefined)),
+    ...(ownOrigin === undefined ? {} : { ownOrigin: originOf('--http-origin', ownOrigin) }),
     rate: rateGiven(setting('http_rate', options.httpRate as string | undefined)!),
   };
 }
@@ -50,11 +61,14 @@ function originsGiven(text: string | undefined): string[] {
     .split(',')
     .map((each) => each.trim())
     .filter(Boolean)
-    .map((each) => {
-      if (URL.canParse(each) && new URL(each).origin === each) return each;
-      const found = `--cors is an origin like https://desk.example, not ${JSON.stringify(each)}.`;
-      throw new ClaireError('usage_invalid', { found });
-    });
+    .map((each) => originOf('--cors', each));
+}
+
+/** @throws ClaireError usage_invalid */
+function originOf(option: string, text: string): string {
+  if (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text) return text;
+  const found = `${option} is an origin like https://desk.example, not ${JSON.stringify(text)}.`;
+  throw new ClaireError('usage_invalid', { found });
 }
 
 /** @throws ClaireError usage_invalid */
@@ -64,30 +78,50 @@ function rateGiven(text: string): RateOptions {
   throw new ClaireError('usage_invalid', { found: `--http-rate is a whole number above 0, not ${text}.` });
 }
 
+/** What a login of a server that was named can be, for requests of a role. */
+interface Standing {
+  login: string;
+  /** Roles are of the whole server: this one may be that of a book of the same name in another database. */
+  is_there: boolean;
+  is_member: boolean;
+  /** The role reaches the book. */
+  role_reads: boolean;
+  login_reads: boolean;
+}
+
+const STANDING = `
+  select session_user::text as login, r.oid is not null as is_there,
+    coalesce(pg_has_role(session_user, r.oid, 'member'), false) as is_member,
+    coalesce(has_schema_privilege(r.oid, n.oid, 'usage'), false) as role_reads,
+    coalesce(has_schema_privilege(session_user, n.oid, 'usage'), false) as login_reads
+  from (select) as one
+  left join pg_roles as r on r.rolname = $1
+  left join pg_namespace as n on n.nspname = $2`;
+
 /**
  * The connection string of requests of a role. On a server that was named there is one login: it takes the role, which
- * it must be or have; where there are no roles at all it reads, and may not write.
+ * it must be or have. Where it cannot, it reads as itself what it can, and may not write.
  * @throws ClaireError right_missing
  */
 export async function urlOfRole(
-  place: Place,
+  place: Pick<Place, 'server' | 'url'>,
   database: Database,
   role: LoginRole,
   book: string,
 ): Promise<string> {
   if (place.server) return place.url(role, book);
   const name = roleName(role, book);
-  const [login] = await database.query<{ login: string; has: boolean | null }>(
-    `select session_user::text as login,
-       (select pg_has_role(session_user, oid, 'member') from pg_roles where rolname = $1) as has`,
-    [name],
-  );
-  const { login: mine, has } = login!;
-  if (has) return withOption(place.url(role), `role=${name}`);
-  if (has === null && role === 'claire_reader') {
+  const [standing] = await database.query<Standing>(STANDING, [name, book]);
+  const { login, is_there, is_member, role_reads, login_reads } = standing!;
+  if (is_member && role_reads) return withOption(place.url(role), `role=${name}`);
+  if (role === 'claire_reader' && login_reads) {
     return withOption(place.url(role), 'default_transaction_read_only=on');
   }
-  const found = has === null ? `There is no role ${name}.` : `${mine} is not ${name}, and not in it.`;
+  const found = !is_there
+    ? `There is no role ${name}.`
+    : is_member
+      ? `The role ${name} has no rights in book ${book}.`
+      : `${login} is not ${name}, and not in it.`;
   throw new ClaireError('right_missing', { found });
 }
 

@@ -73,19 +73,19 @@ export async function serveHttp(
     telling: place.telling,
   });
   const books = booksKept(database, (of) => place.server !== undefined || of === book);
-  const reader = async (of: string) => (await pools.open('claire_reader', of)).database;
   const streams = new Streams({ pools, onError: (error) => log.tell('http_failed', { error }) });
-  const api = accessOf(invocation, book, reader, books);
+  const api = accessOf(invocation, book, pools, books);
   const machine: Machine = {
     database,
     diagnose: (of) => diagnose(database, of, surroundingsOf(invocation, place, of)),
-    connections: (of) => lookAtConnections(database, of),
+    connections: (of, isOwn) => lookAtConnections(database, of, { isOwn }),
     backups: async (of) => ({
       ...(await backupStatusOf(backups, of, database)),
       backups: (await listBackups(backups)).filter((each) => holds(each, of)).map(described),
     }),
     books: async () =>
       (await books()).map(({ book: of, version }) => ({ book: of, version: version ?? null })),
+    mayActAs: (role, of) => pools.mayActAs(role, of),
   };
   const background = backgroundOf(invocation, place, book, { database, backups, log });
   const requests = new Requests();

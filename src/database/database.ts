@@ -33,6 +33,8 @@ export interface DatabaseOptions {
   connections?: number;
   /** How many of them stay when they are idle. Default 0. */
   baseConnections?: number;
+  /** After how many milliseconds a connection beyond those is ended when it is idle. Default 5 s. */
+  idleAfter?: number;
   /** How long a caller waits for a connection, in milliseconds, also while the server restarts. Default 30 s, as the seed has it. */
   checkoutTimeout?: number;
   /** After how many milliseconds a connection is replaced, less up to a tenth. Default an hour, as the seed has it. */

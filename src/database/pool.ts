@@ -59,7 +59,7 @@ export class ConnectionPool {
       application_name: options.applicationName,
       max: this.#largest,
       min: Math.min(options.baseConnections ?? 0, this.#largest),
-      idleTimeoutMillis: OVERFLOW_IDLE_MS,
+      idleTimeoutMillis: options.idleAfter ?? OVERFLOW_IDLE_MS,
       allowExitOnIdle: true,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,

@@ -2,6 +2,7 @@ import {
   BUDGET,
   LOGIN_ROLES,
   type LoginRole,
+  loginNames,
   type Profile,
   profileOf,
   type Queryable,
@@ -106,8 +107,15 @@ const LOGINS = `
   select rolname as role, nullif(rolconnlimit, -1) as connection_limit from pg_roles
   where rolcanlogin and not rolsuper order by rolname`;
 
-/** Who is connected to this database, beside what is expected and what the server holds. */
-export async function lookAtConnections(database: Queryable, book: string): Promise<ConnectionsReport> {
+/**
+ * Who is connected to this database, beside what is expected and what the server holds. `isOwn`: of others than the book's
+ * logins it has numbers, and no names.
+ */
+export async function lookAtConnections(
+  database: Queryable,
+  book: string,
+  { isOwn = false }: { isOwn?: boolean } = {},
+): Promise<ConnectionsReport> {
   const groups = await database.query<ConnectionGroup>(GROUPS);
   const [facts] = await database.query<Facts>(FACTS);
   const logins = await database.query<Login>(LOGINS);
@@ -128,8 +136,18 @@ export async function lookAtConnections(database: Queryable, book: string): Prom
     groups,
     roles,
   };
-  return { ...report, missing: missingOf(report, logins, facts!.sees_all, book) };
+  const told = isOwn ? ownOf(report, loginNames(book)) : report;
+  return { ...told, missing: missingOf(told, logins, facts!.sees_all, book) };
 }
+
+type Unjudged = Omit<ConnectionsReport, 'missing'>;
+
+const ownOf = ({ server, groups, roles, ...report }: Unjudged, own: readonly string[]): Unjudged => ({
+  ...report,
+  server: { ...server, databases: [] },
+  groups: groups.filter(({ role }) => own.includes(role)),
+  roles: roles.filter(({ role }) => own.includes(role)),
+});
 
 const sum = (groups: readonly { connections: number }[]): number =>
   groups.reduce((total, { connections }) => total + connections, 0);
@@ -197,12 +215,7 @@ export const tooFew = ({
   ];
 };
 
-function missingOf(
-  report: Omit<ConnectionsReport, 'missing'>,
-  logins: readonly Login[],
-  seesAll: boolean,
-  book: string,
-): string[] {
+function missingOf(report: Unjudged, logins: readonly Login[], seesAll: boolean, book: string): string[] {
   const { roles, groups } = report;
   return [
     ...overBudget(report),

@@ -128,10 +128,10 @@ export async function operationUse(
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 
-/** The statements of a database since a moment, by all of its books and whoever else uses it. */
+/** The statements of a database since a moment, by all of its books and whoever else uses it; of these logins where given. */
 export async function statementUse(
   database: Queryable,
-  { since_ms, order = 'most_time', limit = 20 }: UseOptions,
+  { since_ms, order = 'most_time', limit = 20, roles }: UseOptions & { roles?: readonly string[] },
 ): Promise<StatementUse[]> {
   return database.query<StatementUse>(
     `select s.operation, m.role, s.text, m.calls::float8 as calls, m.rows / m.calls::float8 as rows_per_call,
@@ -140,12 +140,13 @@ export async function statementUse(
      from (
        select query_id, role, sum(calls) as calls, sum(total_ms) as total_ms, sum(rows) as rows,
          sum(blocks_read) as blocks_read, sum(temp_blocks) as temp_blocks
-       from claire_system.statement_samples where at >= to_timestamp($1 / 1000.0) group by 1, 2
+       from claire_system.statement_samples
+       where at >= to_timestamp($1 / 1000.0) and ($4::text[] is null or role = any ($4)) group by 1, 2
      ) as m
      left join claire_system.statements as s using (query_id, role)
      order by case when $2 = 'slowest' then m.total_ms / m.calls else m.total_ms end desc
      limit $3`,
-    [since_ms, order, limit],
+    [since_ms, order, limit, roles ?? null],
   );
 }
 

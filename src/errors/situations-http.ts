@@ -17,13 +17,14 @@ export const httpSituations = {
   },
   http_host_refused: {
     sentence: 'The request names a host that this server is not.',
-    remedy: 'Call it as localhost, 127.0.0.1 or [::1].',
+    remedy: 'Call it as localhost, 127.0.0.1 or [::1]; name the address that a proxy has with --http-origin.',
     status: 421,
     exit: EXIT.refused,
   },
   http_origin_refused: {
     sentence: 'The request comes from a page of another origin.',
-    remedy: 'Name that origin with --cors, if the page is yours.',
+    remedy:
+      'Name that origin with --cors, if the page is yours; with --http-origin, if it is this one behind a proxy.',
     status: 403,
     exit: EXIT.refused,
   },

@@ -46,6 +46,13 @@ export async function requireTokens(
   throw new ClaireError('http_not_loopback', { found: `${host} was asked for.` });
 }
 
+/** Whether a Host header is the one that a browser sends to this origin, or says its port too. */
+export function isHostOf(origin: string, host: string | undefined): boolean {
+  const { hostname, port, protocol } = new URL(origin);
+  const withPort = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
+  return host !== undefined && [withPort, port === '' ? hostname : withPort].includes(host.toLowerCase());
+}
+
 /**
  * Whether a Host header names this machine. A page of somebody else's can make a browser send requests here under its
  * own name; it cannot make it send this one.

@@ -1,8 +1,9 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { ClaireError } from '../errors/index.js';
-import { isLoopbackName } from './address.js';
-import { isOfThisMachine } from './api/access.js';
+import { isHostOf, isLoopbackName } from './address.js';
+import { Access, isOfThisMachine, requireLook } from './api/access.js';
 import type { Endpoint } from './api/endpoint.js';
+import { Rates } from './api/limits.js';
 import { addReference } from './api/reference.js';
 import { type ApiOptions, addApi } from './api/routes.js';
 import { SECURITY } from './headers.js';
@@ -57,7 +58,7 @@ export function build(options: AppOptions): FastifyInstance {
   addMissing(app, onUnknown);
   app.server.maxConnections = MOST_CONNECTIONS;
   app.addHook('onRequest', async ({ headers: { host } }) => {
-    if (isPublic || isLoopbackName(host)) return;
+    if (isPublic || isLoopbackName(host) || (api?.ownOrigin && isHostOf(api.ownOrigin, host))) return;
     onRefused?.({ code: 'http_host_refused', host: String(host ?? '') });
     throw new ClaireError('http_host_refused');
   });
@@ -71,11 +72,15 @@ export function build(options: AppOptions): FastifyInstance {
   });
   addHealth(app, ready);
   addPage(app);
-  addMetrics(app, collector, (request) => {
-    if (isPublic && !isOfThisMachine(request)) throw new ClaireError('http_token_missing');
+  const access = api && new Access(api, new Rates(api.rate));
+  // They tell of every book: to this machine, and to a token of the book that is served.
+  addMetrics(app, collector, async (request) => {
+    if (isOfThisMachine(request)) return;
+    if (!access) throw new ClaireError('http_token_missing');
+    requireLook(await access.enter(request, api.book));
   });
-  if (api) {
-    addApi(app, api.endpoints, api);
+  if (access) {
+    addApi(app, api.endpoints, access, api);
     addReference(app, api.endpoints);
   }
   return app;

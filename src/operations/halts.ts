@@ -83,6 +83,10 @@ const haltInput = z.strictObject({
 const halted = z.object({
   halt_id: out.rowId.meta({ description: 'The halt in force: this one, or the one that stood already' }),
   cancelled: z.array(out.text).meta({ description: 'Orders that were cancelled' }),
+  not_cancelled: z.array(out.text).meta({
+    description:
+      'Orders that are PENDING still, because another session works on them; only in a transaction and over HTTP with a token, which wait for none of them',
+  }),
 });
 
 export const halt: Operation<typeof haltInput, z.output<typeof halted>> = {
@@ -91,30 +95,32 @@ export const halt: Operation<typeof haltInput, z.output<typeof halted>> = {
   input: haltInput,
   result: halted,
   async run({ database, book, inTransaction }, { reason, at, until, cancel_pending }) {
-    // Who fills an order and then closes takes the order's row first: so must a transaction that takes both.
-    if (inTransaction && cancel_pending) {
-      await database.query(
-        `select from ${book}.orders where status = 'PENDING' order by id for no key update`,
-      );
-    }
     const [row] = await database.query<{ halt_id: string }>(
       `select ${book}.halt_trading($1, $2, $3)::text as halt_id`,
       [reason, at ?? null, until ?? null],
     );
-    // Alone, after the halt and not with it: the risk row is free again, and no order comes anew.
-    const cancelled = cancel_pending
+    if (!cancel_pending) return { ...row!, cancelled: [], not_cancelled: [] };
+    // Alone the halt is committed by now, and every order can be waited for. In a transaction the risk row is held: who
+    // holds an order's row may be waiting for it, and the halt itself waits for nobody's order.
+    const cancelled = await database.query<{ order_id: string }>(
+      `update ${book}.orders set status = 'CANCELLED', rejection_reason = $1
+       where id in (
+         select id from ${book}.orders where status = 'PENDING' order by id
+         for no key update ${inTransaction ? 'skip locked' : ''}
+       ) and status = 'PENDING'
+       returning order_id`,
+      [reason],
+    );
+    const left = inTransaction
       ? await database.query<{ order_id: string }>(
-          `update ${book}.orders set status = 'CANCELLED', rejection_reason = $1
-           where id in (
-             select id from ${book}.orders where status = 'PENDING' order by id for no key update
-           ) and status = 'PENDING'
-           returning order_id`,
-          [reason],
+          `select order_id from ${book}.orders where status = 'PENDING' order by id`,
         )
       : [];
-    return { ...row!, cancelled: cancelled.map(({ order_id }) => order_id) };
+    return { ...row!, cancelled: idsOf(cancelled), not_cancelled: idsOf(left) };
   },
 };
+
+const idsOf = (orders: readonly { order_id: string }[]): string[] => orders.map(({ order_id }) => order_id);
 
 const resumeInput = z.strictObject({
   reason,

@@ -163,6 +163,11 @@ describe('what was sampled', () => {
       temp_blocks_per_call: 0,
     });
     expect(statements.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
+    const of = { since_ms: 0, limit: 1000, roles: ['nobody'] };
+    expect(await statementUse(database, of)).toEqual([]);
+    const mine = await statementUse(database, { ...of, roles: ['postgres'] });
+    expect(mine.map(({ text }) => text)).toContain(found!.text);
+    expect(new Set(mine.map(({ role }) => role))).toEqual(new Set(['postgres']));
     const slowest = await statementUse(database, { since_ms: 0, order: 'slowest' });
     expect(slowest.map(({ mean_ms }) => mean_ms)).toEqual(
       slowest.map(({ mean_ms }) => mean_ms).sort((a, b) => b - a),

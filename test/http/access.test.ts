@@ -52,6 +52,80 @@ describe('without a token', () => {
   });
 });
 
+describe('the metrics', () => {
+  const elsewhere = { remoteAddress: '192.0.2.7', url: '/metrics' };
+  const from = (token: string) => ({ host: 'desk.example', ...bearer(token) });
+  test('are for this machine, and for a token of the book whose role may look', async () => {
+    const other = await ground.bookWithRoles();
+    const { app, get } = ground.served({ isPublic: true, books: [ground.name, other] });
+    expect((await get('/metrics')).status).toBe(200);
+    for (const [role, book, status] of [
+      ['claire_reader', ground.name, 200],
+      ['claire_operator', ground.name, 200],
+      ['signal_engine', ground.name, 403],
+      ['claire_reader', other, 401],
+    ] as const) {
+      const headers = from(await ground.token(role, undefined, book));
+      expect((await app.inject({ ...elsewhere, headers })).statusCode).toBe(status);
+    }
+  });
+
+  test('through a proxy to an address of this machine are not of this machine', async () => {
+    const { get } = ground.served();
+    const forwarded = { 'x-forwarded-for': '192.0.2.1' };
+    expect((await get('/metrics', forwarded)).body.code).toBe('http_token_missing');
+    const mine = { ...forwarded, ...bearer(await ground.token('claire_reader')) };
+    expect((await get('/metrics', mine)).status).toBe(200);
+  });
+});
+
+describe('a book', () => {
+  const elsewhere = { remoteAddress: '192.0.2.7' };
+  test('that is not there is to others as one that is', async () => {
+    const other = await ground.bookWithRoles();
+    const { app, get } = ground.served({ isPublic: true, books: [ground.name, other] });
+    const foreign = bearer(await ground.token('claire'));
+    for (const sent of [{}, foreign]) {
+      const answers = [other, 'nowhere'].map(async (book) => {
+        const headers = { host: 'desk.example', ...sent };
+        const answer = await app.inject({ ...elsewhere, url: `/v1/me?book=${book}`, headers });
+        return [answer.statusCode, answer.body];
+      });
+      const [known, unknown] = await Promise.all(answers);
+      expect(known![0]).toBe(401);
+      expect(unknown).toEqual(known);
+    }
+    expect((await get('/v1/me?book=nowhere')).body).toMatchObject({ status: 404, code: 'book_missing' });
+  });
+
+  test('is guessed no faster than a token', async () => {
+    const { get } = ground.served({ rate: { perSecond: 1, burst: 2 } });
+    const statuses: number[] = [];
+    for (const book of ['one', 'two', 'three'])
+      statuses.push((await get(`/v1/me?book=${book}`, bearer('guessed'))).status);
+    expect(statuses).toEqual([401, 401, 429]);
+  });
+
+  test('is all that its tokens see of the books, the sessions and the statements', async () => {
+    const other = await ground.bookWithRoles();
+    const { get } = ground.served({ books: [ground.name, other] });
+    const mine = bearer(await ground.token('claire_reader'));
+    // A session of the other book's reader.
+    await get(`/v1/positions?book=${other}`);
+    const books = async (as: object) =>
+      (await get('/v1/books', { ...as })).body.rows.map(({ book }: { book: string }) => book);
+    expect(await books({})).toEqual([ground.name, other]);
+    expect(await books(mine)).toEqual([ground.name]);
+    const [all, own] = [await get('/v1/connections'), await get('/v1/connections', mine)];
+    expect(JSON.stringify(all.body)).toContain(`claire_reader_${other}`);
+    expect(JSON.stringify(own.body)).not.toContain(other);
+    expect(own.body.value.groups).not.toEqual([]);
+    const logins: string[] = own.body.value.groups.map(({ role }: { role: string }) => role);
+    expect(logins.filter((login) => !login.endsWith(ground.name))).toEqual([]);
+    expect(own.body.value.server.databases).toEqual([]);
+  });
+});
+
 describe('a token', () => {
   test.each([
     ['signal_engine', '/v1/signals', signal('t1'), '/v1/orders', order('t1')],
@@ -110,6 +184,37 @@ describe('a token', () => {
     await operator.revokeToken({ token_id: token.split('_')[1]! });
     await operator.close();
     expect((await ground.served().get('/v1/me', bearer(token))).body.code).toBe('http_token_refused');
+  });
+
+  test('that was revoked here is refused at once', async () => {
+    const { get, post } = ground.served();
+    const token = await ground.token('claire');
+    expect((await get('/v1/me', bearer(token))).status).toBe(200);
+    const revoked = { token_id: token.split('_')[1] };
+    await post('/v1/tokens/revoke', revoked, bearer(await ground.token('claire_operator')));
+    expect((await get('/v1/me', bearer(token))).body.code).toBe('http_token_refused');
+  });
+
+  test('that was revoked elsewhere is refused soon', async () => {
+    const { get } = ground.served();
+    const token = await ground.token('claire');
+    expect((await get('/v1/me', bearer(token))).status).toBe(200);
+    await ground
+      .login('claire_operator', ground.name)
+      .query(`select ${ground.name}.revoke_token($1)`, [token.split('_')[1]]);
+    await expect.poll(async () => (await get('/v1/me', bearer(token))).status, { timeout: 20_000 }).toBe(401);
+  });
+
+  test('that many come with at once is looked for once', async () => {
+    let asked = 0;
+    const findToken = async () => {
+      asked++;
+      return { token_id: 'x', name: 'x', role: 'claire_reader' as const };
+    };
+    const { get } = ground.served({ findToken });
+    const answers = await Promise.all(Array.from({ length: 5 }, () => get('/v1/me', bearer('x'))));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(asked).toBe(1);
   });
 
   test('is not kept as the answer of a key', async () => {

@@ -2,7 +2,6 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, beforeAll } from 'vitest';
 import { type LoginRole, roleName } from '../../src/database/index.js';
 import { diagnose, lookAtConnections } from '../../src/doctor/index.js';
-import { ClaireError } from '../../src/errors/index.js';
 import {
   type ApiOptions,
   build,
@@ -10,6 +9,7 @@ import {
   type Machine,
   machineEndpoints,
   operationEndpoints,
+  type PoolOptions,
   Pools,
   Streams,
 } from '../../src/http/index.js';
@@ -20,9 +20,18 @@ import { type RolesGround, useRoles } from '../schema/roles-ground.js';
 export interface ApiGround extends RolesGround {
   /** The book that is asked for; its roles are there. */
   readonly name: string;
-  served(options?: Partial<ApiOptions> & { isPublic?: boolean; beatMs?: number }): Served;
-  /** A token of a role, as it is sent. */
-  token(role: TokenFound['role'], name?: string): Promise<string>;
+  served(options?: Partial<ApiOptions> & ServedOptions): Served;
+  /** A token of a role, as it is sent; of the book that is asked for unless another is named. */
+  token(role: TokenFound['role'], name?: string, book?: string): Promise<string>;
+}
+
+export interface ServedOptions {
+  isPublic?: boolean;
+  beatMs?: number;
+  /** Default: the one that is asked for. */
+  books?: readonly string[];
+  /** Default: each role is the login of that name. */
+  url?: PoolOptions['url'];
 }
 
 export interface Served {
@@ -57,34 +66,34 @@ export function useApi(): ApiGround {
     for (const close of closing.splice(0)) await close();
   });
   let tokens = 0;
+  const login = async (role: LoginRole, book: string) => {
+    const at = new URL(roles.urlOf(role, book));
+    if (at.username !== roleName(role, book)) throw new Error('another login');
+    return at.href;
+  };
   return {
     ...roles,
     get name() {
       return name;
     },
-    async token(role, as = `token ${++tokens}`) {
+    async token(role, as = `token ${++tokens}`, book = name) {
       const claire = await connect({
-        ...{ service: 'claire_operator', databaseUrl: roles.urlOf('claire_operator', name), book: name },
+        ...{ service: 'claire_operator', databaseUrl: roles.urlOf('claire_operator', book), book },
         ...{ connections: 1, timings: false },
       });
       const made = await claire.createToken({ name: as, role });
       await claire.close();
       return made.token;
     },
-    served({ isPublic = false, beatMs, ...options } = {}) {
+    served({ isPublic = false, beatMs, books = [name], url = login, ...options } = {}) {
       const errors: unknown[] = [];
-      const url = async (role: LoginRole, book: string) => {
-        const at = new URL(roles.urlOf(role, book));
-        if (at.username !== roleName(role, book)) throw new Error('another login');
-        return at.href;
-      };
       const pools = new Pools({ url });
       const streams = new Streams({
         pools,
         onError: (error) => errors.push(error),
         ...(beatMs ? { beatMs } : {}),
       });
-      const endpoints = [...operationEndpoints(pools), ...machineEndpoints(machineOf(roles, () => name))];
+      const endpoints = [...operationEndpoints(pools), ...machineEndpoints(machineOf(roles, books, pools))];
       const app = build({
         collector: { text: async () => '', contentType: 'text/plain' },
         requests: { add: () => {} },
@@ -93,12 +102,8 @@ export function useApi(): ApiGround {
         isPublic,
         api: {
           ...{ book: name, isOpen: false, streams, endpoints },
-          findToken: async (book, secret) =>
-            findToken((await pools.open('claire_reader', book)).database, book, secret),
-          async requireBook(book) {
-            if (book !== name)
-              throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
-          },
+          findToken: async (book, secret) => findToken(await pools.lookup(book), book, secret),
+          hasBook: async (book) => books.includes(book),
           // Laws of speed have tests of their own.
           rate: { perSecond: 100_000, burst: 100_000 },
           ...options,
@@ -126,10 +131,11 @@ export function useApi(): ApiGround {
   };
 }
 
-const machineOf = ({ book }: RolesGround, name: () => string): Machine => ({
+const machineOf = ({ book }: RolesGround, books: readonly string[], pools: Pools): Machine => ({
   database: book.database,
   diagnose: (of) => diagnose(book.database, of),
-  connections: (of) => lookAtConnections(book.database, of),
+  connections: (of, isOwn) => lookAtConnections(book.database, of, { isOwn }),
   backups: async () => ({ verified: null, failure: null, backups: [] }),
-  books: async () => [{ book: name(), version: '1.5' }],
+  books: async () => books.map((each) => ({ book: each, version: '1.5' })),
+  mayActAs: (role, of) => pools.mayActAs(role, of),
 });

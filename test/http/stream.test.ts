@@ -5,7 +5,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ClaireError } from '../../src/errors/index.js';
 import { serve } from '../../src/http/serve.js';
 import { Client } from '../../src/http/stream/client.js';
-import { Hub, isBefore } from '../../src/http/stream/hub.js';
+import { Hub, isBefore, type ReadLog } from '../../src/http/stream/hub.js';
 import { type Claire, connect } from '../../src/index.js';
 import { readLog } from '../../src/operations/index.js';
 import { holdOpen } from '../harness/hold.js';
@@ -216,15 +216,13 @@ describe('who listens', () => {
     const { pools } = ground.served();
     const asked = step();
     const go = step();
-    const hub = new Hub({
-      async read(options) {
-        asked.done();
-        await go.reached;
-        return readLog((await pools.open('claire_reader', ground.name)).database, ground.name, options);
-      },
-      onError: (error) => expect.unreachable(String(error)),
-    });
-    const server = createServer((_, response) => void hub.join(new Client(response, '0.0.0')));
+    const read: ReadLog = async (options) => {
+      asked.done();
+      await go.reached;
+      return readLog((await pools.open('claire_reader', ground.name)).database, ground.name, options);
+    };
+    const hub = new Hub({ read, onError: (error) => expect.unreachable(String(error)) });
+    const server = createServer((_, response) => void hub.join(new Client(response, '0.0.0'), read));
     closing.push(() => server.close());
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;

@@ -197,35 +197,53 @@ describe('two sessions', () => {
     await expect(open('u', 1)).resolves.toBeDefined();
   });
 
-  test.each([
-    ['alone', (claire: Claire) => claire.halt({ reason: 'all out', at: T, cancel_pending: true })],
-    [
-      'of a transaction',
-      (claire: Claire) =>
-        claire.transaction((t) => t.halt({ reason: 'all out', at: T, cancel_pending: true })),
-    ],
-  ])('a fill that goes on to close, against a halt %s that cancels: no ring', async (_, halt) => {
-    const bench = await desk({ max_drawdown: -100_000 });
-    const { claire, decide, open, broken } = bench;
+  const ALL_OUT = { reason: 'all out', at: T, cancel_pending: true };
+  const exit = { trade_id: 't', exit_price: 99, exit_timestamp: T };
+
+  /** Fills an order, and closes a trade in the same transaction when it is let; with a loss that trips the breaker. */
+  async function fillThatCloses() {
+    const bench = await desk({ max_drawdown: -0.5 });
+    const { claire, decide, open } = bench;
     await decide('a', 1);
+    await decide('b', 1);
     await open('t', 1);
-    const other = await bench.connect();
     const [filled, halted] = [step(), step()] as const;
-    const exit = { trade_id: 't', exit_price: 99, exit_timestamp: T };
-    const one = claire.transaction(async (t) => {
+    const closed = claire.transaction(async (t) => {
       await t.fillOrder({ order_id: 'ord-a' });
       filled.done();
       await halted.reached;
       await t.closeTrade(exit);
     });
     await filled.reached;
-    const two = halt(other);
+    const unharmed = async () => {
+      expect(await deadlocks(bench)).toBe(0);
+      expect((await claire.orders({ order_id: 'ord-a' }))[0]!.status).toBe('FILLED');
+      expect(await bench.broken()).toEqual([]);
+    };
+    return { bench, other: await bench.connect(), closed, halted, unharmed };
+  }
+
+  test('a fill that goes on to close, against a halt that cancels: the halt waits, and no ring', async () => {
+    const { bench, other, closed, halted, unharmed } = await fillThatCloses();
+    const out = other.halt(ALL_OUT);
     await somebodyWaits(bench);
     halted.done();
-    await Promise.all([one, two]);
-    expect(await deadlocks(bench)).toBe(0);
-    expect((await claire.orders({ order_id: 'ord-a' }))[0]!.status).toBe('FILLED');
-    expect(await broken()).toEqual([]);
+    await closed;
+    expect(await out).toMatchObject({ cancelled: ['ord-b'], not_cancelled: [] });
+    await unharmed();
+  });
+
+  test('a fill that goes on to close, against a halt of a transaction that cancels: it waits for no order, and no ring', async () => {
+    const { bench, other, closed, halted, unharmed } = await fillThatCloses();
+    const out = await other.transaction(async (t) => {
+      const answer = await t.halt(ALL_OUT);
+      halted.done();
+      await somebodyWaits(bench);
+      return answer;
+    });
+    expect(out).toMatchObject({ cancelled: ['ord-b'], not_cancelled: ['ord-a'] });
+    await closed;
+    await unharmed();
   });
 });
 

@@ -123,18 +123,24 @@ describe('up serves HTTP', () => {
     expect((await running.ended).code).toBe(0);
   });
 
-  test('under the name of this machine only', async () => {
+  test('under the name of this machine only, and that of its proxy', async () => {
     const { there } = await place();
-    const running = await up(there, '--http', '127.0.0.1:0');
-    const status = await new Promise<number>((done, failed) => {
-      const headers = { host: 'evil.example' };
-      request(`${served(running)}/metrics`, { headers }, (response) => {
-        void text(response).then(() => done(response.statusCode!));
-      })
-        .once('error', failed)
-        .end();
-    });
-    expect(status).toBe(421);
+    const wrong = await claire('up', ...there, '--http-origin', 'desk.example');
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('--http-origin is an origin like https://desk.example');
+    const running = await up(there, '--http', '127.0.0.1:0', '--http-origin', 'https://desk.example');
+    const under = (host: string) =>
+      new Promise<number>((done, failed) => {
+        request(`${served(running)}/metrics`, { headers: { host } }, (response) => {
+          void text(response).then(() => done(response.statusCode!));
+        })
+          .once('error', failed)
+          .end();
+      });
+    expect(await under('evil.example')).toBe(421);
+    // It is known, and nobody of this machine.
+    expect(await under('desk.example')).toBe(401);
+    expect(await under('localhost')).toBe(200);
   });
 
   test('a port that was asked for and is taken is an error, and nothing is left running', async () => {

@@ -46,7 +46,7 @@ const list = readCommand(
 const revoke = defineCommand({
   usage: 'revoke <token_id>',
   summary: operations.revokeToken.summary,
-  examples: [['tokens revoke k7m2x9qwrt4z', 'from now on it is as one that never was']],
+  examples: [['tokens revoke k7m2x9qwrt4z', 'within a second it is as one that never was']],
   async run(invocation) {
     const input = { token_id: invocation.args[0]! };
     const answer = await withBook(invocation, 'claire_operator', (claire) => claire.revokeToken(input));

@@ -52,6 +52,7 @@ export const up = defineCommand({
     offered('http'),
     option('--open', 'over HTTP, programs of this machine may write without a token, too'),
     offered('cors'),
+    offered('http_origin'),
     offered('http_rate'),
     ...logOptions(),
     ...backupOptions(),

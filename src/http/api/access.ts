@@ -23,27 +23,50 @@ export interface Caller {
 }
 
 export interface AccessOptions {
-  /** The token of a book whose secret this is. */
+  /** The token of a book that is there, whose secret this is. */
   findToken(book: string, bearer: string): Promise<Token | undefined>;
+  hasBook(book: string): Promise<boolean>;
   /** Without a token a program of this machine may write too. */
   isOpen: boolean;
 }
 
-/** For so long a token that was revoked may still be taken. */
-const REMEMBERED_MS = 5000;
+/** For so long a token that was revoked elsewhere may still be taken. */
+const REMEMBERED_MS = 1000;
 const MOST_REMEMBERED = 1000;
+
+/** A service sees its own work. */
+const MAY_LOOK: ReadonlySet<LoginRole> = new Set(['claire_reader', 'claire_operator', 'claire']);
+
+/** What was said of a token, or is being asked. */
+interface Known {
+  token: Promise<Token | undefined>;
+  until: number;
+}
 
 /** Says who sends a request. */
 export class Access {
+  readonly #options: AccessOptions;
   readonly #loopback: Caller;
-  readonly #find: AccessOptions['findToken'];
   readonly #rates: Rates;
-  readonly #known = new Map<string, { token: Token; until: number }>();
+  readonly #known = new Map<string, Known>();
 
-  constructor({ findToken, isOpen }: AccessOptions, rates: Rates) {
-    this.#find = findToken;
-    this.#loopback = { name: 'loopback', role: 'claire_reader', isOpen };
+  constructor(options: AccessOptions, rates: Rates) {
+    this.#options = options;
+    this.#loopback = { name: 'loopback', role: 'claire_reader', isOpen: options.isOpen };
     this.#rates = rates;
+  }
+
+  /**
+   * Lets a request in, to a book that is there. Who shows no token of it, from elsewhere, learns nothing of the book.
+   * @throws ClaireError http_token_missing, http_token_refused, http_rate_limited, book_missing
+   */
+  async enter(request: FastifyRequest, book: string): Promise<Caller> {
+    const caller = await this.callerOf(request, book);
+    this.#rates.take(caller.token_id ?? caller.name);
+    if (caller.token_id === undefined && !(await this.#options.hasBook(book))) {
+      throw new ClaireError('book_missing', { found: `There is no book ${book} here.` });
+    }
+    return caller;
   }
 
   /** @throws ClaireError http_token_missing, http_token_refused, http_rate_limited */
@@ -60,19 +83,44 @@ export class Access {
     return { name, role, token_id };
   }
 
+  /** A token was revoked here: from now on each is looked for anew. */
+  forget(): void {
+    this.#known.clear();
+  }
+
   async #tokenOf(book: string, bearer: string, { socket }: FastifyRequest): Promise<Token> {
     const key = `${book} ${bearer}`;
-    const known = this.#known.get(key);
-    if (known && known.until > performance.now()) return known.token;
-    this.#known.delete(key);
-    // Who guesses is slowed down, by his address; who has a token is known by it.
-    this.#rates.take(`address ${socket.remoteAddress}`);
-    const token = await this.#find(book, bearer);
+    let known = this.#known.get(key);
+    if (!known || known.until < performance.now()) {
+      // Who guesses is slowed down, by his address; who had a token a moment ago does not guess.
+      if (!known) this.#rates.take(`address ${socket.remoteAddress}`);
+      known = this.#ask(key, book, bearer);
+    }
+    const token = await known.token;
     if (!token) throw new ClaireError('http_token_refused');
-    if (this.#known.size >= MOST_REMEMBERED) this.#known.clear();
-    this.#known.set(key, { token, until: performance.now() + REMEMBERED_MS });
     return token;
   }
+
+  /** Once for all who come with it meanwhile; counted from the question, which the answer is no older than. */
+  #ask(key: string, book: string, bearer: string): Known {
+    const { hasBook, findToken } = this.#options;
+    const find = async () => ((await hasBook(book)) ? findToken(book, bearer) : undefined);
+    const known: Known = { token: find(), until: performance.now() + REMEMBERED_MS };
+    if (this.#known.size >= MOST_REMEMBERED) this.#known.clear();
+    this.#known.set(key, known);
+    const forget = () => this.#known.get(key) === known && this.#known.delete(key);
+    void known.token.then((token) => token ?? forget(), forget);
+    return known;
+  }
+}
+
+/**
+ * Those who read everything may also see how the machine is.
+ * @throws ClaireError right_missing
+ */
+export function requireLook({ role }: Caller): void {
+  if (MAY_LOOK.has(role)) return;
+  throw new ClaireError('right_missing', { found: `A token of ${role} is for what that service does.` });
 }
 
 /**

@@ -38,6 +38,8 @@ export interface Endpoint {
   answers: 'rows' | 'value';
   /** A row, or the single value. */
   result: z.ZodType;
+  /** After it a token may hold no more. */
+  revokesTokens?: true;
   /** Rows with the cursor of what follows, or the value; or all of it, written. */
   answer(call: Call): Promise<unknown>;
   /** How an answer becomes text, where that is not the language's way. */

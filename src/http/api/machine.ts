@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Queryable } from '../../database/index.js';
+import { type LoginRole, loginNames, type Queryable } from '../../database/index.js';
 import type { ConnectionsReport, Report } from '../../doctor/index.js';
 import { operationSeries, operationUse, sampledOf, statementUse } from '../../doctor/index.js';
-import { ClaireError } from '../../errors/index.js';
 import { out, time } from '../../operations/fields.js';
 import { parseInput } from '../../operations/operation.js';
+import { requireLook } from './access.js';
 import type { Call, Endpoint } from './endpoint.js';
 import { inputOf } from './query.js';
 
@@ -13,10 +13,13 @@ export interface Machine {
   /** Of a login that sees the sessions of all. */
   database: Queryable;
   diagnose(book: string): Promise<Report>;
-  connections(book: string): Promise<ConnectionsReport>;
+  /** `isOwn`: sessions and logins of the book, and nobody else's. */
+  connections(book: string, isOwn: boolean): Promise<ConnectionsReport>;
   /** The backups, the newest first, and what is known of them together. */
   backups(book: string): Promise<object>;
   books(): Promise<{ book: string; version: string | null }[]>;
+  /** Whether requests can come as this role: a server that was named may have no login for it. */
+  mayActAs(role: LoginRole, book: string): Promise<boolean>;
 }
 
 const HOUR_MS = 3_600_000;
@@ -25,9 +28,6 @@ const LIMIT = 20;
 const DOCTOR_MS = 60_000;
 /** And may be asked anew so often. */
 const FRESH_MS = 5000;
-
-/** Those who read everything may also see how the machine is; a service sees its own work. */
-const MAY_LOOK: ReadonlySet<string> = new Set(['claire_reader', 'claire_operator', 'claire']);
 
 const doctorQuery = z.strictObject({
   fresh: z.enum(['1']).optional().meta({ description: 'Ask anew, where the answer is older than 5 seconds' }),
@@ -76,6 +76,9 @@ const SHAPES = {
   }),
 } as const;
 
+/** A token is of one book, and shows nothing of others. */
+const isOfBook = ({ caller }: Call): boolean => caller.token_id !== undefined;
+
 type Ask = (call: Call, input: Record<string, unknown>) => Promise<unknown>;
 
 /** How the machine is. */
@@ -92,24 +95,24 @@ export function machineEndpoints(machine: Machine): Endpoint[] {
     looking('backups', 'Backups, which of them were restored for a look, and what last failed.', ({ book }) =>
       machine.backups(book),
     ),
-    looking(
-      'connections',
-      'Who is connected, beside what is expected and what the server holds.',
-      ({ book }) => machine.connections(book),
+    looking('connections', 'Who is connected, beside what is expected and what the server holds.', (call) =>
+      machine.connections(call.book, isOfBook(call)),
     ),
     looking(
       'queries',
       'How long operations and statements took.',
-      ({ book }, input) => usageOf(machine.database, book, input),
+      (call, input) => usageOf(machine.database, call, input),
       queriesQuery,
     ),
-    endpoint('books', 'The books that there are, with their versions.', async ({ book }) =>
-      (await machine.books()).map((each) => ({ ...each, current: each.book === book })),
+    endpoint('books', 'The books that there are, with their versions; to a token its own.', async (call) =>
+      (await machine.books())
+        .filter((each) => !isOfBook(call) || each.book === call.book)
+        .map((each) => ({ ...each, current: each.book === call.book })),
     ),
-    endpoint('me', 'Who asks, and what he may.', async ({ caller }) => ({
-      ...{ name: caller.name, role: caller.role },
-      may_write: caller.isOpen === true || caller.role !== 'claire_reader',
-      token: caller.token_id !== undefined,
+    endpoint('me', 'Who asks, and what he may.', async (call) => ({
+      ...{ name: call.caller.name, role: call.caller.role },
+      may_write: await mayWrite(machine, call),
+      token: call.caller.token_id !== undefined,
     })),
   ];
 }
@@ -129,14 +132,23 @@ function endpoint(
 
 function looking(name: keyof typeof SHAPES, summary: string, ask: Ask, query?: z.ZodObject): Endpoint {
   const look: Ask = (call, input) => {
-    if (MAY_LOOK.has(call.caller.role)) return ask(call, input);
-    const found = `A token of ${call.caller.role} is for what that service does.`;
-    throw new ClaireError('right_missing', { found });
+    requireLook(call.caller);
+    return ask(call, input);
   };
   return endpoint(name, summary, look, query);
 }
 
-async function usageOf(database: Queryable, book: string, input: Record<string, unknown>): Promise<object> {
+/** Whether some write is not refused for who he is. */
+async function mayWrite({ mayActAs }: Machine, { caller, book }: Call): Promise<boolean> {
+  const roles: LoginRole[] = caller.isOpen ? ['claire', 'claire_operator'] : [caller.role];
+  const may = await Promise.all(
+    roles.map(async (role) => role !== 'claire_reader' && (await mayActAs(role, book))),
+  );
+  return may.includes(true);
+}
+
+async function usageOf(database: Queryable, call: Call, input: Record<string, unknown>): Promise<object> {
+  const { book } = call;
   const { since, order, operation, limit } = input as z.output<typeof queriesQuery>;
   const since_ms = since ?? Date.now() - HOUR_MS;
   const sampled = await sampledOf(database);
@@ -145,7 +157,9 @@ async function usageOf(database: Queryable, book: string, input: Record<string, 
   return {
     ...{ since_ms, sampled },
     operations: isThere ? await operationUse(database, book, asked) : [],
-    statements: isThere ? await statementUse(database, asked) : [],
+    statements: isThere
+      ? await statementUse(database, isOfBook(call) ? { ...asked, roles: loginNames(book) } : asked)
+      : [],
     steps:
       isThere && operation !== undefined ? await operationSeries(database, book, operation, since_ms) : [],
   };

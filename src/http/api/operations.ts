@@ -32,7 +32,10 @@ function readOf({ path, one }: Route, pools: Pools): Endpoint {
     answers: 'after' in (input as z.ZodObject).shape || answersRows(name) ? 'rows' : 'value',
     async answer({ caller, book, query, params, deadline }) {
       const given = inputOf(input as z.ZodObject, { ...query, ...params });
-      const { claire } = await pools.open(caller.role, book);
+      // The one read that only the operator may.
+      const { claire } = await (name === 'tokens'
+        ? pools.open(caller.role, book)
+        : pools.reading(caller.role, book));
       return claire.callWithin(deadline, name, given);
     },
     write: toJson,
@@ -47,6 +50,7 @@ function writeOf(route: Route, pools: Pools): Endpoint {
     ...{ method: 'POST', path, summary: (single ?? batch)!.summary },
     ...(single ? { one: single.input as z.ZodType } : {}),
     ...(batch ? { many: batch.input as z.ZodType } : {}),
+    ...(one === 'revokeToken' ? { revokesTokens: true as const } : {}),
     answers: single ? 'value' : 'rows',
     result: (single ?? batch)!.result,
     async answer(call) {

@@ -1,8 +1,16 @@
 import { type Bounded, type Claire, claireOn } from '../../claire.js';
 import { Database, type DatabaseOptions, type LoginRole, type PoolStats } from '../../database/index.js';
+import { ClaireError } from '../../errors/index.js';
 
 /** What a login may take of the server beside the service that it is: all of it is within the login's own limit. */
 const CONNECTIONS = 2;
+/** The operator's login may have two: one is left for the command, whatever is sent over HTTP. */
+const CONNECTIONS_OF_OPERATOR = 1;
+/** The reader's may have three, and who reads by the command needs one of them: what is idle is there for him soon. */
+const CONNECTIONS_OF_LOOKUP = 1;
+const IDLE_MS = 250;
+/** Their reads come as the reader, who may read what they may: a slow read never stands before a write, or a halt. */
+const READ_AS_READER: ReadonlySet<LoginRole> = new Set(['claire_operator', 'claire']);
 /** Together they keep a request of one statement within its ten seconds. */
 const CHECKOUT_MS = 2000;
 const STATEMENT_MS = 8000;
@@ -26,6 +34,7 @@ export interface Door {
 export class Pools {
   readonly #options: PoolOptions;
   readonly #doors = new Map<string, Promise<Door>>();
+  readonly #lookups = new Map<string, Promise<Database>>();
   readonly #stats: (() => PoolStats)[] = [];
 
   constructor(options: PoolOptions) {
@@ -33,14 +42,34 @@ export class Pools {
   }
 
   open(role: LoginRole, book: string): Promise<Door> {
-    const key = `${role} ${book}`;
-    const known = this.#doors.get(key);
-    if (known) return known;
-    const door = this.#open(role, book);
-    this.#doors.set(key, door);
-    // What may not be opened may be allowed later.
-    door.catch(() => this.#doors.delete(key));
-    return door;
+    return kept(this.#doors, `${role} ${book}`, async () => {
+      const connections = role === 'claire_operator' ? CONNECTIONS_OF_OPERATOR : CONNECTIONS;
+      const database = await this.#pool(role, book, { connections, name: role });
+      return { database, claire: claireOn(database, book, 'http') };
+    });
+  }
+
+  /** For a read of somebody with this role. */
+  reading(role: LoginRole, book: string): Promise<Door> {
+    return this.open(READ_AS_READER.has(role) ? 'claire_reader' : role, book);
+  }
+
+  /** For what every request and every stream waits for, and is answered at once: no read of anybody stands before it. */
+  lookup(book: string): Promise<Database> {
+    return kept(this.#lookups, book, () =>
+      this.#pool('claire_reader', book, { connections: CONNECTIONS_OF_LOOKUP, name: 'lookup' }),
+    );
+  }
+
+  /** Whether requests can come as this role. */
+  async mayActAs(role: LoginRole, book: string): Promise<boolean> {
+    try {
+      await this.open(role, book);
+      return true;
+    } catch (error) {
+      if (error instanceof ClaireError && error.code === 'right_missing') return false;
+      throw error;
+    }
   }
 
   stats(): PoolStats[] {
@@ -48,16 +77,22 @@ export class Pools {
   }
 
   async close(): Promise<void> {
-    const doors = await Promise.allSettled(this.#doors.values());
-    await Promise.all(doors.map((door) => door.status === 'fulfilled' && door.value.claire.close()));
+    const doors = [...this.#doors.values()].map(async (door) => (await door).claire.close());
+    const lookups = [...this.#lookups.values()].map(async (lookup) => (await lookup).close());
+    await Promise.allSettled([...doors, ...lookups]);
   }
 
-  async #open(role: LoginRole, book: string): Promise<Door> {
+  async #pool(
+    role: LoginRole,
+    book: string,
+    { connections, name }: { connections: number; name: string },
+  ): Promise<Database> {
     const { url, telling } = this.#options;
     const database = new Database({
       databaseUrl: await url(role, book),
-      applicationName: `claire http ${role}`,
-      connections: CONNECTIONS,
+      applicationName: `claire http ${name}`,
+      connections,
+      idleAfter: IDLE_MS,
       checkoutTimeout: CHECKOUT_MS,
       statementTimeout: STATEMENT_MS,
       idleInTransactionTimeout: STATEMENT_MS,
@@ -65,6 +100,16 @@ export class Pools {
       ...telling,
     });
     this.#stats.push(() => database.stats());
-    return { database, claire: claireOn(database, book, 'http') };
+    return database;
   }
+}
+
+function kept<T>(all: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = all.get(key);
+  if (known) return known;
+  const made = make();
+  all.set(key, made);
+  // What may not be opened may be allowed later.
+  made.catch(() => all.delete(key));
+  return made;
 }

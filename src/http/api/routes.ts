@@ -2,19 +2,19 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bookName, Deadline } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { addStream, type Streams } from '../stream/streams.js';
-import { Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
+import { type Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
 import { MOST_BODY_BYTES, parseBody } from './body.js';
 import { answerOf, type Endpoint, Written } from './endpoint.js';
-import { type RateOptions, Rates, UnderWay } from './limits.js';
+import { type RateOptions, UnderWay } from './limits.js';
 import { BOOK, textOf } from './query.js';
 
 export interface ApiOptions extends AccessOptions {
   /** The book that is meant where none is named. */
   book: string;
-  /** Resolves where there is such a book. Else throws book_missing. */
-  requireBook(book: string): Promise<void>;
   /** Origins of other pages that may ask. */
   origins?: readonly string[];
+  /** Under which a proxy serves it: as good as the address that it listens on. */
+  ownOrigin?: string;
   rate?: RateOptions;
   streams?: Streams;
   /** How long work on a request may begin, in milliseconds; a second later all of it has ended. */
@@ -33,11 +33,15 @@ interface Asked {
 const asked = new WeakMap<FastifyRequest, Asked>();
 
 /** The addresses under /v1: everybody is asked who he is, held to his rate, and answered in one form. */
-export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], options: ApiOptions): void {
-  const rates = new Rates(options.rate);
-  const access = new Access(options, rates);
+export function addApi(
+  app: FastifyInstance,
+  endpoints: readonly Endpoint[],
+  access: Access,
+  options: Omit<ApiOptions, keyof AccessOptions>,
+): void {
   const underWay = new UnderWay();
-  const origins = options.origins ?? [];
+  const { origins = [], ownOrigin } = options;
+  const trusted = ownOrigin === undefined ? origins : [...origins, ownOrigin];
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(
@@ -46,19 +50,17 @@ export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], opt
       async (_: FastifyRequest, text: string) => parseBody(text),
     );
     scope.addHook('onRequest', async (request, reply) => {
-      requireOwnOrigin(request.headers, origins);
+      requireOwnOrigin(request.headers, trusted);
       allow(reply, request.headers.origin, origins);
       // What a page asks before it asks; a token is not sent with it.
       if (request.method === 'OPTIONS') return;
       const { [BOOK]: named } = request.query as Record<string, unknown>;
       const book = named === undefined ? options.book : bookName(textOf(BOOK, named));
-      await options.requireBook(book);
-      const caller = await access.callerOf(request, book);
-      rates.take(caller.token_id ?? caller.name);
-      asked.set(request, { caller, book });
+      asked.set(request, { caller: await access.enter(request, book), book });
     });
     if (origins.length > 0) scope.options('/v1/*', async (_, reply) => reply.code(204).send());
-    for (const endpoint of endpoints) addEndpoint(scope, endpoint, underWay, options.requestMs ?? REQUEST_MS);
+    const beside = { underWay, access, requestMs: options.requestMs ?? REQUEST_MS };
+    for (const endpoint of endpoints) addEndpoint(scope, endpoint, beside);
     if (options.streams) {
       addStream(scope, options.streams, (request) => {
         const { caller, book } = asked.get(request)!;
@@ -68,11 +70,16 @@ export function addApi(app: FastifyInstance, endpoints: readonly Endpoint[], opt
   });
 }
 
+interface Beside {
+  underWay: UnderWay;
+  access: Access;
+  requestMs: number;
+}
+
 function addEndpoint(
   scope: FastifyInstance,
   endpoint: Endpoint,
-  underWay: UnderWay,
-  requestMs: number,
+  { underWay, access, requestMs }: Beside,
 ): void {
   const isRead = endpoint.method === 'GET';
   scope.route({
@@ -94,6 +101,7 @@ function addEndpoint(
         // A write says itself what became of it.
         return isRead ? deadline.limit(answer) : answer;
       });
+      if (endpoint.revokesTokens) access.forget();
       if (found instanceof Written) return reply.type(JSON_TYPE).send(found.text);
       const answer = answerOf(found, isRead ? at_ms : undefined);
       return endpoint.write ? reply.type(JSON_TYPE).send(endpoint.write(answer)) : answer;

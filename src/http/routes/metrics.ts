@@ -5,10 +5,10 @@ import type { Collector } from '../metrics/index.js';
 export function addMetrics(
   app: FastifyInstance,
   collector: Pick<Collector, 'text' | 'contentType'>,
-  require: (request: FastifyRequest) => void,
+  require: (request: FastifyRequest) => Promise<void>,
 ): void {
   app.get('/metrics', async (request, reply) => {
-    require(request);
+    await require(request);
     return reply.type(collector.contentType).send(await collector.text());
   });
 }

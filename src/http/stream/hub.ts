@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogEvent, LogPage } from '../../operations/index.js';
 import { type Client, message, type Written } from './client.js';
 
+/** The log of a book after a cursor; from now on without one. */
+export type ReadLog = (options: { after?: string; limit: number }) => Promise<LogPage>;
+
 export interface HubOptions {
-  /** The log of a book after a cursor; from now on without one. */
-  read(options: { after?: string; limit: number }): Promise<LogPage>;
+  /** What happens; read for everybody. */
+  read: ReadLog;
   onError(error: unknown): void;
   /** How often the log is asked, while somebody listens. */
   everyMs?: number;
@@ -50,21 +53,21 @@ export class Hub {
 
   /**
    * Sends a client what he has missed, and from then on what happens. Where that is gone he is told that there is a gap,
-   * and goes on from now.
+   * and goes on from now. `read`: with it he catches up, as long as it takes, and nobody waits for him.
    */
-  async join(client: Client): Promise<void> {
+  async join(client: Client, read: ReadLog): Promise<void> {
     if (this.#reason !== undefined) return client.end(this.#reason);
     this.#joining.add(client);
     try {
-      await this.#catchUp(client);
+      await this.#catchUp(client, read);
     } finally {
       this.#joining.delete(client);
     }
   }
 
-  async #catchUp(client: Client): Promise<void> {
+  async #catchUp(client: Client, read: ReadLog): Promise<void> {
     for (let isBehind = true; isBehind; ) {
-      const page = await this.#options.read({ after: client.after, limit: PAGE });
+      const page = await read({ after: client.after, limit: PAGE });
       if (page.gap) client.say(gapText(page));
       else if (page.events.length > 0) client.send(writtenOf(page));
       if (client.isGone) return;

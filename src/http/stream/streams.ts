@@ -1,12 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Queryable } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
 import { readLog } from '../../operations/index.js';
 import type { Caller } from '../api/access.js';
 import type { Pools } from '../api/pools.js';
 import { SECURITY } from '../headers.js';
 import { Client, message } from './client.js';
-import { Hub } from './hub.js';
+import { Hub, type ReadLog } from './hub.js';
 
 export interface StreamsOptions {
   pools: Pools;
@@ -58,9 +57,10 @@ export class Streams {
     let isOpen = false;
     try {
       const { pools } = this.#options;
-      const mine = await pools.open(caller.role, book);
-      const hub = await this.#hubOf(book);
-      const begin = await beginning(mine.database, book, request.headers['last-event-id']);
+      const { database } = await pools.reading(caller.role, book);
+      const read: ReadLog = (options) => readLog(database, book, options);
+      const hub = this.#hubOf(book);
+      const begin = await beginning(read, request.headers['last-event-id']);
       const { raw } = reply;
       if (raw.destroyed || request.raw.socket.destroyed) return;
       reply.hijack();
@@ -77,7 +77,7 @@ export class Streams {
         hub.leave(client);
       });
       client.say(message('hello', { at_ms: Date.now(), book }, begin));
-      await hub.join(client).catch((error: unknown) => {
+      await hub.join(client, read).catch((error: unknown) => {
         this.#options.onError(error);
         client.end('failed');
       });
@@ -93,16 +93,15 @@ export class Streams {
     await Promise.all([...this.#hubs.values()].map((hub) => hub.close(reason)));
   }
 
-  async #hubOf(book: string): Promise<Hub> {
+  #hubOf(book: string): Hub {
     const known = this.#hubs.get(book);
     if (known) return known;
     const { pools, onError } = this.#options;
-    const read = async (options: { after?: string; limit: number }) =>
-      readLog((await pools.open('claire_reader', book)).database, book, options);
+    const read: ReadLog = async (options) => readLog(await pools.lookup(book), book, options);
     const hub = new Hub({ read, onError });
     this.#hubs.set(book, hub);
     // For who asked just before.
-    if (this.#reason !== undefined) await hub.close(this.#reason);
+    if (this.#reason !== undefined) void hub.close(this.#reason);
     return hub;
   }
 }
@@ -111,13 +110,9 @@ export class Streams {
 const isRefusal = (error: unknown): boolean => error instanceof ClaireError && error.status === 401;
 
 /** Where he goes on: after the last that he got, else from now. Read as himself: the database says whether he may. */
-async function beginning(
-  mine: Queryable,
-  book: string,
-  last: string | string[] | undefined,
-): Promise<string> {
+async function beginning(read: ReadLog, last: string | string[] | undefined): Promise<string> {
   const after = Array.isArray(last) ? last[0] : last;
-  const { cursor } = await readLog(mine, book, { limit: 1, ...(after ? { after } : {}) });
+  const { cursor } = await read({ limit: 1, ...(after ? { after } : {}) });
   return after || cursor;
 }
 
