@@ -93,7 +93,12 @@ describe.skipIf(!hasChromium)('the views of the replayed record', () => {
 
     const claire = await desk.service();
     await claire.recordRiskEvent({
-      ...{ event_type: 'signal_rejected', symbol: 'SP500', reason: 'by hand', timestamp: Date.UTC(2026, 0, 5) },
+      ...{
+        event_type: 'signal_rejected',
+        symbol: 'SP500',
+        reason: 'by hand',
+        timestamp: Date.UTC(2026, 0, 5),
+      },
       details: { batch: '007', lot: '4000' },
     });
     // Text that looks like a number is found as text, and a number is sent to its last digit.

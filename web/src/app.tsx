@@ -170,10 +170,11 @@ function Who({ me: { data, error } }: { me: Loaded<Value<Me>> }) {
   const caller = useCaller();
   const [isAsking, ask] = useState(false);
   const name = me?.token ? me.name : me?.may_write ? 'writing open' : 'reading only';
+  const unknown = error ? (error.problem.status === 401 ? 'not signed in' : 'not known') : '…';
   return (
     <span class="who">
       <span class="name" title={me && `Role ${me.role}`}>
-        {me ? name : error ? 'not signed in' : '…'}
+        {me ? name : unknown}
       </span>
       {caller.token === undefined ? (
         <button type="button" class="small" onClick={() => ask(true)}>

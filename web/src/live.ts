@@ -4,18 +4,23 @@ import type { Halt, Order, Position, RiskEvent, Trade } from './record.js';
 import { type Store, store } from './store.js';
 import { follow } from './stream.js';
 
-export type Connection =
-  | { state: 'connecting' }
-  | { state: 'live' }
-  | Held
-  | { state: 'lost'; since_ms: number; why: string | undefined };
+export type Connection = { state: 'connecting' } | { state: 'live' } | Held | Lost;
 
-/** The connection stands and brings nothing: what is shown is what was so at `since_ms`. */
+/** The connection stands and brings nothing. */
 export interface Held {
   state: 'held';
   since_ms: number;
+  /** What the stream moves is shown as it was then. */
+  true_ms: number;
   /** Another transaction is open, or the server cannot read its log. */
   by: 'transaction' | 'server';
+}
+
+export interface Lost {
+  state: 'lost';
+  since_ms: number;
+  true_ms: number;
+  why: string | undefined;
 }
 
 export type Happening =
@@ -71,6 +76,8 @@ function make(): Live {
   /** What moved while the positions are being read, page after page: it is newer than the pages. */
   let meanwhile: Position[] | undefined;
   let waiting: Sent[] = [];
+  /** When the stream was heard last. */
+  let heard_ms = 0;
   let frame: number | undefined;
 
   /** All that came since the last frame at once: a hundred events a second draw sixty times, not a hundred. */
@@ -93,6 +100,9 @@ function make(): Live {
 
   function take(sent: Sent): void {
     const { event, data } = sent;
+    heard_ms = Date.now();
+    // Between what was told and what follows something is missing: what was last is read anew.
+    if (event === 'gap') events.set([]);
     if (event === 'hello' || event === 'gap') epoch.set(epoch.get() + 1);
     if (event === 'hello' || event === 'alive') {
       connection.set(connectionOf(data as Alive));
@@ -115,7 +125,8 @@ function make(): Live {
       onLost(why) {
         const before = connection.get();
         const since_ms = before.state === 'lost' ? before.since_ms : Date.now();
-        connection.set({ state: 'lost', since_ms, why: why?.problem.detail });
+        const true_ms = 'true_ms' in before ? before.true_ms : heard_ms;
+        connection.set({ state: 'lost', since_ms, true_ms, why: why?.problem.detail });
       },
     });
     return () => {
@@ -168,7 +179,12 @@ function connectionOf({ at_ms, held_since_ms, failing_since_ms }: Alive): Connec
   if (server_ms === undefined || server_ms === null) return { state: 'live' };
   // Its clock and this one need not agree: what they agree on is how long ago it was.
   const since_ms = Date.now() - Math.max(0, at_ms - server_ms);
-  return { state: 'held', since_ms, by: failing_since_ms == null ? 'transaction' : 'server' };
+  return {
+    state: 'held',
+    since_ms,
+    true_ms: since_ms,
+    by: failing_since_ms == null ? 'transaction' : 'server',
+  };
 }
 
 let told = 0;

@@ -17,7 +17,7 @@ export function usePositions(): OpenPositions {
   const isWhole = useStore(live.isWhole);
   const connection = useStore(live.connection);
   // Until it stopped the stream kept them true.
-  const stopped_ms = 'since_ms' in connection ? connection.since_ms : 0;
+  const stopped_ms = 'true_ms' in connection ? connection.true_ms : 0;
   const at_ms = read.at_ms === undefined ? undefined : Math.max(read.at_ms, stopped_ms);
   return { ...read, data, at_ms, isWhole, isLive: connection.state === 'live' };
 }

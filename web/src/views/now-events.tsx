@@ -39,7 +39,7 @@ export function Events() {
   const told = useStore(live.events);
   const before = useLoad('events before', earlier);
   const connection = useStore(live.connection);
-  const stopped_ms = 'since_ms' in connection ? connection.since_ms : before.at_ms;
+  const at_ms = before.at_ms && Math.max(before.at_ms, 'true_ms' in connection ? connection.true_ms : 0);
   const events = [
     ...told,
     ...(before.data ?? []).filter(({ key }) => !told.some((one) => keyOf(one) === key)),
@@ -50,7 +50,7 @@ export function Events() {
       unit="newest first, UTC"
       tall="high"
       isLive={connection.state === 'live'}
-      at_ms={stopped_ms}
+      at_ms={at_ms}
     >
       {before.error && <Failure error={before.error} again={before.again} isOld={events.length > 0} />}
       {events.length === 0 && !before.data && !before.error && <Skeleton />}
