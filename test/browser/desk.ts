@@ -20,6 +20,8 @@ export const PATIENT = { timeout: 60_000 };
 export interface Opened extends BrowserContextOptions {
   /** Of the address: `now`, `why?id=…`. */
   view?: string;
+  /** Done to the page before it asks for anything. */
+  prepare?: (page: Page) => Promise<unknown>;
 }
 
 export interface Desk {
@@ -88,11 +90,12 @@ export function useDesk(...options: string[]): Desk {
       return browser;
     },
     complaints,
-    async open({ view = 'now', ...context } = {}) {
+    async open({ view = 'now', prepare, ...context } = {}) {
       const opened = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...context });
       const page = await opened.newPage();
       page.on('pageerror', (error) => complaints.push(error.message));
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+      await prepare?.(page);
       await page.goto(`${url}/#/${view}`);
       return page;
     },

@@ -13,6 +13,7 @@ describe.skipIf(!hasChromium)('a page whose server goes away', () => {
       const state = page.locator('.connection');
       await state.getByText('live', { exact: true }).waitFor();
       const id = `while-away-${signal}`;
+      await page.getByText('0.7377297', { exact: true }).waitFor();
       await desk.stop(signal);
       await state.getByText(/^reconnecting since \d+ s$/).waitFor();
       // What was known stays to be read.

@@ -90,6 +90,35 @@ describe.skipIf(!hasChromium)('the views of the replayed record', () => {
     const found = desk.run('risk-events', '--contains', '{"max_position": 4000}', '--limit', '500', '--json');
     await page.getByText(`${JSON.parse(found).length} events`).waitFor();
     expect(page.url()).toContain('field=max_position');
+
+    const claire = await desk.service();
+    await claire.recordRiskEvent({
+      ...{
+        event_type: 'signal_rejected',
+        symbol: 'SP500',
+        reason: 'by hand',
+        timestamp: Date.UTC(2026, 0, 5),
+      },
+      details: { batch: '007', lot: '4000' },
+    });
+    // Text that looks like a number is found as text, and a number is sent to its last digit.
+    const finds: [field: string, value: string, found: string][] = [
+      ['batch', '007', '1 event'],
+      ['lot', '"4000"', '1 event'],
+      ['lot', '4000', 'No event is like this.'],
+      ['lot', '0.12345678901234567891', 'No event is like this.'],
+    ];
+    for (const [field, value, found] of finds) {
+      await page.getByLabel('Field of the details').fill(field);
+      await page.getByLabel('Value of the field').fill(value);
+      const [request] = await Promise.all([
+        page.waitForRequest((one) => new URL(one.url()).searchParams.has('contains')),
+        page.getByRole('button', { name: 'Search' }).click(),
+      ]);
+      const sent = new URL(request.url()).searchParams.get('contains');
+      expect(sent).toBe(`{"${field}": ${value === '007' ? '"007"' : value}}`);
+      await page.getByText(found, { exact: found.endsWith('event') }).waitFor();
+    }
   });
 
   test('the trades are exported as they are recorded, every page of them', async () => {

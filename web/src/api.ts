@@ -37,6 +37,8 @@ export interface Value<Of> {
 export interface Caller {
   book: string | undefined;
   token: string | undefined;
+  /** Ends the asking when nobody waits for the answer any more. */
+  signal?: AbortSignal;
 }
 
 const PAGE_ROWS = 1000;
@@ -56,7 +58,7 @@ export function addressOf({ book }: Caller, path: string, filters: Filters = {})
 
 /** @throws ApiError, also for a server that is not there */
 export async function get<Answer>(caller: Caller, path: string, filters: Filters = {}): Promise<Answer> {
-  return ask(addressOf(caller, path, filters), { headers: headersOf(caller) });
+  return ask(addressOf(caller, path, filters), { headers: headersOf(caller) }, caller.signal);
 }
 
 /** @throws ApiError */
@@ -96,12 +98,17 @@ export async function firstRows<Row>(
   return { rows, more: false, at_ms };
 }
 
-async function ask<Answer>(address: string, request: RequestInit): Promise<Answer> {
-  const answer = await fetch(address, { ...request, signal: AbortSignal.timeout(REQUEST_MS) }).catch(() => {
-    throw new ApiError(UNREACHABLE);
-  });
+async function ask<Answer>(address: string, request: RequestInit, left?: AbortSignal): Promise<Answer> {
+  const late = AbortSignal.timeout(REQUEST_MS);
+  const signal = left ? AbortSignal.any([late, left]) : late;
+  const answer = await fetch(address, { ...request, signal }).catch(unreached);
   if (!answer.ok) throw await refusalOf(answer);
-  return parse(await answer.text());
+  return parse(await answer.text().catch(unreached));
+}
+
+/** Also half an answer is none. */
+function unreached(): never {
+  throw new ApiError(UNREACHABLE);
 }
 
 export async function refusalOf(answer: Response): Promise<ApiError> {

@@ -1,13 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import { get, type Value } from './api.js';
 import { useBooks } from './books.js';
-import { live } from './live.js';
+import { type Connection, live } from './live.js';
 import { type Loaded, useLoad } from './load.js';
 import type { Me } from './record.js';
 import { go, linkTo, route, VIEWS, type View } from './route.js';
 import { keepTheme, keepToken, theme, useCaller } from './session.js';
 import { useNow, useStore } from './store.js';
-import { span } from './time.js';
+import { span, stamp } from './time.js';
 import { Dialog, TokenField } from './ui/dialog.js';
 import { Machine } from './views/machine.js';
 import { Now } from './views/now.js';
@@ -45,6 +45,7 @@ export function App() {
         <Who me={me} />
         <ThemeSwitch />
       </header>
+      <HeldBack />
       <main id="main" tabIndex={-1}>
         <h1 class="unseen">{TITLES[view]}</h1>
         <div id="view" role="tabpanel" aria-labelledby={`tab-${view}`}>
@@ -116,25 +117,51 @@ function Books() {
   );
 }
 
+const CONNECTION: Record<Connection['state'], [seen: string, told: string]> = {
+  connecting: ['connecting', 'Connecting'],
+  live: ['live', 'Connected'],
+  held: ['held back since', 'What is shown is held back'],
+  lost: ['reconnecting since', 'The connection is lost'],
+};
+
 function ConnectionState() {
   const connection = useStore(live.connection);
   const now = useNow();
   const { state } = connection;
-  const text =
-    connection.state === 'lost'
-      ? `reconnecting since ${span(now - connection.since_ms)}`
-      : connection.state === 'live'
-        ? 'live'
-        : 'connecting';
+  const [seen, told] = CONNECTION[state];
   return (
     <span class={`connection ${state}`} title={connection.state === 'lost' ? connection.why : undefined}>
       <i aria-hidden="true" />
       {/* Told once when it changes, and not every second. */}
       <span class="unseen" role="status">
-        {state === 'lost' ? 'The connection is lost' : state === 'live' ? 'Connected' : 'Connecting'}
+        {told}
       </span>
-      <span aria-hidden="true">{text}</span>
+      <span aria-hidden="true">
+        {'since_ms' in connection ? `${seen} ${span(now - connection.since_ms)}` : seen}
+      </span>
     </span>
+  );
+}
+
+/** The stream stands and brings nothing: what is shown may be old, and why. */
+function HeldBack() {
+  const connection = useStore(live.connection);
+  if (connection.state !== 'held') return null;
+  const { by, since_ms } = connection;
+  return (
+    <p class="held" role="status">
+      {by === 'transaction' ? (
+        <>
+          Another transaction is open since {stamp(since_ms).slice(0, 19)} UTC; what was committed after it
+          follows when it ends. <code>claire doctor</code> names it.
+        </>
+      ) : (
+        <>
+          The server cannot read its log since {stamp(since_ms).slice(0, 19)} UTC; what was committed since
+          follows when it can. Look into the log of <code>claire up</code>.
+        </>
+      )}
+    </p>
   );
 }
 
@@ -143,10 +170,11 @@ function Who({ me: { data, error } }: { me: Loaded<Value<Me>> }) {
   const caller = useCaller();
   const [isAsking, ask] = useState(false);
   const name = me?.token ? me.name : me?.may_write ? 'writing open' : 'reading only';
+  const unknown = error ? (error.problem.status === 401 ? 'not signed in' : 'not known') : '…';
   return (
     <span class="who">
       <span class="name" title={me && `Role ${me.role}`}>
-        {me ? name : error ? 'not signed in' : '…'}
+        {me ? name : unknown}
       </span>
       {caller.token === undefined ? (
         <button type="button" class="small" onClick={() => ask(true)}>

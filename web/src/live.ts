@@ -4,10 +4,24 @@ import type { Halt, Order, Position, RiskEvent, Trade } from './record.js';
 import { type Store, store } from './store.js';
 import { follow } from './stream.js';
 
-export type Connection =
-  | { state: 'connecting' }
-  | { state: 'live' }
-  | { state: 'lost'; since_ms: number; why: string | undefined };
+export type Connection = { state: 'connecting' } | { state: 'live' } | Held | Lost;
+
+/** The connection stands and brings nothing. */
+export interface Held {
+  state: 'held';
+  since_ms: number;
+  /** What the stream moves is shown as it was then. */
+  true_ms: number;
+  /** Another transaction is open, or the server cannot read its log. */
+  by: 'transaction' | 'server';
+}
+
+export interface Lost {
+  state: 'lost';
+  since_ms: number;
+  true_ms: number;
+  why: string | undefined;
+}
 
 export type Happening =
   | { what: 'order'; row: Order }
@@ -31,10 +45,10 @@ export interface Live {
   isWhole: Store<boolean>;
   /** The newest price that a trade or the stream told, by symbol. */
   prices: Store<ReadonlyMap<string, LastPrice>>;
-  /** Moves on when everything that was read before may be old. */
+  /** Moves on where the stream begins, and where it left something out: what was read before may be old for ever. */
   epoch: Store<number>;
-  /** Tells each time that one of these events came. */
-  watch(events: readonly string[], told: () => void): () => void;
+  /** Tells each time that some of these events came, with them. */
+  watch(events: readonly string[], told: (sent: readonly Sent[]) => void): () => void;
   /** Follows one book, until what it returns is called. */
   connect(caller: Caller): () => void;
   /** Reads every open position into the store, which the stream keeps true from then on. */
@@ -58,10 +72,12 @@ function make(): Live {
   const isWhole = store(false);
   const prices = store<ReadonlyMap<string, LastPrice>>(new Map());
   const epoch = store(0);
-  const watchers = new Set<{ events: readonly string[]; told: () => void }>();
+  const watchers = new Set<{ events: readonly string[]; told: (sent: readonly Sent[]) => void }>();
   /** What moved while the positions are being read, page after page: it is newer than the pages. */
   let meanwhile: Position[] | undefined;
   let waiting: Sent[] = [];
+  /** When the stream was heard last. */
+  let heard_ms = 0;
   let frame: number | undefined;
 
   /** All that came since the last frame at once: a hundred events a second draw sixty times, not a hundred. */
@@ -76,12 +92,22 @@ function make(): Live {
     if (moved.length > 0) positions.set(withMoved(positions.get(), moved));
     const seen = told.flatMap((one) => (one.what === 'trade' ? [one.row] : []));
     if (seen.length > 0) prices.set(withPrices(prices.get(), seen.reverse()));
-    const names = new Set(taken.map(({ event }) => event));
-    for (const watcher of [...watchers]) if (watcher.events.some((name) => names.has(name))) watcher.told();
+    for (const watcher of [...watchers]) {
+      const wanted = taken.filter(({ event }) => watcher.events.includes(event));
+      if (wanted.length > 0) watcher.told(wanted);
+    }
   }
 
   function take(sent: Sent): void {
-    if (sent.event === 'gap') epoch.set(epoch.get() + 1);
+    const { event, data } = sent;
+    heard_ms = Date.now();
+    // Between what was told and what follows something is missing: what was last is read anew.
+    if (event === 'gap') events.set([]);
+    if (event === 'hello' || event === 'gap') epoch.set(epoch.get() + 1);
+    if (event === 'hello' || event === 'alive') {
+      connection.set(connectionOf(data as Alive));
+      return;
+    }
     waiting.push(sent);
     // A page that nobody sees draws no frames.
     if (document.hidden) draw();
@@ -95,16 +121,12 @@ function make(): Live {
     prices.set(new Map());
     connection.set({ state: 'connecting' });
     const stop = follow(caller, {
-      onLive() {
-        // After a restart or a night: what is counted, and not told of, is read anew.
-        if (connection.get().state === 'lost') epoch.set(epoch.get() + 1);
-        connection.set({ state: 'live' });
-      },
       onEvent: take,
       onLost(why) {
         const before = connection.get();
         const since_ms = before.state === 'lost' ? before.since_ms : Date.now();
-        connection.set({ state: 'lost', since_ms, why: why?.problem.detail });
+        const true_ms = 'true_ms' in before ? before.true_ms : heard_ms;
+        connection.set({ state: 'lost', since_ms, true_ms, why: why?.problem.detail });
       },
     });
     return () => {
@@ -119,17 +141,20 @@ function make(): Live {
     const read = new Map<string, Position>();
     const mine: Position[] = [];
     meanwhile = mine;
-    for await (const { rows, next } of pages<Position>(caller, '/v1/positions')) {
-      for (const position of rows) read.set(keyOf(position), position);
-      // The first thousand are shown while the others are on their way.
-      if (next !== null && meanwhile === mine && !isWhole.get()) positions.set(new Map(read));
+    try {
+      for await (const { rows, next } of pages<Position>(caller, '/v1/positions')) {
+        for (const position of rows) read.set(keyOf(position), position);
+        // The first thousand are shown while the others are on their way.
+        if (next !== null && meanwhile === mine && !isWhole.get()) positions.set(withMoved(read, mine));
+      }
+      // Another reading that began later is newer in everything.
+      if (meanwhile !== mine) return read.size;
+      positions.set(withMoved(read, mine));
+      isWhole.set(true);
+      return read.size;
+    } finally {
+      if (meanwhile === mine) meanwhile = undefined;
     }
-    // Another reading that began later is newer in everything.
-    if (meanwhile !== mine) return read.size;
-    meanwhile = undefined;
-    positions.set(withMoved(read, mine));
-    isWhole.set(true);
-    return read.size;
   }
 
   return {
@@ -139,6 +164,26 @@ function make(): Live {
       watchers.add(watcher);
       return () => void watchers.delete(watcher);
     },
+  };
+}
+
+/** What the server says of itself every ten seconds, in its own time. */
+interface Alive {
+  at_ms: number;
+  held_since_ms?: number | null;
+  failing_since_ms?: number | null;
+}
+
+function connectionOf({ at_ms, held_since_ms, failing_since_ms }: Alive): Connection {
+  const server_ms = failing_since_ms ?? held_since_ms;
+  if (server_ms === undefined || server_ms === null) return { state: 'live' };
+  // Its clock and this one need not agree: what they agree on is how long ago it was.
+  const since_ms = Date.now() - Math.max(0, at_ms - server_ms);
+  return {
+    state: 'held',
+    since_ms,
+    true_ms: since_ms,
+    by: failing_since_ms == null ? 'transaction' : 'server',
   };
 }
 

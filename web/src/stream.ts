@@ -2,8 +2,7 @@ import { ApiError, addressOf, type Caller, headersOf, refusalOf } from './api.js
 import { reader, type Sent } from './event-text.js';
 
 export interface Listener {
-  /** The connection stands. */
-  onLive(): void;
+  /** What the stream brings, its `hello` first: from there on it tells of everything. */
   onEvent(sent: Sent): void;
   /** It is lost, and is tried again by itself. */
   onLost(why: ApiError | undefined): void;
@@ -20,15 +19,10 @@ export function follow(caller: Caller, listener: Listener): () => void {
   void (async () => {
     let last: string | undefined;
     for (let failures = 0; !end.signal.aborted; failures++) {
-      const why = await listen(caller, last, end.signal, {
-        onLive() {
-          failures = 0;
-          listener.onLive();
-        },
-        onEvent(sent) {
-          last = sent.id ?? last;
-          if (!end.signal.aborted) listener.onEvent(sent);
-        },
+      const why = await listen(caller, last, end.signal, (sent) => {
+        last = sent.id ?? last;
+        if (sent.event === 'hello') failures = 0;
+        if (!end.signal.aborted) listener.onEvent(sent);
       });
       if (end.signal.aborted) return;
       listener.onLost(why);
@@ -47,7 +41,7 @@ async function listen(
   caller: Caller,
   last: string | undefined,
   stop: AbortSignal,
-  { onLive, onEvent }: Pick<Listener, 'onLive' | 'onEvent'>,
+  onEvent: Listener['onEvent'],
 ): Promise<ApiError | undefined> {
   const connection = new AbortController();
   const hangUp = () => connection.abort();
@@ -60,7 +54,6 @@ async function listen(
       signal: connection.signal,
     });
     if (!answer.ok || !answer.body) return await refusalOf(answer);
-    onLive();
     const take = reader(onEvent);
     const body = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {

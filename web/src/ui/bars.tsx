@@ -1,8 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { absolute, compare, percent, pixels } from '../exact.js';
-import { Num } from './values.js';
+import { None, Num } from './values.js';
 
-/** How much of a limit is used: the share as a number and as a length, `over` in words as well. */
+/**
+ * How much of a limit is used: the share as a number and as a length, `over` in words as well. What is not known is left
+ * undefined and is no 0; a limit of null is none.
+ */
 export function Bar({
   label,
   used,
@@ -11,14 +14,16 @@ export function Bar({
   note,
 }: {
   label: ComponentChildren;
-  used: string;
-  limit: string | null;
+  used: string | undefined;
+  limit: string | null | undefined;
   unit?: string;
   note?: ComponentChildren;
 }) {
-  const share = limit === null ? undefined : percent(used, absolute(limit));
-  const isOver = limit !== null && compare(used, absolute(limit)) > 0;
+  const most = limit && absolute(limit);
+  const share = most && used !== undefined ? percent(used, most) : undefined;
+  const isOver = most != null && used !== undefined && compare(used, most) > 0;
   const width = share === undefined ? 0 : Math.min(100, Math.max(0, pixels(share)));
+  const told = share === undefined ? <None /> : isOver ? `over: ${share} %` : `${share} %`;
   const level = isOver ? 'over' : width >= 80 ? 'near' : '';
   return (
     <div class="bar">
@@ -29,14 +34,14 @@ export function Bar({
           {limit !== null && (
             <>
               {' of '}
-              <Num of={absolute(limit)} decimals={2} />
+              <Num of={most} decimals={2} />
             </>
           )}
           {unit && <span class="unit"> {unit}</span>}
         </span>
-        <span class="share">{limit === null ? 'no limit' : isOver ? `over: ${share} %` : `${share} %`}</span>
+        <span class="share">{limit === null ? 'no limit' : told}</span>
       </div>
-      {limit !== null && (
+      {share !== undefined && (
         <div class="track" aria-hidden="true">
           <div class={level} style={{ width: `${width}%` }} />
         </div>

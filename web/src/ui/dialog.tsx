@@ -15,13 +15,15 @@ export function Dialog({
   title: string;
   verb: string;
   isGrave?: boolean;
-  onSubmit: (form: FormData) => Promise<void>;
+  /** What it resolves to is to be read before the dialog is left. */
+  onSubmit: (form: FormData) => Promise<ComponentChildren>;
   onClose: () => void;
   children: ComponentChildren;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
+  const [left, setLeft] = useState<ComponentChildren>();
   useEffect(() => dialog.current?.showModal(), []);
 
   async function submit(event: SubmitEvent & { currentTarget: HTMLFormElement }): Promise<void> {
@@ -29,8 +31,9 @@ export function Dialog({
     setBusy(true);
     setError(undefined);
     try {
-      await onSubmit(new FormData(event.currentTarget));
-      dialog.current?.close();
+      const toRead = await onSubmit(new FormData(event.currentTarget));
+      if (toRead) setLeft(toRead);
+      else dialog.current?.close();
     } catch (thrown) {
       if (!(thrown instanceof ApiError)) throw thrown;
       setError(thrown);
@@ -43,15 +46,17 @@ export function Dialog({
     <dialog ref={dialog} onClose={onClose} aria-labelledby="dialog-title">
       <form onSubmit={(event) => void submit(event)}>
         <h2 id="dialog-title">{title}</h2>
-        {children}
+        {left ? <div role="alert">{left}</div> : children}
         {error && <Failure error={error} />}
         <div class="buttons">
           <button type="button" onClick={() => dialog.current?.close()}>
-            Leave
+            {left ? 'Close' : 'Leave'}
           </button>
-          <button type="submit" class={isGrave ? 'grave' : 'main'} disabled={isBusy}>
-            {isBusy ? 'Sending …' : verb}
-          </button>
+          {!left && (
+            <button type="submit" class={isGrave ? 'grave' : 'main'} disabled={isBusy}>
+              {isBusy ? 'Sending …' : verb}
+            </button>
+          )}
         </div>
       </form>
     </dialog>

@@ -30,6 +30,20 @@ const ROW_PX = 32;
 /** Drawn above and below what is seen, so that a quick wheel meets no empty rows. */
 const BEYOND = 8;
 
+/** By how many places the row at `at` has moved; one that is gone has not. */
+function movedBy<Row>(
+  before: readonly Row[],
+  after: readonly Row[],
+  at: number,
+  keyOf: (row: Row) => string,
+): number {
+  const seen = before[at];
+  if (before === after || seen === undefined) return 0;
+  const key = keyOf(seen);
+  const now = after.findIndex((row) => keyOf(row) === key);
+  return now < 0 ? 0 : now - at;
+}
+
 /** Draws the rows that are seen and no others: ten thousand cost what forty cost. */
 export function Table<Row>(props: TableProps<Row>) {
   const { label, rows, keyOf, most = 14, onEnd, onShown } = props;
@@ -45,8 +59,16 @@ export function Table<Row>(props: TableProps<Row>) {
     if (isAtEnd) onEnd?.();
   }, [isAtEnd, rows.length]);
   useEffect(() => onShown?.(shown), [first, rows]);
-  // Fewer rows than before: the browser moves the scroll by itself, but tells of it only later.
-  useLayoutEffect(() => setTop(scroller.current?.scrollTop ?? 0), [rows.length]);
+  const before = useRef(rows);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    // Who has scrolled down reads there: rows that come above him move nothing of what he sees.
+    const moved = top === 0 ? 0 : movedBy(before.current, rows, Math.floor(top / ROW_PX), keyOf);
+    before.current = rows;
+    if (element && moved !== 0) element.scrollTop = top + moved * ROW_PX;
+    // Fewer rows than before: the browser moves the scroll by itself, but tells of it only later.
+    setTop(element?.scrollTop ?? 0);
+  }, [rows]);
 
   const template = { gridTemplateColumns: columns.map(({ width }) => width).join(' ') };
   return (

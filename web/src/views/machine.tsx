@@ -1,7 +1,7 @@
 import { get, type Rows, type Value } from '../api.js';
-import { useBooks } from '../books.js';
+import { type Book, useBooks } from '../books.js';
 import { count, many } from '../exact.js';
-import { type Loaded, useLoad } from '../load.js';
+import { type Loaded, together, useLoad } from '../load.js';
 import type { Backup, Backups, Connections, Diagnosis, Doctor, Horizon, RetentionRun } from '../record.js';
 import { useCaller } from '../session.js';
 import { bytes, span } from '../time.js';
@@ -49,21 +49,25 @@ const OF_THE_RECORD = ['schema_released', 'positions_exact', 'positions_realtime
 function TheRecord({ report }: { report: Report }) {
   const { book } = useCaller();
   const books = useBooks();
-  const version = books.data?.rows.find((one) => (book ? one.book === book : one.current))?.version;
+  const both = together({ report, books });
+  const versionOf = (rows: readonly Book[] | undefined) =>
+    rows?.find((one) => (book ? one.book === book : one.current))?.version;
   return (
-    <Panel title="Schema and positions" tall="middle" at_ms={report.data?.value.at_ms}>
-      <Facts of={[['Schema version', version ?? <None key="none" />]]} />
-      <Answer of={report}>
-        {({ value: { checks } }) => (
-          <ul class="log">
-            {checks
-              .filter(({ check }) => OF_THE_RECORD.includes(check))
-              .map(({ check, result, sentence }) => (
-                <li key={check}>
-                  <span class={`tag ${result}`}>{MARKS[result]}</span> {sentence}
-                </li>
-              ))}
-          </ul>
+    <Panel title="Schema and positions" tall="middle" at_ms={both.at_ms}>
+      <Answer of={both}>
+        {(of) => (
+          <>
+            <Facts of={[['Schema version', versionOf(of.books?.rows) ?? <None key="none" />]]} />
+            <ul class="log">
+              {of.report?.value.checks
+                .filter(({ check }) => OF_THE_RECORD.includes(check))
+                .map(({ check, result, sentence }) => (
+                  <li key={check}>
+                    <span class={`tag ${result}`}>{MARKS[result]}</span> {sentence}
+                  </li>
+                ))}
+            </ul>
+          </>
         )}
       </Answer>
     </Panel>
@@ -200,39 +204,35 @@ function Retention() {
       every_ms: 60_000,
     },
   );
+  const both = together({ horizons, runs });
   return (
-    <Panel title="Retention" unit="kept after recording" tall="middle" at_ms={horizons.at_ms}>
-      <Answer of={horizons}>
-        {({ rows }) => (
-          <Facts
-            of={rows.map(({ table_name, keep_seconds }) => [
-              words(table_name),
-              keep_seconds === null ? 'for ever' : span(keep_seconds * 1000),
-            ])}
-          />
+    <Panel title="Retention" unit="kept after recording" tall="middle" at_ms={both.at_ms}>
+      <Answer of={both}>
+        {(of) => (
+          <>
+            <Facts
+              of={(of.horizons?.rows ?? []).map(({ table_name, keep_seconds }) => [
+                words(table_name),
+                keep_seconds === null ? 'for ever' : span(keep_seconds * 1000),
+              ])}
+            />
+            {of.runs && <Runs rows={of.runs.rows} />}
+          </>
         )}
       </Answer>
-      <Runs of={runs} />
     </Panel>
   );
 }
 
-const Runs = ({ of }: { of: Loaded<Rows<RetentionRun>> }) => (
-  <Answer of={of}>
-    {({ rows }) =>
-      rows.length === 0 ? (
-        <Empty command="claire retention run --dry-run">
-          It has not run yet; `claire up` runs it hourly.
-        </Empty>
-      ) : (
-        <ul class="log">
-          {rows.map(({ id, table_name, outcome, removed, ended_at }) => (
-            <li key={id}>
-              {words(table_name)}: {outcome}, {count(removed)} rows left <Age at_ms={ended_at} />
-            </li>
-          ))}
-        </ul>
-      )
-    }
-  </Answer>
-);
+const Runs = ({ rows }: { rows: readonly RetentionRun[] }) =>
+  rows.length === 0 ? (
+    <Empty command="claire retention run --dry-run">It has not run yet; `claire up` runs it hourly.</Empty>
+  ) : (
+    <ul class="log">
+      {rows.map(({ id, table_name, outcome, removed, ended_at }) => (
+        <li key={id}>
+          {words(table_name)}: {outcome}, {count(removed)} rows left <Age at_ms={ended_at} />
+        </li>
+      ))}
+    </ul>
+  );

@@ -6,7 +6,7 @@ import { useLoad } from '../load.js';
 import type { Halt, Order, RiskEvent, Trade } from '../record.js';
 import { useStore } from '../store.js';
 import { clock, DAY, day, stamp } from '../time.js';
-import { Empty, Panel, Skeleton } from '../ui/panel.js';
+import { Empty, Failure, Panel, Skeleton } from '../ui/panel.js';
 import { Gain, Id, SideOf, Status, words } from '../ui/values.js';
 
 const SHOWN = 60;
@@ -38,14 +38,22 @@ async function earlier(caller: Caller): Promise<Told[]> {
 export function Events() {
   const told = useStore(live.events);
   const before = useLoad('events before', earlier);
-  const { state } = useStore(live.connection);
+  const connection = useStore(live.connection);
+  const at_ms = before.at_ms && Math.max(before.at_ms, 'true_ms' in connection ? connection.true_ms : 0);
   const events = [
     ...told,
     ...(before.data ?? []).filter(({ key }) => !told.some((one) => keyOf(one) === key)),
   ];
   return (
-    <Panel title="Events" unit="newest first, UTC" tall="high" isLive={state === 'live'}>
-      {events.length === 0 && !before.data && <Skeleton />}
+    <Panel
+      title="Events"
+      unit="newest first, UTC"
+      tall="high"
+      isLive={connection.state === 'live'}
+      at_ms={at_ms}
+    >
+      {before.error && <Failure error={before.error} again={before.again} isOld={events.length > 0} />}
+      {events.length === 0 && !before.data && !before.error && <Skeleton />}
       {events.length === 0 && before.data && (
         <Empty command="claire replay CANDLES.csv">
           Nothing was committed since this page is open. Orders, trades, risk events and halts appear here as

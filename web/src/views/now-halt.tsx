@@ -1,7 +1,10 @@
-import { type Caller, post } from '../api.js';
+import { type Caller, post, type Value } from '../api.js';
+import { many } from '../exact.js';
 import type { Me } from '../record.js';
 import { keepToken, useCaller } from '../session.js';
 import { Dialog, TokenField } from '../ui/dialog.js';
+import { Command } from '../ui/panel.js';
+import { Id } from '../ui/values.js';
 
 interface Asked {
   me: Me | undefined;
@@ -10,11 +13,13 @@ interface Asked {
 }
 
 /** Sends as who is signed in, else as the token that the dialog asked for; it is kept once it was good for something. */
-async function send(caller: Caller, form: FormData, path: string, body: object): Promise<void> {
+async function send<Answer>(caller: Caller, form: FormData, path: string, body: object): Promise<Answer> {
   const given = form.get('token');
   const token = typeof given === 'string' && given !== '' ? given.trim() : caller.token;
-  await post({ ...caller, token }, path, { reason: String(form.get('reason')), ...body });
+  const sent = { reason: String(form.get('reason')), ...body };
+  const answer = await post<Answer>({ ...caller, token }, path, sent);
   if (token !== caller.token) keepToken(token);
+  return answer;
 }
 
 const Reason = ({ hint }: { hint: string }) => (
@@ -31,6 +36,29 @@ const Check = ({ name, children }: { name: string; children: string }) => (
   </label>
 );
 
+interface Halted {
+  /** Orders that another session was working on; left out where nothing was to be cancelled. */
+  not_cancelled?: string[];
+}
+
+const NotCancelled = ({ ids }: { ids: readonly string[] }) => (
+  <>
+    <p>
+      Trading is halted. {many(ids.length, 'order')} could not be cancelled, because another session was
+      working on {ids.length === 1 ? 'it' : 'them'}, and may still be PENDING:
+    </p>
+    <ul class="log">
+      {ids.map((id) => (
+        <li key={id}>
+          <Id of={id} />
+        </li>
+      ))}
+    </ul>
+    <p>When that session has ended, cancel what is left:</p>
+    <Command text='claire halt --cancel-pending --reason "why"' />
+  </>
+);
+
 export function HaltDialog({ me, onClose, onDone }: Asked) {
   const caller = useCaller();
   return (
@@ -40,8 +68,12 @@ export function HaltDialog({ me, onClose, onDone }: Asked) {
       isGrave
       onClose={onClose}
       onSubmit={async (form) => {
-        await send(caller, form, '/v1/halt', { cancel_pending: form.has('cancel_pending') });
+        const { value } = await send<Value<Halted>>(caller, form, '/v1/halt', {
+          cancel_pending: form.has('cancel_pending'),
+        });
         onDone();
+        const still = value.not_cancelled ?? [];
+        return still.length > 0 && <NotCancelled ids={still} />;
       }}
     >
       <p>From its commit on no order increases risk, in any session. Closing orders and fills go on.</p>

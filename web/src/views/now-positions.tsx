@@ -1,35 +1,29 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { get, type Rows } from '../api.js';
+import { ApiError, get, type Rows } from '../api.js';
 import { many, multiply, negate, subtract, sum } from '../exact.js';
 import { keyOf, type LastPrice, live } from '../live.js';
-import { useLoad } from '../load.js';
+import type { OpenPositions } from '../positions.js';
 import type { Position, Signal } from '../record.js';
 import { useCaller } from '../session.js';
 import { useStore } from '../store.js';
-import { Empty, Failure, Panel, Skeleton } from '../ui/panel.js';
+import { Answer, Empty, Failure, Panel } from '../ui/panel.js';
 import { type Column, Table } from '../ui/table.js';
 import { Age, Gain, None, Num, SideOf } from '../ui/values.js';
 
-export function Positions() {
-  const loaded = useLoad('positions', live.readPositions);
-  const positions = useStore(live.positions);
-  const isWhole = useStore(live.isWhole);
-  const connection = useStore(live.connection);
+export function Positions({ open }: { open: OpenPositions }) {
+  const { data, isWhole, isLive, at_ms } = open;
   const [wanted, want] = useState('');
-  const { prices, onShown } = usePrices();
-  const rows = useMemo(() => sorted([...(positions?.values() ?? [])], wanted), [positions, wanted]);
-  const total = useMemo(
-    () => sum([...(positions?.values() ?? [])].map((one) => one.total_value_usd)),
-    [positions],
-  );
+  const { prices, error, again, onShown } = usePrices();
+  const rows = useMemo(() => sorted([...(data?.values() ?? [])], wanted), [data, wanted]);
+  const total = useMemo(() => sum([...(data?.values() ?? [])].map((one) => one.total_value_usd)), [data]);
   return (
     <Panel
       title="Open positions"
       unit="exact at commit"
       tall="high"
       class="positions"
-      isLive={connection.state === 'live'}
-      at_ms={loaded.at_ms}
+      isLive={isLive}
+      at_ms={at_ms}
       actions={
         <input
           type="search"
@@ -40,30 +34,31 @@ export function Positions() {
         />
       }
     >
-      {loaded.error && <Failure error={loaded.error} again={loaded.again} isOld={positions !== undefined} />}
-      {!positions && !loaded.error && <Skeleton />}
-      {positions && (
-        <>
-          <p class="sums">
-            <b>{many(positions.size, 'position')}</b>
-            {!isWhole && ' so far, reading on'}, <Num of={total} decimals={2} unit="at entry" />
-          </p>
-          {positions.size === 0 ? (
-            <Empty command="claire trades --status OPEN">
-              No position is open. One appears here with the commit that opens a trade.
-            </Empty>
-          ) : (
-            <Table
-              label="Open positions"
-              columns={columnsWith(prices)}
-              rows={rows}
-              keyOf={keyOf}
-              most={16}
-              onShown={onShown}
-            />
-          )}
-        </>
-      )}
+      {error && <Failure error={error} again={again} />}
+      <Answer of={open}>
+        {(positions) => (
+          <>
+            <p class="sums">
+              <b>{many(positions.size, 'position')}</b>
+              {!isWhole && ' so far, reading on'}, <Num of={total} decimals={2} unit="at entry" />
+            </p>
+            {positions.size === 0 ? (
+              <Empty command="claire trades --status OPEN">
+                No position is open. One appears here with the commit that opens a trade.
+              </Empty>
+            ) : (
+              <Table
+                label="Open positions"
+                columns={columnsWith(prices)}
+                rows={rows}
+                keyOf={keyOf}
+                most={16}
+                onShown={onShown}
+              />
+            )}
+          </>
+        )}
+      </Answer>
     </Panel>
   );
 }
@@ -119,39 +114,45 @@ const AT_ONCE = 3;
 /** Rows that are scrolled past are not asked for. */
 const REST_MS = 200;
 
-/** The last price of each symbol that is seen: the newest signal's, unless a trade told a newer one since. */
-function usePrices(): {
+interface Prices {
   prices: ReadonlyMap<string, LastPrice>;
-  onShown: (rows: readonly Position[]) => void;
-} {
+  /** Why some of them are not known. */
+  error: ApiError | undefined;
+  again(): void;
+  onShown(rows: readonly Position[]): void;
+}
+
+/** The last price of each symbol that is seen: the newest signal's, unless a trade told a newer one since. */
+function usePrices(): Prices {
   const caller = useCaller();
   const told = useStore(live.prices);
   const [seen, see] = useState<readonly string[]>([]);
   const [read, setRead] = useState<ReadonlyMap<string, LastPrice | undefined>>(new Map());
+  const [error, setError] = useState<ApiError>();
   useEffect(() => setRead(new Map()), [caller.book]);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
 
   useEffect(() => {
-    let isWanted = true;
+    const left = new AbortController();
     const queue = seen.filter((symbol) => !read.has(symbol));
     const next = async (): Promise<void> => {
-      for (let symbol = queue.shift(); symbol !== undefined && isWanted; symbol = queue.shift()) {
+      for (let symbol = queue.shift(); symbol !== undefined; symbol = queue.shift()) {
         const of = symbol;
-        const found = await get<Rows<Signal>>(caller, '/v1/signals', { symbol: of, limit: 1 }).catch(
-          () => undefined,
-        );
-        if (!found || !isWanted) return;
+        const asked = { ...caller, signal: left.signal };
+        const found = await get<Rows<Signal>>(asked, '/v1/signals', { symbol: of, limit: 1 });
         const [signal] = found.rows;
         setRead((before) =>
           new Map(before).set(of, signal && { price: signal.price, at_ms: signal.timestamp }),
         );
       }
     };
-    for (let n = 0; n < AT_ONCE; n++) void next();
-    return () => {
-      isWanted = false;
-    };
+    setError(undefined);
+    Promise.all(Array.from({ length: AT_ONCE }, next)).catch((thrown: unknown) => {
+      if (!left.signal.aborted && thrown instanceof ApiError) setError(thrown);
+      left.abort();
+    });
+    return () => left.abort();
   }, [seen, caller.book, caller.token]);
 
   const prices = useMemo(() => {
@@ -164,5 +165,5 @@ function usePrices(): {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => see([...new Set(rows.map(({ symbol }) => symbol))]), REST_MS);
   };
-  return { prices, onShown };
+  return { prices, error, again: () => see([...seen]), onShown };
 }

@@ -1,14 +1,16 @@
-import { firstRows, get, type Rows } from '../api.js';
-import { count, isDecimal, many } from '../exact.js';
+import { firstRows } from '../api.js';
+import { containing } from '../containing.js';
+import { count, many } from '../exact.js';
 import { useLoad } from '../load.js';
-import type { Halt, Limits, RiskEvent } from '../record.js';
+import type { Halt, RiskEvent } from '../record.js';
 import { refine, route } from '../route.js';
 import { useStore } from '../store.js';
-import { day, span } from '../time.js';
+import { day } from '../time.js';
 import { Columns, type Stack } from '../ui/columns.js';
 import { Answer, Empty, Panel } from '../ui/panel.js';
 import { type Column, Table } from '../ui/table.js';
-import { Details, Facts, Id, None, Num, When, words } from '../ui/values.js';
+import { Details, Id, None, When, words } from '../ui/values.js';
+import { History, InForce } from './risk-limits.js';
 
 const KINDS = [
   'signal_rejected',
@@ -80,12 +82,6 @@ function stacksOf(rows: readonly RiskEvent[]): Stack[] {
   return stacks;
 }
 
-/** `4000` is a number, `true` a truth, anything else text: as the details hold them. */
-function containing(field: string, value: string): string {
-  const written = isDecimal(value) || /^(true|false|null)$/.test(value) ? value : JSON.stringify(value);
-  return `{${JSON.stringify(field)}: ${written}}`;
-}
-
 const COLUMNS: Column<RiskEvent>[] = [
   { title: 'Time, UTC', width: '100px', cell: ({ timestamp }) => <When at_ms={timestamp} /> },
   {
@@ -103,6 +99,9 @@ const COLUMNS: Column<RiskEvent>[] = [
     cell: ({ details }) => <Details of={details} />,
   },
 ];
+
+/** As one word of a shell, whatever the address of the page says. */
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function Search() {
   const { type, field, value } = useStore(route).query;
@@ -150,9 +149,9 @@ function Search() {
       <Answer of={events}>
         {({ rows, more }) =>
           rows.length === 0 ? (
-            <Empty command={`claire risk-events --contains '${contains ?? '{"max_position": 4000}'}'`}>
-              No event is like this. Details hold numbers as numbers: `4000` finds 4000, `"4000"` in quotes
-              finds text.
+            <Empty command={`claire risk-events --contains ${quoted(contains ?? '{"max_position": 4000}')}`}>
+              No event is like this. `4000`, `true` and `null` find what they are, `"4000"` in quotes finds
+              text; so does everything else, with or without quotes.
             </Empty>
           ) : (
             <>
@@ -162,54 +161,6 @@ function Search() {
               </p>
               <Table label="Risk events" columns={COLUMNS} rows={rows} keyOf={({ id }) => id} most={12} />
             </>
-          )
-        }
-      </Answer>
-    </Panel>
-  );
-}
-
-const AMOUNTS = ['max_exposure', 'max_position', 'max_order_size', 'max_drawdown'] as const;
-
-/** The limits that are set, each with its unit. */
-function factsOf(limits: Limits): [string, preact.ComponentChild][] {
-  const given: [string, preact.ComponentChild | null][] = [
-    ...AMOUNTS.map((name): [string, preact.ComponentChild | null] => [
-      words(name),
-      limits[name] && <Num of={limits[name]} />,
-    ]),
-    ['max drawdown', limits.max_drawdown_pct && <Num of={limits.max_drawdown_pct} unit="% of the capital" />],
-    ['max open trades', limits.max_open_trades],
-    ['max orders per minute', limits.max_orders_per_minute],
-    ['min confidence', limits.min_confidence && <Num of={limits.min_confidence} />],
-    ['max signal age', limits.max_signal_age_ms === null ? null : span(limits.max_signal_age_ms)],
-    ['time zone', limits.time_zone],
-    ['breaker halts', limits.breaker_halts && words(limits.breaker_halts)],
-    ['plain SQL while halted', limits.enforce_halts],
-    ['plain SQL over a limit', limits.enforce_limits],
-  ];
-  return given.filter((one): one is [string, preact.ComponentChild] => one[1] !== null && one[1] !== '');
-}
-
-function InForce() {
-  const limits = useLoad('limits', (caller) => get<Rows<Limits>>(caller, '/v1/limits'), { every_ms: 60_000 });
-  return (
-    <Panel title="Limits in force" tall="middle" at_ms={limits.at_ms}>
-      <Answer of={limits}>
-        {({ rows }) =>
-          rows.length === 0 ? (
-            <Empty command='claire limits set max_exposure=5000 max_drawdown=-500 --reason "first week"'>
-              Nothing is limited.
-            </Empty>
-          ) : (
-            rows.map((row) => (
-              <div key={row.symbol ?? ''}>
-                <h3>
-                  {row.symbol ?? 'Whole book'} <span class="unit">version {row.version}</span>
-                </h3>
-                <Facts of={factsOf(row)} />
-              </div>
-            ))
           )
         }
       </Answer>
@@ -240,44 +191,4 @@ function Halts() {
       </Answer>
     </Panel>
   );
-}
-
-function History() {
-  const history = useLoad('limits-history', (caller) =>
-    firstRows<Limits>(caller, '/v1/limits-history', {}, 100),
-  );
-  return (
-    <Panel title="History of the limits" unit="newest first, UTC" tall="middle" at_ms={history.at_ms}>
-      <Answer of={history}>
-        {({ rows }) =>
-          rows.length === 0 ? (
-            <Empty command='claire limits set max_exposure=5000 --reason "why"'>No limit was ever set.</Empty>
-          ) : (
-            <ol class="log">
-              {rows.map((row, at) => (
-                <li key={row.version}>
-                  <b>version {row.version}</b> {row.symbol ?? 'whole book'}:{' '}
-                  {changesOf(row, before(rows, at))} – {row.reason} <span class="actor">{row.actor}</span>{' '}
-                  <When at_ms={row.created_at} />
-                </li>
-              ))}
-            </ol>
-          )
-        }
-      </Answer>
-    </Panel>
-  );
-}
-
-const before = (rows: readonly Limits[], at: number): Limits | undefined =>
-  rows.slice(at + 1).find(({ symbol }) => symbol === rows[at]!.symbol);
-
-const UNCHANGING = new Set(['version', 'symbol', 'reason', 'actor', 'created_at']);
-
-/** What a version changed against the one before it of the same scope. */
-function changesOf(row: Limits, earlier: Limits | undefined): string {
-  const changed = (Object.keys(row) as (keyof Limits)[])
-    .filter((name) => !UNCHANGING.has(name) && row[name] !== (earlier?.[name] ?? null))
-    .map((name) => `${words(name)} ${row[name] ?? 'taken away'}`);
-  return changed.length === 0 ? 'nothing' : changed.join(', ');
 }

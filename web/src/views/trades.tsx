@@ -1,20 +1,19 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import { ApiError, get, type Rows, type Value } from '../api.js';
-import { exportTrades } from '../csv.js';
-import { count, many, multiply } from '../exact.js';
+import { get, type Value } from '../api.js';
+import { count, multiply } from '../exact.js';
 import { useLoad } from '../load.js';
-import type { Performance, Trade } from '../record.js';
+import type { Performance } from '../record.js';
 import { refine, route } from '../route.js';
-import { useCaller } from '../session.js';
 import { useStore } from '../store.js';
 import { DAY, dayGiven } from '../time.js';
-import { Answer, Empty, Failure, Panel } from '../ui/panel.js';
+import type { TradeFilters } from '../trade-pages.js';
+import { Answer, Panel } from '../ui/panel.js';
 import { type Column, Table } from '../ui/table.js';
-import { Facts, Gain, Id, Num, SideOf, Status, When } from '../ui/values.js';
+import { Facts, Gain, Num, When } from '../ui/values.js';
 import { Candles, Equity } from './trades-charts.js';
+import { TradeTable } from './trades-table.js';
 
 /** What the address asks for: the same filters for the figures, the charts, the table and the file. */
-function useFilters() {
+function useFilters(): TradeFilters {
   const { symbol, side, status, since, until } = useStore(route).query;
   const end = dayGiven(until);
   return {
@@ -26,7 +25,8 @@ function useFilters() {
 }
 
 export function Trades() {
-  const { symbol, since, until } = useFilters();
+  const filters = useFilters();
+  const { symbol, since, until } = filters;
   const key = `performance ${symbol} ${since} ${until}`;
   const performance = useLoad(
     key,
@@ -45,7 +45,7 @@ export function Trades() {
         </Panel>
       </div>
       <Candles symbol={symbol} since={since} until={until} />
-      <TradeTable />
+      <TradeTable filters={filters} />
     </>
   );
 }
@@ -144,133 +144,3 @@ const BY_SYMBOL: Column<Performance['by_symbol'][number]>[] = [
     cell: ({ pnl }) => <Gain of={pnl} decimals={2} fixed={2} />,
   },
 ];
-
-const COLUMNS: Column<Trade>[] = [
-  { title: 'Entry, UTC', width: '100px', cell: ({ entry_timestamp }) => <When at_ms={entry_timestamp} /> },
-  {
-    title: 'Exit, UTC',
-    width: '100px',
-    onWide: true,
-    cell: ({ exit_timestamp }) => <When at_ms={exit_timestamp} />,
-  },
-  { title: 'Symbol', width: '84px', cell: ({ symbol }) => <b>{symbol}</b> },
-  { title: 'Side', width: '66px', cell: ({ side }) => <SideOf side={side} /> },
-  {
-    ...{ title: 'Quantity', width: 'minmax(90px, 1fr)', isNumber: true, onWide: true },
-    cell: ({ quantity }) => <Num of={quantity} />,
-  },
-  {
-    ...{ title: 'Entry', width: 'minmax(84px, 1fr)', isNumber: true, onWide: true },
-    cell: ({ entry_price }) => <Num of={entry_price} />,
-  },
-  {
-    ...{ title: 'Exit', width: 'minmax(84px, 1fr)', isNumber: true, onWide: true },
-    cell: ({ exit_price }) => <Num of={exit_price} />,
-  },
-  {
-    ...{ title: 'Net', width: 'minmax(84px, 1fr)', isNumber: true },
-    cell: ({ pnl_net }) => <Gain of={pnl_net} decimals={2} fixed={2} />,
-  },
-  {
-    ...{ title: 'Gross', width: 'minmax(78px, 1fr)', isNumber: true, onWide: true },
-    cell: ({ pnl }) => <Num of={pnl} decimals={2} fixed={2} sign />,
-  },
-  {
-    ...{ title: '%', width: '64px', isNumber: true, onWide: true },
-    cell: ({ pnl_pct }) => <Num of={pnl_pct} decimals={2} fixed={2} sign />,
-  },
-  { title: 'State', width: '74px', onWide: true, cell: ({ status }) => <Status of={status} /> },
-  {
-    ...{ title: 'Trade', width: 'minmax(90px, 1fr)', onWide: true },
-    cell: ({ trade_id, order_id }) => <Id of={trade_id ?? order_id} />,
-  },
-];
-
-const PAGE = 500;
-
-function TradeTable() {
-  const caller = useCaller();
-  const filters = useFilters();
-  const key = JSON.stringify(filters);
-  const first = useLoad(
-    `trades ${key}`,
-    (as) => get<Rows<Trade>>(as, '/v1/trades', { ...filters, limit: PAGE }),
-    {
-      on: ['trade'],
-    },
-  );
-  const [further, setFurther] = useState<Rows<Trade>>();
-  useEffect(() => setFurther(undefined), [first.data]);
-  const rows = useMemo(() => [...(first.data?.rows ?? []), ...(further?.rows ?? [])], [first.data, further]);
-  const next = further ? further.next : first.data?.next;
-  const [isReading, setReading] = useState(false);
-
-  async function readOn(): Promise<void> {
-    if (!next || isReading) return;
-    setReading(true);
-    const page = await get<Rows<Trade>>(caller, '/v1/trades', {
-      ...filters,
-      limit: PAGE,
-      cursor: next,
-    }).catch(() => undefined);
-    setReading(false);
-    if (page) setFurther((before) => ({ ...page, rows: [...(before?.rows ?? []), ...page.rows] }));
-  }
-
-  return (
-    <Panel title="Trades" unit="newest entry first" tall="high" at_ms={first.at_ms} actions={<Export />}>
-      <Answer of={first}>
-        {() =>
-          rows.length === 0 ? (
-            <Empty command="claire replay CANDLES.csv">
-              No trade is like this. Take filters away, or trade: `claire replay` runs candles through the
-              reference services.
-            </Empty>
-          ) : (
-            <>
-              <p class="sums">
-                <b>{many(rows.length, 'trade')}</b>
-                {next ? '; more as you scroll' : ', all'}
-              </p>
-              <Table
-                label="Trades"
-                columns={COLUMNS}
-                rows={rows}
-                keyOf={({ id }) => id}
-                most={15}
-                onEnd={next ? () => void readOn() : undefined}
-              />
-            </>
-          )
-        }
-      </Answer>
-    </Panel>
-  );
-}
-
-function Export() {
-  const caller = useCaller();
-  const filters = useFilters();
-  const [rows, setRows] = useState<number>();
-  const [error, setError] = useState<ApiError>();
-  async function run(): Promise<void> {
-    setError(undefined);
-    setRows(0);
-    try {
-      await exportTrades(caller, filters, setRows);
-    } catch (thrown) {
-      if (!(thrown instanceof ApiError)) throw thrown;
-      setError(thrown);
-    } finally {
-      setRows(undefined);
-    }
-  }
-  return (
-    <>
-      {error && <Failure error={error} />}
-      <button type="button" class="small" disabled={rows !== undefined} onClick={() => void run()}>
-        {rows === undefined ? 'Export CSV' : `${count(rows)} rows …`}
-      </button>
-    </>
-  );
-}
