@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { sweepArchive } from '../../src/backup/index.js';
 import type { Surroundings } from '../../src/doctor/check.js';
 import { scratchRoot } from '../harness/scratch.js';
+import { waitFor } from '../harness/wait.js';
 import { ask } from './ground.js';
 import { useOwnServer } from './own-server.js';
 
@@ -29,7 +30,7 @@ describe('the archive of the log', () => {
       await failing.sql('select pg_switch_wal()');
     };
     const becomes = (result: string) =>
-      vi.waitFor(
+      waitFor(
         async () => {
           const diagnosis = await ask(failing, 'wal_archive');
           expect(diagnosis.result).toBe(result);
@@ -55,7 +56,7 @@ describe('the archive of the log', () => {
     expect((await look()).result).toBe('ok');
     await archiving.sql('create table public.written (n int)');
     await archiving.sql('select pg_switch_wal()');
-    const files = await vi.waitFor(async () => {
+    const files = await waitFor(async () => {
       const found = (await readdir(server.spool)).filter((name) => /^[0-9A-F]{24}$/.test(name));
       expect(found.length).toBeGreaterThan(0);
       return found;

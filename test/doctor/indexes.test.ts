@@ -1,7 +1,8 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { duplicateIndexes } from '../../src/doctor/checks/duplicate-indexes.js';
 import { unusedIndexesOver } from '../../src/doctor/checks/unused-indexes.js';
 import { useBook } from '../harness/book.js';
+import { waitFor } from '../harness/wait.js';
 import { ask, mend } from './ground.js';
 
 const book = useBook();
@@ -49,7 +50,7 @@ test('an index that nobody reads is found; one that was read, a unique one and o
   await book.sql(
     'set enable_seqscan to off; select from notes where b = 1; reset enable_seqscan; select pg_stat_force_next_flush()',
   );
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const found = await ask(book, unused);
     expect(found).toMatchObject({ result: 'warn', remedy: { decide: expect.any(String) } });
     expect(found.evidence.map(({ index, table }) => [index, table])).toEqual([['notes_a', 'notes']]);

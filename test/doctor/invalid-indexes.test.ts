@@ -1,6 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
+import { waitFor } from '../harness/wait.js';
 import { ask, mend } from './ground.js';
 
 const book = useBook();
@@ -49,7 +50,7 @@ test('what REINDEX CONCURRENTLY left is dropped, and the index that it was to re
 test('an index that is being built is not told of', async () => {
   const release = await holdOpen(book.database, ['lock table main.trades in row exclusive mode']);
   const building = book.sql('create index concurrently mine on trades (commission)');
-  await vi.waitFor(async () => expect(await indexesOf('trades')).toContain('mine'));
+  await waitFor(async () => expect(await indexesOf('trades')).toContain('mine'));
   expect((await ask(book, 'invalid_indexes')).result).toBe('ok');
   await release();
   await building;

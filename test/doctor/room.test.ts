@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { deadRowsOver } from '../../src/doctor/checks/dead-rows.js';
 import { indexBloatOver } from '../../src/doctor/checks/index-bloat.js';
 import { tableBloatOver } from '../../src/doctor/checks/table-bloat.js';
 import { migrate } from '../../src/schema/index.js';
 import { useBook } from '../harness/book.js';
 import { byHand } from '../harness/hand-made.js';
+import { waitFor } from '../harness/wait.js';
 import { ask, mend } from './ground.js';
 
 const book = useBook();
@@ -28,7 +29,7 @@ const fill = (rows: number) =>
 
 /** Somebody's snapshot, autovacuum's too, may keep dead rows for a moment: then it is done again. */
 const soonAfter = <T>(work: () => Promise<unknown>, seen: () => Promise<T>): Promise<T> =>
-  vi.waitFor(
+  waitFor(
     async () => {
       await work();
       return seen();
@@ -104,7 +105,7 @@ describe('dead rows', () => {
       async () => expect((await ask(book, dead)).result).toBe('ok'),
     );
     await counted('delete from notes where id % 2 = 0');
-    const found = await vi.waitFor(async () => {
+    const found = await waitFor(async () => {
       const asked = await ask(book, dead);
       expect(asked.result).toBe('warn');
       return asked;
@@ -132,7 +133,7 @@ describe('dead rows', () => {
       );
       return row;
     };
-    await vi.waitFor(async () => expect(await standing()).toEqual({ dead: 10_000, inserted: 50_000 }));
+    await waitFor(async () => expect(await standing()).toEqual({ dead: 10_000, inserted: 50_000 }));
     expect((await ask(book, dead)).result).toBe('ok');
     await book.sql('alter table notes reset (autovacuum_vacuum_insert_threshold)');
     const found = await ask(book, dead);
@@ -146,7 +147,7 @@ describe('dead rows', () => {
   test('a table of many rows that was never analyzed is found, and analyzed', async () => {
     await fill(5000);
     await book.sql('vacuum notes');
-    const found = await vi.waitFor(async () => {
+    const found = await waitFor(async () => {
       const asked = await ask(book, dead);
       expect(asked).toMatchObject({ result: 'warn', evidence: [{ table: 'notes', last_analyze: null }] });
       return asked;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
 import { LATENCY_BUCKETS_MS } from '../../src/domain/latency.js';
 import { type Claire, connect } from '../../src/index.js';
@@ -7,6 +7,7 @@ import { dropBook, listBooks, listHandMade, protectionMissing } from '../../src/
 import { ensureStatistics, runSampling, sample } from '../../src/upkeep/index.js';
 import { refusal, useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
+import { waitFor } from '../harness/wait.js';
 
 const book = useBook();
 const { database } = book;
@@ -57,7 +58,7 @@ describe('the sampler', () => {
       isDone = true;
     });
     // It does not wait for the first, or both would have looked before either had written.
-    await vi.waitFor(async () => expect(isDone || (await waiting()) > 0).toBe(true));
+    await waitFor(async () => expect(isDone || (await waiting()) > 0).toBe(true));
     await commit();
     await other;
     await sampleNow();
@@ -263,10 +264,10 @@ describe('timings of the library', () => {
     [url.username, url.password] = [role, 'x'];
     const { call, end } = kept(url.href);
     for (let n = 0; n < 3; n++) await call();
-    await vi.waitFor(async () => expect(await written()).toBe(3));
+    await waitFor(async () => expect(await written()).toBe(3));
     await call();
     await end();
-    await vi.waitFor(async () => expect(await written()).toBe(4));
+    await waitFor(async () => expect(await written()).toBe(4));
     await database.query(`drop role ${role}`);
   });
 
@@ -274,7 +275,7 @@ describe('timings of the library', () => {
     await database.query('drop schema claire_system cascade');
     const { call, end, pool } = kept();
     await call();
-    await vi.waitFor(async () => {
+    await waitFor(async () => {
       const [row] = await database.query<{ asked: boolean }>(
         `select exists (select from pg_stat_activity
            where datname = current_database() and query like '%record_operations%' and pid <> pg_backend_pid()) as asked`,
@@ -292,7 +293,7 @@ describe('timings of the library', () => {
       await session.query('select pg_sleep(0.1)');
       expect(pool.hasIdle).toBe(false);
     });
-    await vi.waitFor(async () => expect(await written()).toBe(1));
+    await waitFor(async () => expect(await written()).toBe(1));
     await end();
   });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
 import { blockedSessionsAfter } from '../../src/doctor/checks/blocked-sessions.js';
 import { idleInTransactionAfter } from '../../src/doctor/checks/idle-in-transaction.js';
@@ -7,6 +7,7 @@ import { oldestSnapshotOver } from '../../src/doctor/checks/oldest-snapshot.js';
 import type { Diagnosis } from '../../src/doctor/index.js';
 import { useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
+import { waitFor } from '../harness/wait.js';
 import { ask } from './ground.js';
 import { paste } from './paste.js';
 
@@ -40,7 +41,7 @@ const hold: typeof holdOpen = async (...what) => {
 };
 
 const found = (look: () => Promise<Diagnosis>) =>
-  vi.waitFor(
+  waitFor(
     async () => {
       const diagnosis = await look();
       expect(diagnosis.result).not.toBe('ok');
@@ -87,7 +88,7 @@ describe('connections', () => {
     });
     for (const end of holds) await end();
     await many.close();
-    await vi.waitFor(async () => expect((await ask(book, 'connections')).result).toBe('ok'));
+    await waitFor(async () => expect((await ask(book, 'connections')).result).toBe('ok'));
   });
 });
 
@@ -177,9 +178,9 @@ describe('blocked sessions', () => {
       await own.query(into(set(1)));
       await own.query('commit');
     });
-    await vi.waitFor(async () => expect((await look()).evidence).toHaveLength(2));
+    await waitFor(async () => expect((await look()).evidence).toHaveLength(2));
     const leaf = application('leaf').session((own) => own.query(into(set(2))));
-    const diagnosis = await vi.waitFor(
+    const diagnosis = await waitFor(
       async () => {
         const one = await look();
         expect(one.result).toBe('fail');
@@ -218,7 +219,7 @@ describe('blocked sessions', () => {
       await own.query('select pg_sleep(3600)');
     });
     const ended = expect(work).rejects.toThrow();
-    await vi.waitFor(async () =>
+    await waitFor(async () =>
       expect(
         await book.sql("select from pg_stat_activity where query = 'select pg_sleep(3600)'"),
       ).toHaveLength(1),

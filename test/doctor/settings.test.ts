@@ -1,9 +1,10 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Database } from '../../src/database/index.js';
 import { cacheHit } from '../../src/doctor/checks/cache-hit.js';
 import { oldestSnapshotOver } from '../../src/doctor/checks/oldest-snapshot.js';
 import { transactionIdsOver } from '../../src/doctor/checks/transaction-ids.js';
 import { holdOpen } from '../harness/hold.js';
+import { waitFor } from '../harness/wait.js';
 import { ask, mend } from './ground.js';
 import { useOwnServer } from './own-server.js';
 
@@ -15,7 +16,7 @@ const { sql } = own;
 
 /** Until the setting is so in new sessions and in this one. */
 const until = (name: string, value: string) =>
-  vi.waitFor(async () => expect(await sql(`show ${name}`)).toEqual([{ [name]: value }]));
+  waitFor(async () => expect(await sql(`show ${name}`)).toEqual([{ [name]: value }]));
 
 describe('settings', () => {
   const look = () => ask(own, 'settings');
@@ -42,7 +43,7 @@ describe('settings', () => {
       evidence: [{ setting: name, value, source: 'configuration file' }],
     });
     await mend(own, found);
-    await vi.waitFor(async () => expect((await look()).result).toBe('ok'));
+    await waitFor(async () => expect((await look()).result).toBe('ok'));
   });
 
   test('what stands over ALTER SYSTEM, and who is no superuser, is left to a person', async () => {
@@ -87,7 +88,7 @@ test('a server that is about to refuse connections is found, also where other da
     sentence: expect.stringMatching(/^The server has 3\d of 37 connections that are not reserved/),
   });
   await elsewhere.close();
-  await vi.waitFor(async () => expect((await ask(own, 'connections')).result).toBe('ok'));
+  await waitFor(async () => expect((await ask(own, 'connections')).result).toBe('ok'));
 });
 
 test('tables that do not fit into the memory of the server are found, the most read first', async () => {
@@ -105,7 +106,7 @@ test('tables that do not fit into the memory of the server are found, the most r
   const rounds = Math.ceil(110_000 / Math.max(1, blocks[0]!.blocks));
   await sql(`do $$ begin for n in 1..${rounds} loop perform count(*) from public.wide; end loop; end $$`);
   await sql('select pg_stat_force_next_flush()');
-  const found = await vi.waitFor(async () => {
+  const found = await waitFor(async () => {
     const diagnosis = await ask(own, 'cache_hit');
     expect(diagnosis.result).toBe('warn');
     return diagnosis;
@@ -119,7 +120,7 @@ test('tables that do not fit into the memory of the server are found, the most r
   expect(found.evidence[0]).toMatchObject({ table: 'public.wide', blocks_read: expect.any(Number) });
   // The statistics begin again, as after a restart with more memory.
   await sql('select pg_stat_reset()');
-  await vi.waitFor(async () => expect((await ask(own, cacheHit)).result).toBe('ok'));
+  await waitFor(async () => expect((await ask(own, cacheHit)).result).toBe('ok'));
 });
 
 describe('oldest snapshot of what is no session', () => {
@@ -132,7 +133,7 @@ describe('oldest snapshot of what is no session', () => {
       await session.query('insert into public.prepared values (1)');
       await session.query("prepare transaction 'forgotten'");
     });
-    const found = await vi.waitFor(
+    const found = await waitFor(
       async () => {
         const diagnosis = await look();
         expect(diagnosis.result).toBe('warn');

@@ -1,9 +1,10 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { atOneMoment } from '../../src/backup/create.js';
 import { Database } from '../../src/database/index.js';
 import { runRetention } from '../../src/upkeep/index.js';
 import { emptyBook, refusal, useBook } from '../harness/book.js';
 import { holdOpen } from '../harness/hold.js';
+import { waitFor } from '../harness/wait.js';
 import { ago, DAY, retentionGround, T } from './retention-ground.js';
 
 const book = useBook();
@@ -237,7 +238,7 @@ describe('nothing goes that is in no verified backup', () => {
 
   // Of the whole server, as a moment sees them: other files of tests have databases of their own on it.
   const olderHaveEnded = () =>
-    vi.waitFor(async () => {
+    waitFor(async () => {
       const [row] = await book.database.query<{ settled: boolean }>(
         `select pg_snapshot_xmin(pg_current_snapshot()) > max(xmin::text::xid8) as settled from main.signals`,
       );

@@ -1,8 +1,9 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Queries } from '../../src/cli/queries-text.js';
 import { noCalls } from '../../src/domain/latency.js';
 import { connect } from '../../src/index.js';
 import { sample } from '../../src/upkeep/index.js';
+import { waitFor } from '../harness/wait.js';
 import { ask, claire, json, start, useServer } from './cli-run.js';
 
 const desk = useServer();
@@ -43,7 +44,7 @@ describe('claire queries', () => {
     await ask('migrate', ...desk.there);
     expect((await json<Queries>('queries', ...desk.there)).sampled.since_ms).toBe(null);
     const up = start(['up', ...desk.there]);
-    await vi.waitFor(
+    await waitFor(
       async () => expect((await json<Queries>('queries', ...desk.there)).sampled.last_ms).not.toBe(null),
       { timeout: 30_000, interval: 200 },
     );
