@@ -116,8 +116,11 @@ export async function seeHeldUp(fixture: Fixture, session: Queryable, book: stri
     ended.catch(() => {});
     for (let waits = false; !waits; ) {
       if (!isRunning) throw new Error(`nothing held up: ${step.statements[0]}`);
+      // For a transaction to end, and not for the lock itself, which autovacuum may hold for a moment.
       const [row] = await fixture.database.query<{ waits: boolean }>(
-        `select coalesce(wait_event_type = 'Lock', false) as waits from pg_stat_activity where pid = $1`,
+        `select exists (
+           select from pg_locks where pid = $1 and locktype = 'virtualxid' and not granted
+         ) as waits`,
         [own!.pid],
       );
       waits = row!.waits;

@@ -192,7 +192,8 @@ describe('up on a database that was named', () => {
     await openTrade(desk.server.url('postgres', { showSecrets: true }), 'left');
     const sessions = `select count(*) as n from pg_stat_activity
       where datname = current_database() and application_name like 'claire%'`;
-    expect(await desk.database.query(sessions)).toEqual([{ n: 0 }]);
+    // A server sees the end of a client a moment after the client.
+    await expect.poll(() => desk.database.query(sessions)).toEqual([{ n: 0 }]);
     expect(await desk.database.query('select symbol from "left".position_changes')).toEqual([
       { symbol: 'X' },
     ]);

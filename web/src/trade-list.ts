@@ -24,6 +24,8 @@ export function tradeList(filters: TradeFilters): TradeList {
   let meanwhile: Trade[] = [];
   let underWay = 0;
   let isForgotten = false;
+  /** The next page, for all who want it meanwhile: a scroll tells of its end many times. */
+  let onward: Promise<Held> | undefined;
 
   const page = (caller: Caller, cursor?: string): Promise<Rows<Trade>> =>
     get(caller, '/v1/trades', { ...filters, limit: PAGE, cursor });
@@ -65,7 +67,10 @@ export function tradeList(filters: TradeFilters): TradeList {
       const before = held.get();
       if (!before || before.next === null) return { rows: [], next: null };
       const cursor = before.next;
-      return reading(page(caller, cursor), (read) => withNext(held.get()!, cursor, read));
+      onward ??= reading(page(caller, cursor), (read) => withNext(held.get()!, cursor, read)).finally(() => {
+        onward = undefined;
+      });
+      return onward;
     },
     moved(trades) {
       if (underWay > 0) meanwhile.push(...trades);

@@ -63,7 +63,6 @@ function useTrades(filters: TradeFilters) {
   const list = useMemo(() => tradeList(filters), [key, caller.book, caller.token]);
   const first = useLoad(`trades ${key}`, list.readTop, { on: TRADED });
   const held = useStore(list.held);
-  const [isReading, setReading] = useState(false);
   const [error, setError] = useState<ApiError>();
   useEffect(() => {
     setError(undefined);
@@ -74,16 +73,12 @@ function useTrades(filters: TradeFilters) {
   }, [list]);
 
   async function readOn(): Promise<void> {
-    if (isReading) return;
-    setReading(true);
     setError(undefined);
     try {
       await list.readOn(caller);
     } catch (thrown) {
       if (!(thrown instanceof ApiError)) throw thrown;
       setError(thrown);
-    } finally {
-      setReading(false);
     }
   }
   return { trades: { ...first, data: held }, error, readOn: () => void readOn() };
