@@ -153,9 +153,9 @@ describe('who listens', () => {
     const ear = await listen(serving.url, { 'last-event-id': '3.1.0' });
     await expect.poll(() => ear.of('gap').length, { timeout: 20_000 }).toBe(1);
     await claire.openTrade(trade('AFTER'));
-    await expect
-      .poll(() => ear.of('trade').map(({ data }) => data.symbol), { timeout: 20_000 })
-      .toEqual(['AFTER']);
+    // The one before is told, too, where an older transaction of the server held it back until now.
+    const told = () => ear.of('trade').flatMap(({ data }) => (data.symbol === 'GAP' ? [] : [data.symbol]));
+    await expect.poll(told).toEqual(['AFTER']);
   });
 
   test('with an id that is none is refused', async () => {
