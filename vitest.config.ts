@@ -16,7 +16,7 @@ const OF_THE_CLIENT = ['pool', 'pool-lost', 'pool-network', 'prepared-statements
 );
 
 /** What is waited for comes; on a slow machine, late. Only a test that fails waits so long. */
-const PATIENT = { expect: { poll: { timeout: 30_000 } } };
+const PATIENT = { expect: { poll: { timeout: 60_000 } } };
 
 const onServer = (name: string, folders: string, exclude: readonly string[] = []) => ({
   test: {
@@ -25,8 +25,8 @@ const onServer = (name: string, folders: string, exclude: readonly string[] = []
     include: [`test/{${folders}}/**/*.test.ts`],
     exclude: [...exclude],
     globalSetup: ['test/harness/server.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Each file has a database of its own and shares no state of a module: reading the modules once a worker spares a
     // tenth of the whole.
     isolate: false,

@@ -119,10 +119,15 @@ async function cutOff(work: Promise<unknown>, opened: { place?: Place }): Promis
     () => true,
     () => true,
   );
+  const cuts: Promise<void>[] = [];
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
     // Not awaited: a server that does not answer must not keep us.
-    opened.place?.cut().catch(() => {});
-    if (await Promise.race([ended, sleep(LOOK_MS, false)])) return;
+    if (opened.place) cuts.push(opened.place.cut().catch(() => {}));
+    if (await Promise.race([ended, sleep(LOOK_MS, false)])) {
+      // One that comes late would cut what is undone after this.
+      await Promise.race([Promise.all(cuts), sleep(PATIENCE_MS, undefined, { ref: false })]);
+      return;
+    }
   }
 }
 

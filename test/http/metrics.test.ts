@@ -195,9 +195,7 @@ describe('a scrape waits for nobody', () => {
     url.port = String(network.port);
     const { scrape, failed } = app({ url: url.href, waitMilliseconds: 500 });
     afterwards(() => network.close());
-    await expect
-      .poll(async () => sampleOf(await scrape(), 'claire_database_up'), { timeout: 30_000 })
-      .toBe(1);
+    await expect.poll(async () => sampleOf(await scrape(), 'claire_database_up')).toBe(1);
     network.sever();
     const silent = await scrape();
     expect(sampleOf(silent, 'claire_database_up')).toBe(0);
@@ -205,11 +203,9 @@ describe('a scrape waits for nobody', () => {
     expect(sampleOf(silent, 'claire_scrape_errors', { section: 'trading' })).toBe(1);
     expect(sampleOf(silent, 'claire_pool_connections', { state: 'in_use' })).toBeDefined();
     network.heal();
-    await expect
-      .poll(async () => sampleOf(await scrape(), 'claire_database_up'), { timeout: 30_000 })
-      .toBe(1);
+    await expect.poll(async () => sampleOf(await scrape(), 'claire_database_up')).toBe(1);
     // Each part that was under way has learnt it, and lets go of its connection.
-    await expect.poll(() => failed, { timeout: 30_000 }).toContain('database');
+    await expect.poll(() => failed).toContain('database');
   });
 
   test('those at the same time share one collection, and those soon after have its answer', async () => {

@@ -7,7 +7,6 @@ import { holdOpen } from '../harness/hold.js';
 import { bearer, useApi } from './api-ground.js';
 
 const ground = useApi();
-const POLL = { timeout: 20_000 };
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -77,7 +76,7 @@ describe('a halt', () => {
     const operator = bearer(await ground.token('claire_operator'));
     const release = await held('select from halt_gate for update');
     const stuck = [1, 2, 3].map((reason) => post('/v1/halt', { reason: `stuck ${reason}` }, operator));
-    await expect.poll(() => waiting('claire_operator'), POLL).toBeGreaterThan(0);
+    await expect.poll(() => waiting('claire_operator')).toBeGreaterThan(0);
     // The second one asks in vain by then, or has what was the command's.
     await Promise.race(stuck);
     const command = await connect({
@@ -98,7 +97,7 @@ describe('while every connection for reads is taken', () => {
     const [manager, operator] = [await ground.token('risk_manager'), await ground.token('claire_operator')];
     const release = await held('lock table corrections in access exclusive mode');
     const reads = [{}, {}, bearer(operator), bearer(operator)].map((as) => get('/v1/corrections', as));
-    await expect.poll(() => waiting('claire'), POLL).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => waiting('claire')).toBeGreaterThanOrEqual(2);
     expect((await post('/v1/orders', order(), bearer(manager))).status).toBe(200);
     expect((await post('/v1/halt', { reason: 'all the same' }, bearer(operator))).status).toBe(200);
     await release();
@@ -114,13 +113,13 @@ describe('while every connection for reads is taken', () => {
     const before = order();
     const manager = bearer(await ground.token('risk_manager'));
     await post('/v1/orders', before, manager);
-    await expect.poll(heard, POLL).toContain(`"order_id":"${before.order_id}"`);
+    await expect.poll(heard).toContain(`"order_id":"${before.order_id}"`);
     const { database } = await pools.open('claire_reader', ground.name);
     const taken = [await holdOpen(database, []), await holdOpen(database, [])];
     closing.push(...taken);
     const after = order();
     expect((await post('/v1/orders', after, manager)).status).toBe(200);
-    await expect.poll(heard, POLL).toContain(`"order_id":"${after.order_id}"`);
+    await expect.poll(heard).toContain(`"order_id":"${after.order_id}"`);
   });
 });
 
@@ -138,7 +137,7 @@ test('between the questions of a page that is open the command gets a connection
     ground.book.database.query(
       `select from pg_stat_activity where datname = current_database() and usename like 'claire_reader%'`,
     );
-  await expect.poll(async () => (await sessions()).length, POLL).toBe(3);
+  await expect.poll(async () => (await sessions()).length).toBe(3);
   const command = await connect({
     ...{ service: 'claire_reader', databaseUrl: ground.urlOf('claire_reader', ground.name) },
     ...{ book: ground.name, connections: 1, timings: false, checkoutTimeout: 20_000 },

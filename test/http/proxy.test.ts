@@ -66,7 +66,7 @@ describe.each([
     stream.answer.on('data', (chunk) => {
       heard += String(chunk);
     });
-    await expect.poll(() => heard, { timeout: 20_000 }).toContain('event: hello');
+    await expect.poll(() => heard).toContain('event: hello');
   });
 
   test('nobody is of this machine, and pages of others are refused', async () => {

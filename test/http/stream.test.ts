@@ -100,8 +100,8 @@ describe('who listens', () => {
     await claire.openTrade(opened);
     await claire.closeTrade({ trade_id: opened.trade_id, exit_price: '3', exit_timestamp: T + 1 });
     // Each row is told as it stands when it is read: the position may be flat before the trade is told as closed.
-    await expect.poll(() => ear.of('trade').at(-1)?.data.status, { timeout: 20_000 }).toBe('CLOSED');
-    await expect.poll(() => ear.of('position').at(-1)?.data.total_quantity, { timeout: 20_000 }).toBe('0');
+    await expect.poll(() => ear.of('trade').at(-1)?.data.status).toBe('CLOSED');
+    await expect.poll(() => ear.of('position').at(-1)?.data.total_quantity).toBe('0');
     const [order] = ear.of('order');
     const [row] = await claire.orders({ order_id: 'o1' });
     expect(order!.data).toEqual({ ...row, actor: expect.stringMatching(/^claire/) });
@@ -122,24 +122,21 @@ describe('who listens', () => {
       `insert into risk_events (event_id, event_type, reason, timestamp) values ('sql', 'signal_rejected', 'r', ${T})`,
       ground.name,
     );
-    await expect
-      .poll(() => ear.of('risk_event').map(({ data }) => data.event_id), { timeout: 20_000 })
-      .toEqual(['sql']);
+    await expect.poll(() => ear.of('risk_event').map(({ data }) => data.event_id)).toEqual(['sql']);
   });
 
   test('and comes again with the last id that he got loses nothing and hears nothing twice', async () => {
     const { serving } = await listening();
     const first = await listen(serving.url);
     await claire.openTrades([trade('A1'), trade('A2')]);
-    await expect.poll(() => first.of('position').length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => first.of('position').length).toBe(2);
     const all = await listen(serving.url);
     first.end();
     const symbols = Array.from({ length: 600 }, (_, at) => `M${at % 7}`);
     await claire.openTrades(symbols.map((symbol) => trade(symbol)));
     const again = await listen(serving.url, { 'last-event-id': first.events.at(-1)!.id });
     await claire.openTrade(trade('LAST'));
-    for (const ear of [again, all])
-      await expect.poll(() => ear.of('trade').at(-1)?.data.symbol, { timeout: 30_000 }).toBe('LAST');
+    for (const ear of [again, all]) await expect.poll(() => ear.of('trade').at(-1)?.data.symbol).toBe('LAST');
     for (const ear of [again, all]) {
       const ids = ear.of('trade').map(({ data }) => data.trade_id);
       expect(ids).toHaveLength(601);
@@ -151,7 +148,7 @@ describe('who listens', () => {
     const { serving } = await listening();
     await claire.openTrade(trade('GAP'));
     const ear = await listen(serving.url, { 'last-event-id': '3.1.0' });
-    await expect.poll(() => ear.of('gap').length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => ear.of('gap').length).toBe(1);
     await claire.openTrade(trade('AFTER'));
     // The one before is told, too, where an older transaction of the server held it back until now.
     const told = () => ear.of('trade').flatMap(({ data }) => (data.symbol === 'GAP' ? [] : [data.symbol]));
@@ -167,7 +164,7 @@ describe('who listens', () => {
   test('is told that it lives, and why it ends', async () => {
     const { serving } = await listening({ beatMs: 50 });
     const ear = await listen(serving.url);
-    await expect.poll(() => ear.of('alive').length, { timeout: 20_000 }).toBeGreaterThan(1);
+    await expect.poll(() => ear.of('alive').length).toBeGreaterThan(1);
     expect(ear.of('alive')[0]).toEqual({
       event: 'alive',
       data: { at_ms: expect.any(Number), held_since_ms: null, failing_since_ms: null },
@@ -187,16 +184,16 @@ describe('who listens', () => {
     const before = Date.now();
     await claire.openTrade(trade('HELD'));
     const held = () => ear.of('alive').findLast(({ data }) => data.held_since_ms !== null);
-    await expect.poll(held, { timeout: 20_000 }).toBeDefined();
+    await expect.poll(held).toBeDefined();
     expect(held()!.data.held_since_ms).toBeLessThanOrEqual(Date.now());
     expect(held()!.data.held_since_ms).toBeGreaterThan(before - 1000);
     expect(ear.of('trade').filter(({ data }) => data.symbol === 'HELD')).toEqual([]);
     // Who comes now is told at once.
     const late = await listen(serving.url);
-    await expect.poll(() => late.of('alive')[0]?.data.held_since_ms, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(() => late.of('alive')[0]?.data.held_since_ms).toBeGreaterThan(0);
     await release();
-    await expect.poll(() => ear.of('trade').at(-1)?.data.symbol, { timeout: 20_000 }).toBe('HELD');
-    await expect.poll(() => ear.of('alive').at(-1)?.data.held_since_ms, { timeout: 20_000 }).toBeNull();
+    await expect.poll(() => ear.of('trade').at(-1)?.data.symbol).toBe('HELD');
+    await expect.poll(() => ear.of('alive').at(-1)?.data.held_since_ms).toBeNull();
   });
 
   test('is told while the log cannot be read', async () => {
@@ -205,11 +202,11 @@ describe('who listens', () => {
     await ground.book.sql(`alter table record_log rename to record_log_away`, ground.name);
     const failing = () => ear.of('alive').at(-1)?.data.failing_since_ms;
     try {
-      await expect.poll(failing, { timeout: 20_000 }).toBeGreaterThan(0);
+      await expect.poll(failing).toBeGreaterThan(0);
     } finally {
       await ground.book.sql(`alter table record_log_away rename to record_log`, ground.name);
     }
-    await expect.poll(failing, { timeout: 20_000 }).toBeNull();
+    await expect.poll(failing).toBeNull();
   });
 
   test('is told why it ends while he is still sent what he missed', async () => {
@@ -243,7 +240,7 @@ describe('who listens', () => {
       `update tokens set revoked_at = now(), revoked_by = 'test' where token_id = '${token.split('_')[1]}'`,
       ground.name,
     );
-    await expect.poll(() => ear.events.at(-1)?.event, { timeout: 20_000 }).toBe('bye');
+    await expect.poll(() => ear.events.at(-1)?.event).toBe('bye');
     expect(ear.events.at(-1)!.data).toEqual({ reason: 'token_refused' });
   });
 
@@ -255,7 +252,7 @@ describe('who listens', () => {
     };
     const { serving } = await listening({ findToken, beatMs: 500 });
     const ear = await listen(serving.url, bearer('x'));
-    await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(3);
+    await expect.poll(() => asked).toBeGreaterThan(3);
     expect(ear.isOver()).toBe(false);
     expect(ear.of('bye')).toEqual([]);
   });
@@ -297,7 +294,7 @@ test('who does not read is dropped, and those who do hear everything', { timeout
           }) as const,
       ),
     );
-    await expect.poll(() => ear.of('risk_event').length, { timeout: 20_000 }).toBe(sent);
+    await expect.poll(() => ear.of('risk_event').length).toBe(sent);
   }
   expect(streams.size).toBe(1);
   expect(ear.isOver()).toBe(false);

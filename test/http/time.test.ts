@@ -67,7 +67,7 @@ describe('the time of a request', () => {
     const other = ground
       .served()
       .post('/v1/orders', order(`other of ${prefix}`), bearer(await ground.token('claire')));
-    await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
+    await expect.poll(waiting).toBe(1);
     const refused = [
       post('/v1/orders', [order(`${prefix}1`), order(`${prefix}2`)], headers),
       get('/v1/orders', headers),
@@ -91,14 +91,14 @@ describe('the time of a request', () => {
     const asking = fetch(`${serving.url}/v1/orders`, {
       ...{ method: 'POST', headers, body: JSON.stringify([order('gone')]), signal: gone.signal },
     }).catch(() => 'gone');
-    await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
+    await expect.poll(waiting).toBe(1);
     gone.abort();
     expect(await asking).toBe('gone');
     const connections = () => new Promise((done) => served.app.server.getConnections((_, n) => done(n)));
-    await expect.poll(connections, { timeout: 20_000 }).toBe(0);
+    await expect.poll(connections).toBe(0);
     await release();
     const inUse = () => served.pools.stats().reduce((sum, { in_use }) => sum + in_use, 0);
-    await expect.poll(inUse, { timeout: 20_000 }).toBe(0);
+    await expect.poll(inUse).toBe(0);
     expect(await written('gone')).toBe(0);
   });
 });

@@ -11,8 +11,8 @@ const CONNECTIONS_OF_LOOKUP = 1;
 const IDLE_MS = 250;
 /** Their reads come as the reader, who may read what they may: a slow read never stands before a write, or a halt. */
 const READ_AS_READER: ReadonlySet<LoginRole> = new Set(['claire_operator', 'claire']);
-/** Together they keep a request of one statement within its ten seconds. */
-const CHECKOUT_MS = 2000;
+/** A request has ten seconds, whatever is left of these after each other: see its deadline. */
+const CHECKOUT_MS = 5000;
 const STATEMENT_MS = 8000;
 
 export interface PoolOptions {
