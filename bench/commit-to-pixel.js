@@ -130,6 +130,7 @@ try {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   await page.goto(desk.url);
   await page.locator('.connection.live').waitFor();
+  await page.locator('.positions [role=row]').nth(1).waitFor();
   print(`frames while ${positions} positions are scrolled: ${figures(await page.evaluate(SCROLL))}`);
   const took = await commitToPixel(page, claire);
   print(`commit to pixel, ${perSecond} commits a second: ${figures(took)} (bar 250 ms at p95)`);

@@ -7,13 +7,20 @@ const SLACK_MS = 1000;
 
 /** By when work has to be done, and whether anybody waits for it. */
 export class Deadline {
+  readonly #milliseconds: number;
   readonly #until: number;
   readonly #isAbandoned: () => boolean;
 
   /** Nothing begins after `milliseconds`, and all of it has ended a second later. */
   constructor(milliseconds: number, isAbandoned: () => boolean = () => false) {
+    this.#milliseconds = milliseconds;
     this.#until = performance.now() + milliseconds;
     this.#isAbandoned = isAbandoned;
+  }
+
+  /** As long again, from now on, whoever waits. */
+  renewed(): Deadline {
+    return new Deadline(this.#milliseconds);
   }
 
   /** How long a statement that begins now may take, in milliseconds. */

@@ -16,14 +16,19 @@ import { answerOf, type Call, type Endpoint, Written } from './endpoint.js';
 import type { Pools } from './pools.js';
 import { inputOf, refusal } from './query.js';
 import { answersRows, type Name, ROUTES, type Route } from './table.js';
+import { Together } from './together.js';
 
 /** The verbs of the registry as addresses. */
-export const operationEndpoints = (pools: Pools): Endpoint[] =>
-  ROUTES.map((route) => (route.method === 'GET' ? readOf(route, pools) : writeOf(route, pools)));
+export function operationEndpoints(pools: Pools): Endpoint[] {
+  const together = new Together();
+  return ROUTES.map((route) =>
+    route.method === 'GET' ? readOf(route, pools, together) : writeOf(route, pools),
+  );
+}
 
 const verbOf = (name: Name): AnyOperation => operations[name];
 
-function readOf({ path, one }: Route, pools: Pools): Endpoint {
+function readOf({ path, one }: Route, pools: Pools, together: Together): Endpoint {
   const name = one!;
   const { summary, input, result } = verbOf(name);
   return {
@@ -36,7 +41,9 @@ function readOf({ path, one }: Route, pools: Pools): Endpoint {
       const { claire } = await (name === 'tokens'
         ? pools.open(caller.role, book)
         : pools.reading(caller.role, book));
-      return claire.callWithin(deadline, name, given);
+      const key = toJson([caller.role, book, name, given]);
+      // Of who asked first, who may be gone before the others have their answer.
+      return together.ask(key, () => claire.callWithin(deadline.renewed(), name, given));
     },
     write: toJson,
   };
