@@ -12,9 +12,9 @@ import { setting } from '../config.js';
 import { identifier, type Queryable } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import type { Log } from '../log/index.js';
-import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { type Clock, systemClock } from '../upkeep/index.js';
 import { type BackupSettings, backupSettings, proveBackup, takeBackup, usualKind } from './backups.js';
+import { booksKept } from './books.js';
 import type { Invocation } from './command.js';
 import { keepArchiving } from './log-archive.js';
 import type { Place } from './session.js';
@@ -82,13 +82,6 @@ export async function keepBackups(
 async function kindsOf(place: Place): Promise<Kind[]> {
   const usual = await usualKind(place);
   return place.server ? [usual, 'physical'] : [usual];
-}
-
-/** Every book of the embedded server; of another one only that which was named. */
-export async function booksKept(place: Place, book: string): Promise<string[]> {
-  if (!place.server) return [book];
-  const books = await listBooks(place.database('postgres'));
-  return books.filter(({ version }) => version === LATEST_VERSION).map((each) => each.book);
 }
 
 export async function keepTaking(keeping: Keeping): Promise<void> {

@@ -3,38 +3,9 @@ import { type Database, type LoginRole, roleName } from '../database/index.js';
 import { ClaireError } from '../errors/index.js';
 import type { ApiOptions, Pools, RateOptions } from '../http/index.js';
 import { findToken } from '../operations/index.js';
-import { type BookState, listBooks } from '../schema/index.js';
+import type { BookState } from '../schema/index.js';
 import type { Invocation } from './command.js';
 import type { Place } from './session.js';
-
-/** Books are made and dropped beside `up`; a request more or less may meet an older list. */
-const BOOKS_MS = 2000;
-
-/**
- * The books that there are, asked for again when that was a while ago. Where they cannot be asked for those that were there
- * count: who looks at the machine takes these connections, and no write fails because of him.
- */
-export function booksKept(database: Database, isServed: (book: string) => boolean) {
-  let known: { books: Promise<BookState[]>; until: number } | undefined;
-  let last: BookState[] | undefined;
-  const ask = async (): Promise<BookState[]> => {
-    try {
-      last = await listBooks(database);
-    } catch (error) {
-      if (!last) throw error;
-    }
-    return last;
-  };
-  return async (): Promise<BookState[]> => {
-    if (!known || known.until < performance.now()) {
-      known = { books: ask(), until: performance.now() + BOOKS_MS };
-      known.books.catch(() => {
-        known = undefined;
-      });
-    }
-    return (await known.books).filter((each) => isServed(each.book));
-  };
-}
 
 /** Who may ask over HTTP, for what, and how often. */
 export function accessOf(

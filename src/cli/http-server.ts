@@ -1,6 +1,6 @@
 import { type Listed, listBackups } from '../backup/index.js';
 import { setting } from '../config.js';
-import { Database, identifier, type Queryable } from '../database/index.js';
+import { Database, identifier } from '../database/index.js';
 import { diagnose, lookAtConnections } from '../doctor/index.js';
 import {
   addressGiven,
@@ -28,12 +28,12 @@ import {
   type UpkeepRuns,
 } from '../http/index.js';
 import type { Log } from '../log/index.js';
-import { LATEST_VERSION, listBooks } from '../schema/index.js';
 import { backupStatusOf } from './backup-status.js';
 import { backupSettings } from './backups.js';
+import { booksKept, booksServed } from './books.js';
 import type { Invocation } from './command.js';
 import { described } from './commands/backup.js';
-import { accessOf, booksKept, urlOfRole } from './http-access.js';
+import { accessOf, urlOfRole } from './http-access.js';
 import type { Place } from './session.js';
 import { surroundingsOf } from './surroundings.js';
 
@@ -72,7 +72,7 @@ export async function serveHttp(
     url: (role, of) => urlOfRole(place, database, role, of),
     telling: place.telling,
   });
-  const books = booksKept(database, (of) => place.server !== undefined || of === book);
+  const books = booksServed(place, book, database);
   const streams = new Streams({ pools, onError: (error) => log.tell('http_failed', { error }) });
   const api = accessOf(invocation, book, pools, books);
   const machine: Machine = {
@@ -91,7 +91,7 @@ export async function serveHttp(
   const requests = new Requests();
   const collector = new Collector({
     database,
-    books: (session) => booksOn(place, session, book),
+    books: (session) => booksKept(place, book, session),
     sections: [trading, positions, profit, riskEvents, operations(), connections, archive],
     sources: [
       poolSource(() => [...place.pools(), database.stats(), ...pools.stats()]),
@@ -145,12 +145,6 @@ async function hasToken(database: Database, book: string): Promise<boolean> {
   return row!.has;
 }
 
-async function booksOn(place: Place, session: Queryable, book: string): Promise<string[]> {
-  if (!place.server) return [book];
-  const books = await listBooks(session);
-  return books.filter(({ version }) => version === LATEST_VERSION).map((each) => each.book);
-}
-
 function backgroundOf(
   invocation: Invocation,
   place: Place,
@@ -159,7 +153,7 @@ function backgroundOf(
 ): Background {
   const failing = new Set<string>();
   return new Background({
-    books: () => booksOn(place, database, book),
+    books: () => booksKept(place, book, database),
     diagnose: (of) => diagnose(database, of, surroundingsOf(invocation, place, of)),
     backups: (of) => backupStatusOf(backups, of, database),
     async databaseBytes() {

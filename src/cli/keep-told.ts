@@ -1,7 +1,8 @@
 import type { UpkeepRuns } from '../http/metrics/sources.js';
 import type { Log } from '../log/index.js';
+import { booksKept } from './books.js';
 import type { Invocation } from './command.js';
-import { booksKept, keepBackups } from './daily-backups.js';
+import { keepBackups } from './daily-backups.js';
 import { keepTellingOfHalts, type Notice, notifier } from './notify.js';
 import type { Place } from './session.js';
 

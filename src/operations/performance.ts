@@ -1,13 +1,8 @@
 import { z } from 'zod';
-import { out, symbol, time } from './fields.js';
+import { out } from './fields.js';
 import type { Operation } from './operation.js';
+import { CLOSED_WHERE, closedInput } from './profit.js';
 import { conditionsOf } from './read.js';
-
-const input = z.strictObject({
-  symbol: symbol.optional(),
-  since: time.optional().meta({ description: 'Exit time from which on, this moment included' }),
-  until: time.optional().meta({ description: 'Exit time up to which, this moment not included' }),
-});
 
 const share = {
   closed_trades: out.count,
@@ -64,22 +59,16 @@ const result = z.object({
   by_symbol: z.array(z.object({ symbol: out.text, ...share })).meta({ description: 'Most profit first' }),
 });
 
-const WHERE = {
-  symbol: 'symbol = $',
-  since: 'exit_timestamp >= $',
-  until: 'exit_timestamp < $',
-} as const;
-
 const POINTS = 500;
 
 /** What the closed trades of a span brought. Trades that ended at one moment count at once. */
-export const performance: Operation<typeof input, z.output<typeof result>> = {
+export const performance: Operation<typeof closedInput, z.output<typeof result>> = {
   summary: 'What the closed trades of a span brought: equity curve, days, drawdown, win rate, by symbol.',
   kind: 'read',
-  input,
+  input: closedInput,
   result,
   async run({ database, book }, given) {
-    const { where, values } = conditionsOf(WHERE, given, book);
+    const { where, values } = conditionsOf(CLOSED_WHERE, given, book);
     const closed = `${book}.trades where status = 'CLOSED' and pnl <> 'NaN' and ${where}`;
     const [row] = await database.query<z.output<typeof result>>(
       `with recursive ${partsOf(book, closed)}, ${curveOf(closed)}

@@ -3,7 +3,8 @@ import { out, symbol, time } from './fields.js';
 import type { Operation } from './operation.js';
 import { conditionsOf } from './read.js';
 
-const input = z.strictObject({
+/** Which closed trades count. */
+export const closedInput = z.strictObject({
   symbol: symbol.optional(),
   since: time.optional().meta({ description: 'Exit time from which on, this moment included' }),
   until: time.optional().meta({ description: 'Exit time up to which, this moment not included' }),
@@ -17,20 +18,20 @@ const result = z.object({
   commission_unknown: out.count.meta({ description: 'Closed trades whose commission is not known' }),
 });
 
-const WHERE = {
+export const CLOSED_WHERE = {
   symbol: 'symbol = $',
   since: 'exit_timestamp >= $',
   until: 'exit_timestamp < $',
 } as const;
 
 /** Realized profit of the trades closed in a span of market time. */
-export const profit: Operation<typeof input, z.output<typeof result>> = {
+export const profit: Operation<typeof closedInput, z.output<typeof result>> = {
   summary: 'Realized profit of the trades that were closed in a span of market time.',
   kind: 'read',
-  input,
+  input: closedInput,
   result,
   async run({ database, book }, given) {
-    const { where, values } = conditionsOf(WHERE, given, book);
+    const { where, values } = conditionsOf(CLOSED_WHERE, given, book);
     const [row] = await database.query<z.output<typeof result>>(
       `select
          count(*) as closed_trades,

@@ -6,6 +6,7 @@ import { out, time } from '../../operations/fields.js';
 import { parseInput } from '../../operations/operation.js';
 import { requireLook } from './access.js';
 import type { Call, Endpoint } from './endpoint.js';
+import { Kept } from './kept.js';
 import { inputOf } from './query.js';
 
 /** What `up` knows of the machine. `book` is one that is there. */
@@ -83,8 +84,9 @@ type Ask = (call: Call, input: Record<string, unknown>) => Promise<unknown>;
 
 /** How the machine is. */
 export function machineEndpoints(machine: Machine): Endpoint[] {
-  const diagnosed = keeping(machine.diagnose);
-  const doctor: Ask = ({ book }, { fresh }) => diagnosed(book, fresh === undefined ? DOCTOR_MS : FRESH_MS);
+  const diagnosed = new Kept<Report>();
+  const doctor: Ask = ({ book }, { fresh }) =>
+    diagnosed.get(book, () => machine.diagnose(book), fresh === undefined ? DOCTOR_MS : FRESH_MS);
   return [
     looking(
       'doctor',
@@ -162,18 +164,5 @@ async function usageOf(database: Queryable, call: Call, input: Record<string, un
       : [],
     steps:
       isThere && operation !== undefined ? await operationSeries(database, book, operation, since_ms) : [],
-  };
-}
-
-/** Asks once for all who want to know at the same time, and again when the answer is too old for who asks. */
-function keeping<T>(ask: (book: string) => Promise<T>): (book: string, age_ms: number) => Promise<T> {
-  const answers = new Map<string, { at: number; answer: Promise<T> }>();
-  return (book, age_ms) => {
-    const known = answers.get(book);
-    if (known && performance.now() - known.at < age_ms) return known.answer;
-    const answer = ask(book);
-    answers.set(book, { at: performance.now(), answer });
-    answer.catch(() => answers.delete(book));
-    return answer;
   };
 }

@@ -1,6 +1,7 @@
 import { type Bounded, type Claire, claireOn } from '../../claire.js';
 import { Database, type DatabaseOptions, type LoginRole, type PoolStats } from '../../database/index.js';
 import { ClaireError } from '../../errors/index.js';
+import { Kept } from './kept.js';
 
 /** What a login may take of the server beside the service that it is: all of it is within the login's own limit. */
 const CONNECTIONS = 2;
@@ -33,8 +34,9 @@ export interface Door {
  */
 export class Pools {
   readonly #options: PoolOptions;
-  readonly #doors = new Map<string, Promise<Door>>();
-  readonly #lookups = new Map<string, Promise<Database>>();
+  // What may not be opened may be allowed later.
+  readonly #doors = new Kept<Door>();
+  readonly #lookups = new Kept<Database>();
   readonly #stats: (() => PoolStats)[] = [];
 
   constructor(options: PoolOptions) {
@@ -42,7 +44,7 @@ export class Pools {
   }
 
   open(role: LoginRole, book: string): Promise<Door> {
-    return kept(this.#doors, `${role} ${book}`, async () => {
+    return this.#doors.get(`${role} ${book}`, async () => {
       const connections = role === 'claire_operator' ? CONNECTIONS_OF_OPERATOR : CONNECTIONS;
       const database = await this.#pool(role, book, { connections, name: role });
       return { database, claire: claireOn(database, book, 'http') };
@@ -56,7 +58,7 @@ export class Pools {
 
   /** For what every request and every stream waits for, and is answered at once: no read of anybody stands before it. */
   lookup(book: string): Promise<Database> {
-    return kept(this.#lookups, book, () =>
+    return this.#lookups.get(book, () =>
       this.#pool('claire_reader', book, { connections: CONNECTIONS_OF_LOOKUP, name: 'lookup' }),
     );
   }
@@ -77,8 +79,8 @@ export class Pools {
   }
 
   async close(): Promise<void> {
-    const doors = [...this.#doors.values()].map(async (door) => (await door).claire.close());
-    const lookups = [...this.#lookups.values()].map(async (lookup) => (await lookup).close());
+    const doors = this.#doors.values().map(async (door) => (await door).claire.close());
+    const lookups = this.#lookups.values().map(async (lookup) => (await lookup).close());
     await Promise.allSettled([...doors, ...lookups]);
   }
 
@@ -102,14 +104,4 @@ export class Pools {
     this.#stats.push(() => database.stats());
     return database;
   }
-}
-
-function kept<T>(all: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  const known = all.get(key);
-  if (known) return known;
-  const made = make();
-  all.set(key, made);
-  // What may not be opened may be allowed later.
-  made.catch(() => all.delete(key));
-  return made;
 }
