@@ -9,6 +9,7 @@ import { facts, findSql, RESTORED } from './pairs.js';
 import { refuseClashes, refuseOrphans, refuseOthers } from './refusals.js';
 import {
   advanceSequence,
+  CHOSEN,
   FOUND,
   isLiveRow,
   listOf,
@@ -16,7 +17,6 @@ import {
   ROWS,
   type Staged,
   type TableSource,
-  TODO,
   withStaged,
 } from './stage.js';
 import { withTriggersResting } from './triggers.js';
@@ -102,7 +102,7 @@ async function bringBack(staged: Staged, apply: Apply): Promise<Applied> {
       if (apply === 'missing') await insertRows(staged);
       else await updateRows(staged);
     });
-    if (table.isNumbered) await advanceSequence(session, live, `${ROWS} join ${TODO} using (claire_row)`);
+    if (table.isNumbered) await advanceSequence(session, live, `${ROWS} join ${CHOSEN} using (claire_row)`);
     await refuseOthers(staged);
   });
   applied.corrections =
@@ -129,12 +129,12 @@ async function chooseRows(staged: Staged, apply: Apply): Promise<number> {
   const { session } = staged;
   const wanted = `(select b.* from ${ROWS} as b join ${FOUND} as f using (claire_row) where f.class = ${literal(apply)})`;
   await session.query(
-    'create temporary table claire_todo (claire_row bigint primary key, live_id bigint, class text not null, differing text[]) on commit drop',
+    'create temporary table claire_chosen (claire_row bigint primary key, live_id bigint, class text not null, differing text[]) on commit drop',
   );
-  await session.query(`insert into ${TODO} ${findSql(staged, wanted)}`, findValues(staged));
-  await session.query(`delete from ${TODO} where class <> ${literal(apply)}`);
-  await session.query(`analyze ${TODO}`);
-  const [row] = await session.query<{ rows: number }>(`select count(*)::float8 as rows from ${TODO}`);
+  await session.query(`insert into ${CHOSEN} ${findSql(staged, wanted)}`, findValues(staged));
+  await session.query(`delete from ${CHOSEN} where class <> ${literal(apply)}`);
+  await session.query(`analyze ${CHOSEN}`);
+  const [row] = await session.query<{ rows: number }>(`select count(*)::float8 as rows from ${CHOSEN}`);
   return row!.rows;
 }
 
@@ -161,7 +161,7 @@ const insertRows = (staged: Staged): Promise<void> =>
   writing(staged, () =>
     staged.session.query(
       `insert into ${staged.live} (${listOf(staged.columns)})
-       select ${listOf(staged.columns, 'b.')} from ${ROWS} as b join ${TODO} as f using (claire_row)
+       select ${listOf(staged.columns, 'b.')} from ${ROWS} as b join ${CHOSEN} as f using (claire_row)
        order by ${orderOf(staged, 'b')}`,
     ),
   );
@@ -178,7 +178,7 @@ async function updateRows(staged: Staged): Promise<void> {
   await writing(staged, () =>
     session.query(
       `update ${live} as l set (${listOf(columns)}) = row(${values.join(', ')})
-       from ${TODO} as f join ${ROWS} as b using (claire_row) where ${isLiveRow(staged)}`,
+       from ${CHOSEN} as f join ${ROWS} as b using (claire_row) where ${isLiveRow(staged)}`,
     ),
   );
 }

@@ -1,4 +1,4 @@
-import { advanceSequence, bring, columnsOf, FOUND, listOf, ROWS, type Staged, TODO } from './stage.js';
+import { advanceSequence, bring, CHOSEN, columnsOf, FOUND, listOf, ROWS, type Staged } from './stage.js';
 
 /** What an order is nothing without: why it was decided so, and how it came to its state. */
 const COMPANIONS = [
@@ -46,7 +46,7 @@ export async function restoreCompanions(staged: Staged): Promise<Record<string, 
       `with back as (
          insert into ${schema}.${name} (${listOf(columns)})
          select ${listOf(columns, 'b.')} from ${stagedName(name)} as b
-         where b.order_id in (select o.order_id from ${TODO} as f join ${ROWS} as o using (claire_row))
+         where b.order_id in (select o.order_id from ${CHOSEN} as f join ${ROWS} as o using (claire_row))
            and not exists (select from ${schema}.${name} as l where ${same})
          order by b.claire_row
          returning 1

@@ -1,5 +1,5 @@
 import { facts } from './pairs.js';
-import { asJson, isLiveRow, orderOf, ROWS, type Staged, TODO } from './stage.js';
+import { asJson, CHOSEN, isLiveRow, orderOf, ROWS, type Staged } from './stage.js';
 
 /** What a correction of a whole row says in the place of a column. */
 export const WHOLE_ROW = 'row';
@@ -11,7 +11,7 @@ export async function rememberBefore(staged: Staged): Promise<void> {
   await staged.session.query(
     `create temporary table claire_before on commit drop as
      select f.claire_row, to_jsonb(l) as row
-     from ${TODO} as f join ${ROWS} as b using (claire_row) join ${staged.live} as l on ${isLiveRow(staged)}`,
+     from ${CHOSEN} as f join ${ROWS} as b using (claire_row) join ${staged.live} as l on ${isLiveRow(staged)}`,
   );
 }
 
@@ -23,7 +23,7 @@ export async function correctMissing(staged: Staged, reason: string): Promise<nu
       `with recorded as (
          insert into ${schema}.corrections ${INTO}
          select $1, ${table.isNumbered ? 'b.id' : 'null'}, '${WHOLE_ROW}', null, ${asJson('b')}, $2, ${schema}.schema_version()
-         from ${TODO} as f join ${ROWS} as b using (claire_row) order by ${orderOf(staged, 'b')}
+         from ${CHOSEN} as f join ${ROWS} as b using (claire_row) order by ${orderOf(staged, 'b')}
          returning 1
        ) select count(*)::float8 as count from recorded`,
       [table.name, reason],
@@ -37,7 +37,7 @@ export async function correctDifferent(staged: Staged, reason: string): Promise<
   // A row without a number cannot be named by it: its line tells the whole row.
   const changed = table.isNumbered
     ? `select l.id, a.key as column_name, was.row -> a.key as before, a.value as after, was.claire_row
-       from claire_before as was join ${TODO} as f using (claire_row) join ${live} as l on l.id = f.live_id
+       from claire_before as was join ${CHOSEN} as f using (claire_row) join ${live} as l on l.id = f.live_id
        cross join jsonb_each(to_jsonb(l)) as a
        where a.key = any ($3) and a.value is distinct from was.row -> a.key`
     : `select null::bigint as id, '${WHOLE_ROW}' as column_name, was.row as before, to_jsonb(l) as after, was.claire_row

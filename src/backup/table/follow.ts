@@ -1,6 +1,6 @@
 import { completePositions } from '../../schema/index.js';
 import type { Apply } from './apply.js';
-import { ROWS, type Staged, TODO } from './stage.js';
+import { CHOSEN, ROWS, type Staged } from './stage.js';
 
 /**
  * Sets right what follows from rows that came back. Not by adding each of them: whoever took rows away behind the triggers'
@@ -53,7 +53,7 @@ async function followHistory(staged: Staged, reason: string): Promise<void> {
   await session.query(
     `insert into ${schema}.order_history (order_id, from_status, to_status, reason)
      select o.order_id, h.to_status, o.status, $1
-     from ${TODO} as f join ${ROWS} as b using (claire_row) join ${live} as o on o.order_id = b.order_id
+     from ${CHOSEN} as f join ${ROWS} as b using (claire_row) join ${live} as o on o.order_id = b.order_id
      left join lateral (
        select x.to_status from ${schema}.order_history as x where x.order_id = o.order_id order by x.id desc limit 1
      ) as h on true
@@ -70,7 +70,7 @@ async function followReservations({ session, schema }: Staged, apply: Apply): Pr
   await session.query(
     `insert into ${schema}.reservation_changes (order_id)
      select d.order_id
-     from (select b.order_id from ${TODO} as f join ${ROWS} as b using (claire_row) ${before}) as n
+     from (select b.order_id from ${CHOSEN} as f join ${ROWS} as b using (claire_row) ${before}) as n
      join ${schema}.decisions as d on d.order_id = n.order_id
      group by d.order_id`,
   );

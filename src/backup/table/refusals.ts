@@ -2,7 +2,7 @@ import { ClaireError } from '../../errors/index.js';
 import type { Apply } from './apply.js';
 import { findValues } from './diff.js';
 import { findSql } from './pairs.js';
-import { orderOf, ROWS, type Staged, TODO } from './stage.js';
+import { CHOSEN, orderOf, ROWS, type Staged } from './stage.js';
 
 /** How many are named. */
 const NAMED = 5;
@@ -22,7 +22,7 @@ export async function refuseOrphans(staged: Staged, apply: Apply): Promise<void>
   const found = await session.query<{ name: string; names: string; count: number; rows: number }>(
     `select b.${column} as names, min(${nameOf(staged, 'b')}) as name, count(*) over ()::float8 as count,
        sum(count(*)) over ()::float8 as rows
-     from ${TODO} as f join ${ROWS} as b using (claire_row)
+     from ${CHOSEN} as f join ${ROWS} as b using (claire_row)
      where ${touched} and b.${column} is not null
        and not exists (select from ${schema}.${parent} as p where p.${column} = b.${column})
      group by b.${column} order by b.${column} limit ${NAMED}`,
@@ -44,7 +44,7 @@ export async function refuseClashes(staged: Staged): Promise<void> {
   if (!table.isNumbered) return;
   const found = await session.query<{ id: string; name: string; other: string; count: number }>(
     `select b.id::text, ${nameOf(staged, 'b')} as name, ${nameOf(staged, 'l')} as other, count(*) over ()::float8 as count
-     from ${TODO} as f join ${ROWS} as b using (claire_row) join ${live} as l on l.id = b.id
+     from ${CHOSEN} as f join ${ROWS} as b using (claire_row) join ${live} as l on l.id = b.id
      order by b.id limit ${NAMED}`,
   );
   const [first] = found;
@@ -69,7 +69,7 @@ export async function refuseOthers(staged: Staged): Promise<void> {
   const { session, table } = staged;
   const isTrades = table.name === 'trades';
   const looked = isTrades ? { ...staged, table: { ...table, moved: both(table.moved!, LAWFUL) } } : staged;
-  const written = `(select b.* from ${ROWS} as b join ${TODO} using (claire_row))`;
+  const written = `(select b.* from ${ROWS} as b join ${CHOSEN} using (claire_row))`;
   const found = await session.query<{ name: string; differing: string[] | null }>(
     `select ${nameOf(staged, 'b')} as name, w.differing
      from (${findSql(looked, written)}) as w join ${ROWS} as b using (claire_row)

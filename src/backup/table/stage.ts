@@ -36,7 +36,7 @@ export interface Staged extends Compared {
 export const ROWS = 'pg_temp.claire_backup';
 export const FOUND = 'pg_temp.claire_found';
 export const EXTRA = 'pg_temp.claire_extra';
-export const TODO = 'pg_temp.claire_todo';
+export const CHOSEN = 'pg_temp.claire_chosen';
 
 /** SQL: rows in the order in which they were recorded, or of their key. */
 export const orderOf = ({ table }: Compared, row: string): string =>
