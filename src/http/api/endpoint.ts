@@ -16,7 +16,7 @@ export interface Call {
 }
 
 /** An answer that was written already, whole. */
-export class Written {
+export class AnswerText {
   readonly text: string;
 
   constructor(text: string) {

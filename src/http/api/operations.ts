@@ -12,7 +12,7 @@ import {
   operations,
 } from '../../operations/index.js';
 import { requireFew } from './body.js';
-import { answerOf, type Call, type Endpoint, Written } from './endpoint.js';
+import { AnswerText, answerOf, type Call, type Endpoint } from './endpoint.js';
 import type { Pools } from './pools.js';
 import { inputOf, refusal } from './query.js';
 import { answersRows, type Name, ROUTES, type Route } from './table.js';
@@ -87,7 +87,7 @@ interface Asked {
 }
 
 /** With a key it is done once, however often it is sent. */
-async function answerOnce(database: Database, call: Call, { name, path, actor }: Asked): Promise<Written> {
+async function answerOnce(database: Database, call: Call, { name, path, actor }: Asked): Promise<AnswerText> {
   // Its answer would be kept, and the secret in it.
   if (name === 'createToken') throw refusal('Idempotency-Key', 'a token is shown once and never again');
   const { book, body } = call;
@@ -98,7 +98,7 @@ async function answerOnce(database: Database, call: Call, { name, path, actor }:
   const work = async (context: Context) => ({
     ...{ status: 200, body: toJson(answerOf(await run(context, name, body))) },
   });
-  return new Written((await once(database, book, asked, work)).body);
+  return new AnswerText((await once(database, book, asked, work)).body);
 }
 
 /** Without a token it is the login whose part the write is, where that was allowed. */

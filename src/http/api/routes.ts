@@ -4,7 +4,7 @@ import { ClaireError } from '../../errors/index.js';
 import { addStream, type Streams } from '../stream/streams.js';
 import { type Access, type AccessOptions, type Caller, requireOwnOrigin } from './access.js';
 import { MOST_BODY_BYTES, parseBody } from './body.js';
-import { answerOf, type Endpoint, Written } from './endpoint.js';
+import { AnswerText, answerOf, type Endpoint } from './endpoint.js';
 import { type RateOptions, UnderWay } from './limits.js';
 import { BOOK, textOf } from './query.js';
 
@@ -102,7 +102,7 @@ function addEndpoint(
         return isRead ? deadline.limit(answer) : answer;
       });
       if (endpoint.revokesTokens) access.forget();
-      if (found instanceof Written) return reply.type(JSON_TYPE).send(found.text);
+      if (found instanceof AnswerText) return reply.type(JSON_TYPE).send(found.text);
       const answer = answerOf(found, isRead ? at_ms : undefined);
       return endpoint.write ? reply.type(JSON_TYPE).send(endpoint.write(answer)) : answer;
     },

@@ -42,15 +42,6 @@ export class Hub {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#clients.size;
-  }
-
-  /** The place in the log from which on whoever joins now hears everything. */
-  async now(): Promise<string> {
-    return (await this.#options.read({ limit: 1 })).cursor;
-  }
-
   /**
    * Sends a client what he has missed, and from then on what happens. Where that is gone he is told that there is a gap,
    * and goes on from now. `read`: with it he catches up, as long as it takes, and nobody waits for him.
