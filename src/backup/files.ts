@@ -45,7 +45,7 @@ export async function storeFile(
     if (gzip) stages.push(createGzip({ level: gzip, chunkSize: CHUNK, memLevel: 9 }));
     if (key) stages.push(encrypted(key));
     const written = sink(file);
-    // biome-ignore lint/suspicious/noExplicitAny: the overloads of pipeline know no list of any length.
+    // biome-ignore lint/suspicious/noExplicitAny: the overload of pipeline that takes a list takes no function at its end.
     await (pipeline as any)(source, ...stages, written.write, signal ? { signal } : {});
     await file.sync().catch(asFailure);
     return { name, ...written.result() };
@@ -175,8 +175,7 @@ async function* chained(source: Readable, stages: readonly Transform[]): AsyncGe
     yield* source as AsyncIterable<Buffer>;
     return;
   }
-  // biome-ignore lint/suspicious/noExplicitAny: the overloads of pipeline know no list of any length.
-  const running: Promise<void> = (pipeline as any)(source, ...stages);
+  const running = pipeline([source, ...stages]);
   running.catch((error: Error) => last.destroy(error));
   yield* last as AsyncIterable<Buffer>;
   await running;
