@@ -132,7 +132,10 @@ async function whileStreaming(
           ...{ symbol: 'SYM0USDT', timestamp: 1_700_000_000_000, details: { current_exposure: n } },
         })),
       );
-      megabytes.push((await server.memory()) / 1e6);
+      const { bytes, streams } = await server.state();
+      megabytes.push(bytes / 1e6);
+      // They need a moment to be there at first.
+      if (second > 1) listeners.comeAgain(streams);
       await sleep(Math.max(0, 1000 - (performance.now() - begun)), undefined, { signal });
     }
   } finally {

@@ -8,8 +8,8 @@ import { childEnvironment } from '../../../config.js';
 /** The server as its own process. */
 export interface Server {
   url: string;
-  /** Memory that it holds, in bytes. */
-  memory(): Promise<number>;
+  /** Memory that it holds, in bytes, and the streams that it has open. */
+  state(): Promise<{ bytes: number; streams: number }>;
   stop(): Promise<void>;
 }
 
@@ -20,10 +20,10 @@ export async function startServer(databaseUrl: string): Promise<Server> {
   const { url } = await said<{ url: string }>();
   return {
     url,
-    async memory() {
-      const answer = said<{ bytes: number }>();
-      child.send('memory');
-      return (await answer).bytes;
+    state() {
+      const answer = said<{ bytes: number; streams: number }>();
+      child.send('state');
+      return answer;
     },
     async stop() {
       const ended = once(child, 'exit');
@@ -54,17 +54,28 @@ const HEADERS = { 'content-type': 'application/json', authorization: 'Bearer ben
 /** Streams that stay open; slow ones read nothing, and come again when they are dropped. */
 export class Listeners {
   readonly #url: URL;
+  readonly #count: number;
+  readonly #slow: Socket[] = [];
   readonly #sockets = new Set<Socket>();
-  #isEnded = false;
   dropped = 0;
 
   constructor(url: string, count: number, slow: number) {
     this.#url = new URL(url);
+    this.#count = count;
     for (let n = 0; n < count; n++) this.#open(n < slow);
   }
 
+  /** Of as many as the server has let go others come: who does not read does not see his end either. */
+  comeAgain(open: number): void {
+    for (const gone of this.#slow.splice(0, this.#count - open)) {
+      this.#sockets.delete(gone);
+      gone.destroy();
+      this.dropped++;
+      this.#open(true);
+    }
+  }
+
   end(): void {
-    this.#isEnded = true;
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -73,13 +84,9 @@ export class Listeners {
     this.#sockets.add(socket);
     socket.on('error', () => {});
     socket.write(`GET /v1/stream HTTP/1.1\r\nhost: ${this.#url.host}\r\n\r\n`);
-    if (isSlow) socket.pause();
-    else socket.resume();
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      if (this.#isEnded) return;
-      this.dropped++;
-      this.#open(isSlow);
-    });
+    if (isSlow) {
+      this.#slow.push(socket);
+      socket.pause();
+    } else socket.resume();
   }
 }

@@ -5,6 +5,7 @@ import { build, operationEndpoints, Pools, Streams, serve } from '../../../http/
 const url = process.argv[2]!;
 const pools = new Pools({ url: async () => url });
 const floor = new Database({ databaseUrl: url, applicationName: 'claire bench', connections: 2 });
+const streams = new Streams({ pools, onError: () => {} });
 const app = build({
   collector: { text: async () => '', contentType: 'text/plain' },
   requests: { add: () => {} },
@@ -12,7 +13,7 @@ const app = build({
   onUnknown: () => {},
   api: {
     ...{ book: 'main', isOpen: true, endpoints: operationEndpoints(pools) },
-    streams: new Streams({ pools, onError: () => {} }),
+    streams,
     hasBook: async () => true,
     findToken: async () => ({ token_id: 'bench', name: 'bench', role: 'claire' }),
     rate: { perSecond: 1e9, burst: 1e9 },
@@ -20,7 +21,7 @@ const app = build({
 });
 app.get('/select-1', async () => ({ value: await floor.query('select 1 as one', []) }));
 const serving = await serve(app, { host: '127.0.0.1', port: 0, isAsked: false });
-process.on('message', () => process.send!({ bytes: process.memoryUsage().rss }));
+process.on('message', () => process.send!({ bytes: process.memoryUsage().rss, streams: streams.size }));
 process.once('disconnect', async () => {
   await serving.close();
   await pools.close();
